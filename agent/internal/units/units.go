@@ -1,0 +1,67 @@
+// Package units is the contract between the agent and the service manager of
+// its host. units/systemd keeps it over D-Bus; agent/embedded/supervisor keeps it
+// with plain processes. unitstest runs the same suite against both.
+package units
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/re-connect/rpctl/proto"
+)
+
+// ErrRefused says that the service manager's policy (polkit) refused a verb.
+var ErrRefused = errors.New("the service manager refused")
+
+// ErrNotFound says that no such unit is known, loaded or on disk.
+var ErrNotFound = errors.New("no such unit")
+
+// State is a unit as the service manager sees it now. The names are systemd's.
+type State struct {
+	Unit        string
+	Load        string // loaded, not-found, masked, bad-setting
+	Active      string // active, inactive, activating, deactivating, failed
+	Sub         string // running, dead, stop-sigterm, stop-sigkill, auto-restart, …
+	Result      string // success, exit-code, signal, timeout, start-limit-hit, …
+	Invocation  string // InvocationID, hex; empty when it never ran
+	MainPID     uint32
+	Restarts    uint32 // NRestarts: automatic ones only
+	Memory      uint64 // bytes; 0 when not known
+	Started     time.Time
+	Changed     time.Time     // StateChangeTimestamp
+	TimeoutStop time.Duration // 0 means that it may take for ever
+	// Paths are the unit's WorkingDirectory and the words of its ExecStart: what it starts *through*.
+	Paths []string
+	// ExitCode is how the last main process ended: an exit status or a signal number, as ExitKind says.
+	ExitKind string // exited, killed, dumped; empty while it runs for the first time
+	ExitCode int
+}
+
+// Running says that a main process of the unit is at work.
+func (s State) Running() bool { return s.Active == "active" && s.Sub == "running" }
+
+// Manager is a host's service manager. Every call is safe for concurrent use.
+type Manager interface {
+	// Expected is the instances that ought to run for a pattern: the union of the
+	// enabled ones (links in *.wants and *.requires) and the loaded ones that are
+	// not inactive; sorted, without duplicates. No instance is no error here.
+	Expected(ctx context.Context, pattern proto.UnitPattern) ([]string, error)
+
+	// State reads a unit. A unit that does not exist has Load "not-found" and no error.
+	State(ctx context.Context, unit string) (State, error)
+
+	// Restart stops the unit if it runs, starts it, and returns when the manager has
+	// finished the job, with the job's result in systemd's words (done, failed,
+	// timeout, canceled, dependency). "done" does not prove that the unit works.
+	// observe is called from one goroutine, with each state that was seen on the way and
+	// at least once a second while the old process has not ended. When ctx
+	// ends, Restart returns at once; the job goes on.
+	Restart(ctx context.Context, unit string, observe func(State)) (result string, err error)
+
+	// ResetFailed forgets failures and the start limit of a unit.
+	ResetFailed(ctx context.Context, unit string) error
+
+	// Close frees the connection to the manager.
+	Close() error
+}

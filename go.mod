@@ -1,0 +1,3 @@
+module github.com/re-connect/rpctl
+
+go 1.26

@@ -1,0 +1,85 @@
+package proto
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// MaxLine is the longest line on the wire, in bytes, newline included.
+const MaxLine = 1 << 20
+
+// ErrLineTooLong says that the peer sent more than MaxLine bytes without a newline.
+var ErrLineTooLong = fmt.Errorf("a line is longer than %d bytes", MaxLine)
+
+// ErrTruncated says that the stream ended in the middle of a line.
+var ErrTruncated = errors.New("the stream ended in the middle of a line")
+
+// Reader reads lines from a peer that is not trusted: it never holds more than MaxLine bytes.
+type Reader struct{ buffered *bufio.Reader }
+
+// NewReader reads lines from r.
+func NewReader(r io.Reader) *Reader { return &Reader{bufio.NewReaderSize(r, 4096)} }
+
+// ReadLine returns the next line without its newline. At the end of the stream
+// it returns io.EOF, or ErrTruncated with what had come of a last line.
+func (r *Reader) ReadLine() ([]byte, error) {
+	var line []byte
+	for {
+		part, err := r.buffered.ReadSlice('\n')
+		if len(line)+len(part) > MaxLine {
+			return nil, ErrLineTooLong
+		}
+		line = append(line, part...)
+		switch {
+		case err == nil:
+			return bytes.TrimRight(line, "\r\n"), nil
+		case errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, io.EOF) && len(line) > 0:
+			return line, ErrTruncated
+		default:
+			return nil, err
+		}
+	}
+}
+
+// Writer writes one value a line; it may be used by several goroutines.
+type Writer struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+// NewWriter writes lines to w, each in one Write.
+func NewWriter(w io.Writer) *Writer { return &Writer{out: w} }
+
+// Write sends v as one line. It refuses a line that the peer would refuse.
+func (w *Writer) Write(v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("cannot encode a line: %w", err)
+	}
+	if len(line)+1 > MaxLine {
+		return ErrLineTooLong
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, err = w.out.Write(append(line, '\n'))
+	return err
+}
+
+// DecodeStrict decodes exactly one JSON value and refuses fields that v does not have.
+func DecodeStrict(data []byte, v any) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(v); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("more than one value on the line")
+	}
+	return nil
+}

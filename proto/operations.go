@@ -1,0 +1,80 @@
+package proto
+
+import "time"
+
+// LeaseArgs says what the host is held for: "deploy", "rollback" or "restart". The lease lives
+// as long as the connection that took it.
+type LeaseArgs struct {
+	Purpose string `json:"purpose"`
+}
+
+// Lease is granted with the state of things at that moment.
+type Lease struct {
+	Release  *Release       `json:"release,omitempty"`
+	Patterns []PatternUnits `json:"patterns"`
+}
+
+// RecordArgs tells the host's audit how the purpose of the lease went: it is
+// the controller that sees the deploy command end, and the host that must remember.
+type RecordArgs struct {
+	Result   string `json:"result"` // succeeded or failed
+	Revision string `json:"revision,omitempty"`
+	Detail   string `json:"detail,omitempty"`
+}
+
+// HistoryArgs asks for the newest Limit entries; 0 means 20.
+type HistoryArgs struct {
+	Limit int `json:"limit,omitempty"`
+}
+
+// History is the newest audit entries, oldest first.
+type History struct {
+	Entries []AuditEntry `json:"entries"`
+}
+
+// AuditEntry is one line of the host's audit file. Hash is sha256, hex, over Prev and the
+// line's other fields as the audit package writes them.
+type AuditEntry struct {
+	Seq      int64     `json:"seq"`
+	Time     time.Time `json:"time"`
+	Action   string    `json:"action"` // lease, restart, record, lease-end, …
+	Operator string    `json:"operator,omitempty"`
+	User     string    `json:"user"`
+	UID      uint32    `json:"uid"`
+	From     string    `json:"from,omitempty"`
+	Detail   string    `json:"detail,omitempty"`
+	Result   string    `json:"result,omitempty"`
+	Prev     string    `json:"prev"`
+	Hash     string    `json:"hash"`
+}
+
+// AuditReport is what a check of the chain found.
+type AuditReport struct {
+	Entries int64  `json:"entries"`
+	Head    string `json:"head,omitempty"` // hash of the last line
+	OK      bool   `json:"ok"`
+	Problem string `json:"problem,omitempty"` // first line that does not fit, and why
+}
+
+// DoctorReport is one line for each assumption.
+type DoctorReport struct {
+	Checks []Check `json:"checks"`
+}
+
+// OK says that nothing failed.
+func (r DoctorReport) OK() bool {
+	for _, c := range r.Checks {
+		if !c.OK {
+			return false
+		}
+	}
+	return true
+}
+
+// Check is an assumption that was probed.
+type Check struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+	Fix    string `json:"fix,omitempty"` // what to type, where it failed
+}

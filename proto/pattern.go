@@ -1,0 +1,50 @@
+package proto
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+)
+
+// UnitPattern names a family of worker instances, as the runbook writes it:
+// `messenger_worker_async@*.service`. The star stands for an instance name and
+// nothing else; a pattern without @ is one plain service.
+type UnitPattern string
+
+// patternForm is systemd's unit name (systemd.unit(5)) cut down to what a worker needs:
+// no escapes, no path characters, at most one star, and that one only as the whole instance.
+var patternForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}(@(\*|[A-Za-z0-9_.-]{1,64}))?\.service$`)
+
+// instanceForm is the instance names that the polkit rule and the agent accept.
+var instanceForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+
+// Check refuses what is no pattern; the error says what is meant.
+func (p UnitPattern) Check() error {
+	if !patternForm.MatchString(string(p)) {
+		return fmt.Errorf("bad unit pattern %q: want a name like messenger_worker_async@*.service", string(p))
+	}
+	return nil
+}
+
+// Template is the template that the pattern's instances come from
+// (`messenger_worker_async@.service`), or the plain unit itself.
+func (p UnitPattern) Template() string {
+	name, _, templated := strings.Cut(string(p), "@")
+	if !templated {
+		return string(p)
+	}
+	return name + "@.service"
+}
+
+// Match says whether unit is an instance that the pattern stands for. The template itself is not.
+func (p UnitPattern) Match(unit string) bool {
+	if p.Check() != nil {
+		return false
+	}
+	if ok, err := path.Match(string(p), unit); err != nil || !ok {
+		return false
+	}
+	_, rest, templated := strings.Cut(unit, "@")
+	return !templated || instanceForm.MatchString(strings.TrimSuffix(rest, ".service"))
+}
