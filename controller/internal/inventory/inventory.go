@@ -1,0 +1,49 @@
+// Package inventory reads hosts.toml: which environments there are, on which
+// hosts, and what belongs to each.
+package inventory
+
+import "github.com/re-connect/rpctl/proto"
+
+// Inventory is a hosts.toml that was read and found good.
+type Inventory struct {
+	Path         string // where it was read
+	Environments []Environment
+}
+
+// Environment is one of the file's environments, in the order of the file.
+type Environment struct {
+	Name    string
+	Hosts   []string   // OpenSSH aliases
+	Branch  string     // that is deployed from
+	Prepare [][]string // argv each, run in the work tree before the deploy
+	Deploy  []string   // argv
+	// Rollback is an argv; empty where there is none.
+	Rollback    []string
+	Workers     []proto.UnitPattern
+	Application proto.Application
+	// ConsoleHost is the host that runs console commands; the only one where there is one.
+	ConsoleHost string
+	// Operators are login users that the installer puts into group rpctl.
+	Operators []string
+	// Look and Act are the groups that may read state and change it; `rpctl` by default.
+	Look, Act []string
+	Health    *Health
+	After     string // the environment that comes first (prod: preprod)
+	Confirm   bool   // the operator types the environment's name
+}
+
+// Health is a URL that must answer after a deploy.
+type Health struct {
+	URL    string
+	Status int // 200 by default
+	// RevisionHeader or RevisionJSON (a dotted path) is where the served revision is read; both may be empty.
+	RevisionHeader string
+	RevisionJSON   string
+}
+
+// HostConfig is what the hosts of this environment must enforce.
+func (e Environment) HostConfig() proto.HostConfig {
+	return proto.HostConfig{
+		Environment: e.Name, Application: e.Application, Workers: e.Workers, Look: e.Look, Act: e.Act,
+	}
+}
