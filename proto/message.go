@@ -41,9 +41,9 @@ const (
 
 // Request asks for one operation. ID is positive and rises within a connection.
 type Request struct {
-	ID          int64           `json:"id"`
-	Protocol    int             `json:"protocol"`
-	Op          Op              `json:"op"`
+	ID          int64           `json:"id,omitempty"`
+	Protocol    int             `json:"protocol,omitempty"`
+	Op          Op              `json:"op,omitempty"`
 	Environment string          `json:"environment,omitempty"`
 	Operator    string          `json:"operator,omitempty"`
 	Args        json.RawMessage `json:"args,omitempty"`
@@ -94,7 +94,7 @@ type Hello struct {
 	Event        EventKind `json:"event"`
 	Marker       string    `json:"marker"`
 	Agent        string    `json:"agent"` // version of rp-agent
-	Protocol     Span      `json:"protocol"`
+	Protocol     Span      `json:"protocol,omitempty"`
 	Capabilities []Op      `json:"capabilities"`
 	Host         string    `json:"host"`
 	Environment  string    `json:"environment,omitempty"`
