@@ -42,6 +42,9 @@ type AuditEntry struct {
 	User     string    `json:"user"`
 	UID      uint32    `json:"uid"`
 	From     string    `json:"from,omitempty"`
+	Purpose  string    `json:"purpose,omitempty"` // of the lease that it was done under
+	Release  string    `json:"release,omitempty"` // that `current` named, with a record
+	Revision string    `json:"revision,omitempty"`
 	Detail   string    `json:"detail,omitempty"`
 	Result   string    `json:"result,omitempty"`
 	Prev     string    `json:"prev"`

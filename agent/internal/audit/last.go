@@ -1,0 +1,92 @@
+package audit
+
+import (
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/re-connect/rpctl/proto"
+)
+
+// maxBack is how far from the file's end Last and LastDeploy look, in bytes: some 30 000 entries.
+const maxBack = 16 << 20
+
+// Last is the newest n entries, oldest first. Lines that are no entries are passed over: Verify names them.
+func (l *Log) Last(n int) ([]proto.AuditEntry, error) {
+	var entries []proto.AuditEntry
+	err := l.eachBackward(func(entry proto.AuditEntry) bool {
+		if len(entries) < n {
+			entries = append(entries, entry)
+		}
+		return len(entries) < n
+	})
+	slices.Reverse(entries)
+	return entries, err
+}
+
+// LastDeploy is the newest deploy or rollback: the lease that was taken for one, what was recorded
+// under it, and its end. One that ended without a record has result "unknown"; one without an end
+// is "running" if holder, who holds the host now (nil: nobody), holds it for that. Nil: there was none.
+func (l *Log) LastDeploy(holder *proto.Holder) (*proto.DeployRecord, error) {
+	var found *proto.DeployRecord
+	var record, end *proto.AuditEntry
+	newest := true // no younger lease was passed
+	err := l.eachBackward(func(entry proto.AuditEntry) bool {
+		switch entry.Action {
+		case ActionRecord:
+			if record == nil {
+				record = &entry
+			}
+		case ActionLeaseEnd:
+			end = &entry
+		case ActionLease:
+			if entry.Purpose == "deploy" || entry.Purpose == "rollback" {
+				live := newest && holder != nil && holder.UID == entry.UID && holder.Purpose == entry.Purpose
+				found = deployOf(entry, record, end, live)
+				return false
+			}
+			record, end, newest = nil, nil, false
+		}
+		return true
+	})
+	return found, err
+}
+
+// deployOf puts together what the entries of one lease tell.
+func deployOf(lease proto.AuditEntry, record, end *proto.AuditEntry, live bool) *proto.DeployRecord {
+	deploy := &proto.DeployRecord{Kind: lease.Purpose, Operator: lease.Operator, User: lease.User, Began: lease.Time, Result: "unknown"}
+	if end != nil {
+		deploy.Ended = end.Time
+		deploy.Detail = end.Result
+	}
+	switch {
+	case record != nil:
+		deploy.Ended, deploy.Result = record.Time, record.Result
+		deploy.Release, deploy.Revision, deploy.Detail = record.Release, record.Revision, record.Detail
+	case end == nil && live:
+		deploy.Result = "running"
+	}
+	return deploy
+}
+
+// eachBackward gives the entries from the newest, until visit says to stop.
+func (l *Log) eachBackward(visit func(proto.AuditEntry) bool) error {
+	file, closeFile, err := l.whole()
+	if err != nil {
+		return err
+	}
+	defer closeFile()
+	lines := newBackward(file, file.Size())
+	for {
+		line, start, err := lines.next()
+		if errors.Is(err, io.EOF) || (err == nil && file.Size()-start > maxBack) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if entry, err := decode(line); err == nil && !visit(entry) {
+			return nil
+		}
+	}
+}
