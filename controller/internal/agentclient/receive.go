@@ -1,0 +1,102 @@
+package agentclient
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/re-connect/rpctl/proto"
+)
+
+// receive reads the agent's lines until the end and gives each to the request it belongs to.
+func (c *Client) receive() {
+	lines := proto.NewReader(c.channel.Stdout())
+	if err := c.receiveGreeting(lines); err != nil {
+		c.fail(err)
+		return
+	}
+	for {
+		line, err := lines.ReadLine()
+		switch {
+		case errors.Is(err, proto.ErrLineTooLong):
+			err = c.notProtocol(err.Error(), nil)
+		case err != nil:
+			err = c.endOfStream(err)
+		default:
+			err = c.dispatch(line)
+		}
+		if err != nil {
+			c.fail(err)
+			return
+		}
+	}
+}
+
+// dispatch hands one event over, or says why the line is none. Events of a kind
+// that this code does not know are passed over: a newer agent may send them.
+func (c *Client) dispatch(line []byte) error {
+	event, problem := readEvent(line)
+	if problem != "" {
+		return c.notProtocol(problem, line)
+	}
+	if !known(event.Event) {
+		return nil
+	}
+	if event.ID == 0 && event.Event == proto.EventError { // the agent gives up the connection
+		return c.refusal(event.Error)
+	}
+	request, problem := c.belongsTo(event)
+	if problem != "" {
+		return c.notProtocol(problem, line)
+	}
+	select {
+	case request.events <- event:
+	case <-request.gone:
+	case <-c.closed:
+	}
+	return nil
+}
+
+// belongsTo is the request that an event answers; an answer ends it.
+func (c *Client) belongsTo(event proto.Event) (request *call, problem string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	request = c.pending[event.ID]
+	switch {
+	case request == nil && event.ID > 0 && event.ID <= c.lastID:
+		return nil, fmt.Sprintf("it answers request %d, which is over", event.ID)
+	case request == nil:
+		return nil, fmt.Sprintf("it answers request %d, which was not asked", event.ID)
+	}
+	if isAnswer(event) {
+		delete(c.pending, event.ID)
+	}
+	return request, ""
+}
+
+// readEvent decodes one line; problem says why it is no event. Fields that this
+// code does not know are passed over.
+func readEvent(line []byte) (event proto.Event, problem string) {
+	if err := json.Unmarshal(line, &event); err != nil {
+		return event, "it sent a line that is no event"
+	}
+	switch {
+	case event.Event == "":
+		return event, "it sent a line that is no event"
+	case event.Event == proto.EventHello:
+		return event, "it greets twice"
+	case event.Event == proto.EventError && event.Error == nil,
+		event.Event == proto.EventUnit && event.Unit == nil,
+		event.Event == proto.EventLog && event.Log == nil:
+		return event, fmt.Sprintf("it sent an event %q without its content", event.Event)
+	}
+	return event, ""
+}
+
+func known(kind proto.EventKind) bool {
+	switch kind {
+	case proto.EventDone, proto.EventError, proto.EventUnit, proto.EventLog:
+		return true
+	}
+	return false
+}
