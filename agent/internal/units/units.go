@@ -17,6 +17,9 @@ var ErrRefused = errors.New("the service manager refused")
 // ErrNotFound says that no such unit is known, loaded or on disk.
 var ErrNotFound = errors.New("no such unit")
 
+// ErrMasked says that the unit is masked: it must not be started, whoever asks.
+var ErrMasked = errors.New("the unit is masked")
+
 // State is a unit as the service manager sees it now. The names are systemd's.
 type State struct {
 	Unit        string
@@ -34,7 +37,7 @@ type State struct {
 	// Paths are the unit's WorkingDirectory and the words of its ExecStart: what it starts *through*.
 	Paths []string
 	// ExitCode is how the last main process ended: an exit status or a signal number, as ExitKind says.
-	ExitKind string // exited, killed, dumped; empty while it runs for the first time
+	ExitKind string // exited, killed, dumped; empty while it runs and when it never ran
 	ExitCode int
 }
 
@@ -57,9 +60,14 @@ type Manager interface {
 	// observe is called from one goroutine, with each state that was seen on the way and
 	// at least once a second while the old process has not ended. When ctx
 	// ends, Restart returns at once; the job goes on.
+	// A process that outlived TimeoutStop shows: an observed state of Sub "stop-sigkill" (or,
+	// between stop and start, of Result "timeout") means that the old one was killed.
+	// A restart of a unit that is restarting joins that job. The errors are ErrRefused,
+	// ErrNotFound and ErrMasked (wrapped; nothing was touched), ctx's, and those of the manager itself.
 	Restart(ctx context.Context, unit string, observe func(State)) (result string, err error)
 
-	// ResetFailed forgets failures and the start limit of a unit.
+	// ResetFailed forgets failures and the start limit of a unit; a unit that has none is no
+	// error. The errors are those of Restart, but a masked unit is none.
 	ResetFailed(ctx context.Context, unit string) error
 
 	// Close frees the connection to the manager.
