@@ -12,10 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/re-connect/rpctl/internal/printable"
 )
 
 // MaxSize is the longest file that is read, in bytes.
@@ -126,16 +127,15 @@ func hidden(line []byte) (column int, what string) {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			return column, fmt.Sprintf("is no UTF-8 (byte 0x%02x)", line[i])
-		case r != '\t' && isHidden(r):
-			return column, fmt.Sprintf("control character U+%04X", r)
+		case isHidden(r):
+			return column, fmt.Sprintf("hidden character U+%04X", r)
 		}
 		i += size
 	}
 	return 0, ""
 }
 
-// isHidden says that r moves the cursor or reorders text: C0, C1 and the bidirectional
-// controls. U+2028 and U+2029 are line ends for some readers and not for others.
+// isHidden says that r is more than it shows: it moves the cursor, reorders or hides text.
 func isHidden(r rune) bool {
-	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
+	return r != '\t' && printable.Line(string(r)) != string(r)
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/re-connect/rpctl/internal/printable"
 )
 
 // Document is a file that was read: it knows where each key stands and collects problems.
@@ -87,7 +89,7 @@ func (d *Document) Refuse(path, format string, args ...any) {
 }
 
 func (d *Document) add(at position, message string) {
-	d.problems = append(d.problems, Problem{d.file, at.line, at.column, visible(message)})
+	d.problems = append(d.problems, Problem{d.file, at.line, at.column, printable.Line(message)})
 }
 
 // record remembers the first place where path is mentioned.

@@ -76,7 +76,7 @@ func (d *Document) fillMap(path string, value any, target reflect.Value) {
 	target.Set(reflect.MakeMap(target.Type()))
 	for name, below := range table {
 		if strings.ContainsFunc(name, isHidden) {
-			d.Refuse(Join(path, name), "control character in the key `%s`", name)
+			d.Refuse(Join(path, name), "hidden character in the key `%s`", name)
 			continue
 		}
 		element := reflect.New(target.Type().Elem()).Elem()
@@ -116,8 +116,8 @@ func (d *Document) fillScalar(path string, value any, target reflect.Value) {
 		if target.Kind() != reflect.String {
 			break
 		}
-		if strings.ContainsFunc(v, func(r rune) bool { return isHidden(r) && r != '\n' && r != '\t' }) {
-			d.Refuse(path, "control character in `%s`", lastName(path))
+		if strings.ContainsFunc(v, func(r rune) bool { return isHidden(r) && r != '\n' }) {
+			d.Refuse(path, "hidden character in `%s`", lastName(path))
 			return
 		}
 		target.SetString(v)

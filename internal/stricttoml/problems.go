@@ -3,6 +3,8 @@ package stricttoml
 import (
 	"fmt"
 	"strings"
+
+	"github.com/re-connect/rpctl/internal/printable"
 )
 
 // Problem is one thing that is wrong with a file.
@@ -16,9 +18,9 @@ type Problem struct {
 // String is the problem as editors find it: file:line:column: message.
 func (p Problem) String() string {
 	if p.Column == 0 {
-		return fmt.Sprintf("%s:%d: %s", visible(p.File), p.Line, p.Message)
+		return fmt.Sprintf("%s:%d: %s", printable.Line(p.File), p.Line, p.Message)
 	}
-	return fmt.Sprintf("%s:%d:%d: %s", visible(p.File), p.Line, p.Column, p.Message)
+	return fmt.Sprintf("%s:%d:%d: %s", printable.Line(p.File), p.Line, p.Column, p.Message)
 }
 
 // Problems is everything that is wrong with a file, in line order.
@@ -40,22 +42,6 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// visible shows control characters instead of sending them to a terminal.
-func visible(text string) string {
-	if strings.IndexFunc(text, isHidden) < 0 {
-		return text
-	}
-	var shown strings.Builder
-	for _, r := range text {
-		if isHidden(r) {
-			fmt.Fprintf(&shown, `\u%04X`, r)
-		} else {
-			shown.WriteRune(r)
-		}
-	}
-	return shown.String()
-}
-
 // Quote writes s as a TOML string on one line.
 func Quote(s string) string {
 	var quoted strings.Builder
@@ -66,7 +52,7 @@ func Quote(s string) string {
 			quoted.WriteByte('\\')
 			quoted.WriteRune(r)
 		case isHidden(r):
-			fmt.Fprintf(&quoted, `\u%04X`, r)
+			fmt.Fprintf(&quoted, `\U%08X`, r)
 		default:
 			quoted.WriteRune(r)
 		}

@@ -1,0 +1,103 @@
+// Package config reads /etc/rp-agent/agent.toml: which environment this host
+// is, which application it runs, which units may be restarted and by whom. The
+// file is believed only when nobody but root can have written it.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/re-connect/rpctl/internal/stricttoml"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// Version is the version of the file's format that this agent reads and writes.
+const Version = 1
+
+// DefaultGroup is who may look and act where the file names no groups.
+const DefaultGroup = "rpctl"
+
+// file is agent.toml as it is written.
+type file struct {
+	Version     int         `toml:"version"`
+	Environment string      `toml:"environment"`
+	Application application `toml:"application"`
+	Workers     workers     `toml:"workers"`
+	Access      access      `toml:"access"`
+}
+
+type application struct {
+	Path string `toml:"path"`
+	User string `toml:"user"`
+}
+
+type workers struct {
+	Units []string `toml:"units"`
+}
+
+type access struct {
+	Look []string `toml:"look"`
+	Act  []string `toml:"act"`
+}
+
+// Load reads the host's own file. Every error is a *proto.Error of code
+// config: the file is missing, may not be believed (it or a folder above it
+// belongs to another than root, can be written by others, or is a link), or
+// says something that is not understood.
+func Load(path string) (proto.HostConfig, error) {
+	return load(path, root)
+}
+
+func load(path string, by trust) (proto.HostConfig, error) {
+	data, err := by.read(path)
+	var doubt *doubtError
+	switch {
+	case errors.As(err, &doubt):
+		return proto.HostConfig{}, refuse("may not be believed: "+doubt.why, doubt.fix)
+	case errors.Is(err, fs.ErrNotExist):
+		return proto.HostConfig{}, refuse(path+" is not there", "rpctl agent install --env ENVIRONMENT (on your machine)")
+	case err != nil:
+		return proto.HostConfig{}, refuse(err.Error(), "rp-agent doctor (on this host)")
+	}
+	return Parse(path, data)
+}
+
+// Parse reads data as the content of the file path, without asking who wrote it.
+// The error is a *proto.Error of code config with every problem and its line.
+func Parse(path string, data []byte) (proto.HostConfig, error) {
+	var f file
+	doc, err := stricttoml.Decode(path, data, &f)
+	if doc == nil {
+		return proto.HostConfig{}, broken(err)
+	}
+	f.check(doc)
+	if err := doc.Err(); err != nil {
+		return proto.HostConfig{}, broken(err)
+	}
+	config := proto.HostConfig{
+		Environment: f.Environment,
+		Application: proto.Application(f.Application),
+		Look:        orDefault(f.Access.Look),
+		Act:         orDefault(f.Access.Act),
+	}
+	for _, unit := range f.Workers.Units {
+		config.Workers = append(config.Workers, proto.UnitPattern(unit))
+	}
+	return config, nil
+}
+
+func orDefault(groups []string) []string {
+	if groups == nil {
+		return []string{DefaultGroup}
+	}
+	return groups
+}
+
+func broken(err error) error {
+	return refuse("it is not understood:\n"+err.Error(), "rpctl agent diff --env ENVIRONMENT (on your machine)")
+}
+
+func refuse(why, next string) error {
+	return &proto.Error{Code: proto.CodeConfig, Message: fmt.Sprintf("cannot use this host's configuration: %s", why), Next: next}
+}

@@ -1,0 +1,59 @@
+package proto
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+)
+
+// Names stand in unit files, polkit rules, sudo lines and file names: the forms are
+// narrow on purpose, so that none of them needs quoting anywhere.
+var (
+	environmentForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+	// accountForm is what adduser(8) and directory services give out, without the trailing dollar.
+	accountForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,31}$`)
+	pathForm    = regexp.MustCompile(`^(/[A-Za-z0-9_.@+-]+)+$`)
+)
+
+// maxPath is the longest application path, in bytes: Deployer's releases and the
+// application's own files must still fit below it.
+const maxPath = 1024
+
+// AllEnvironments is the word that a command line uses for all of them; no environment has it for a name.
+const AllEnvironments = "all"
+
+// CheckEnvironment refuses what is no environment's name; the error says what is meant.
+func CheckEnvironment(name string) error {
+	if !environmentForm.MatchString(name) {
+		return fmt.Errorf("bad environment name %q: want a name like preprod (a-z, 0-9 and -, at most 32, a letter first)", name)
+	}
+	if name == AllEnvironments {
+		return fmt.Errorf("bad environment name %q: it means all environments", name)
+	}
+	return nil
+}
+
+// CheckAccount refuses what is no name of a user or a group.
+func CheckAccount(name string) error {
+	if !accountForm.MatchString(name) {
+		return fmt.Errorf("bad user or group name %q: want a name like www-data", name)
+	}
+	return nil
+}
+
+// Check refuses an application that is not in an absolute, clean path of plain
+// names, or whose user has no user's name.
+func (a Application) Check() error {
+	if err := CheckApplicationPath(a.Path); err != nil {
+		return err
+	}
+	return CheckAccount(a.User)
+}
+
+// CheckApplicationPath refuses a path that is not absolute, clean and of plain names.
+func CheckApplicationPath(name string) error {
+	if !pathForm.MatchString(name) || path.Clean(name) != name || len(name) > maxPath {
+		return fmt.Errorf("bad application path %q: want an absolute path like /home/app/www (letters, digits and _.@+- only)", name)
+	}
+	return nil
+}
