@@ -80,4 +80,7 @@ type Check struct {
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail"`
 	Fix    string `json:"fix,omitempty"` // what to type, where it failed
+	// Skipped says that the assumption does not apply here or cannot be seen from here: Detail
+	// says why. OK is then true, but nothing was proved.
+	Skipped bool `json:"skipped,omitempty"`
 }
