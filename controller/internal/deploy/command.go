@@ -1,0 +1,107 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// command runs the deploy or rollback command, and has every host confirm that current has moved.
+func (r *run) command(ctx context.Context) error {
+	if err := r.stillThere(ctx); err != nil {
+		return err
+	}
+	r.commanded = true
+	if err := r.locally(ctx, r.argv); err != nil {
+		return &exit.Error{
+			Code:    exit.LocalFailed,
+			Message: fmt.Sprintf("the %s command failed: %v; no worker was restarted", r.operation, err),
+			Next:    r.afterFailedCommand(),
+			Err:     err,
+		}
+	}
+	return r.moved(ctx)
+}
+
+// stillThere finds out that a host was lost while the work tree was made ready. Its lease is gone
+// with it, somebody else may hold it by now: nothing was changed yet, so nothing is.
+func (r *run) stillThere(ctx context.Context) error {
+	r.busy("asking the hosts which release is current")
+	r.each(ctx, func(ctx context.Context, h *host) error {
+		var release proto.Release
+		if err := h.call(ctx, proto.OpRelease, nil, &release); err != nil {
+			return ignoreUnreadable(h.before, err)
+		}
+		h.before = &release // with the lease held, nobody else's deploy can move it from here on
+		return nil
+	})
+	return r.notReady("nothing was deployed")
+}
+
+// moved compares current with what it was. The runbook's deploy reports success even where it switched nothing.
+func (r *run) moved(ctx context.Context) error {
+	r.busy("asking the hosts which release is current")
+	r.each(ctx, func(ctx context.Context, h *host) error {
+		var release proto.Release
+		if err := h.call(ctx, proto.OpRelease, nil, &release); err != nil {
+			return err
+		}
+		h.after = &release
+		r.emit(event.Event{Kind: event.Host, Host: h.name(), State: event.Busy, Release: &release, Text: "current is " + release.Name})
+		return nil
+	})
+	var stuck []string
+	for _, h := range r.remaining() {
+		if h.before != nil && h.before.Path == h.after.Path {
+			stuck = append(stuck, fmt.Sprintf("%s (still %s)", h.name(), h.after.Name))
+		}
+	}
+	if len(stuck) > 0 {
+		return &exit.Error{
+			Code: exit.Failed,
+			Message: fmt.Sprintf("the %s command succeeded, but `current` did not move on %s; no worker was restarted",
+				r.operation, strings.Join(stuck, ", ")),
+			Next: "see what the command did (its output is above), then: " + r.again(),
+		}
+	}
+	r.switched = true
+	if len(r.remaining()) == 0 {
+		return r.notReady("no worker was restarted")
+	}
+	if err := r.notReady("the other hosts go on"); err != nil {
+		return goOn{err}
+	}
+	return nil
+}
+
+// afterFailedCommand is what to type when the command in the middle failed.
+func (r *run) afterFailedCommand() string {
+	if r.operation == opDeploy && len(r.Environment.Rollback) > 0 {
+		return "rpctl rollback --env " + r.Environment.Name
+	}
+	return "mend what the output above names; rpctl status --env " + r.Environment.Name +
+		" shows which release is current; then: " + r.again()
+}
+
+// again is the same operation once more.
+func (r *run) again() string {
+	command := "rpctl " + r.operation + " --env " + r.Environment.Name
+	for _, pattern := range r.Only {
+		command += " --only '" + string(pattern) + "'"
+	}
+	return command
+}
+
+// ignoreUnreadable lets a host without a readable current through: before its first deploy it has none.
+func ignoreUnreadable(before *proto.Release, err error) error {
+	var refusal *proto.Error
+	if before == nil && errors.As(err, &refusal) && refusal.Code == proto.CodeRelease {
+		return nil
+	}
+	return err
+}
