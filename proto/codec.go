@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -47,6 +48,21 @@ func (r *Reader) ReadLine() ([]byte, error) {
 	}
 }
 
+// ReadRaw returns the n bytes that an output event announced, and eats the newline after them.
+func (r *Reader) ReadRaw(n int) ([]byte, error) {
+	if n < 0 || n > MaxOutput {
+		return nil, fmt.Errorf("an output of %d bytes is announced; at most %d fit", n, MaxOutput)
+	}
+	raw := make([]byte, n+1)
+	if _, err := io.ReadFull(r.buffered, raw); err != nil {
+		return nil, ErrTruncated
+	}
+	if raw[n] != '\n' {
+		return nil, errors.New("an output is not followed by a newline")
+	}
+	return raw[:n], nil
+}
+
 // Writer writes one value a line; it may be used by several goroutines.
 type Writer struct {
 	mu  sync.Mutex
@@ -68,6 +84,23 @@ func (w *Writer) Write(v any) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	_, err = w.out.Write(append(line, '\n'))
+	return err
+}
+
+// WriteOutput sends an output event of request id with its raw bytes, in one Write.
+func (w *Writer) WriteOutput(id int64, stream string, offset int64, raw []byte) error {
+	if len(raw) > MaxOutput {
+		return fmt.Errorf("an output of %d bytes is too long; at most %d fit", len(raw), MaxOutput)
+	}
+	event := Event{Event: EventOutput, ID: id, Output: &Output{Stream: stream, Offset: offset, Length: len(raw)}}
+	line, err := json.Marshal(event)
+	if err != nil {
+		return fmt.Errorf("cannot encode an output: %w", err)
+	}
+	message := slices.Concat(line, []byte{'\n'}, raw, []byte{'\n'})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, err = w.out.Write(message)
 	return err
 }
 

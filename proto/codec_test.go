@@ -2,6 +2,7 @@ package proto
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"strings"
@@ -55,6 +56,46 @@ func TestWriterRefusesWhatThePeerWould(t *testing.T) {
 	}
 	if out.Len() > 0 {
 		t.Error("a refused line was written in part")
+	}
+}
+
+func TestOutputIsByteExact(t *testing.T) {
+	var wire bytes.Buffer
+	raw := []byte("\x1b[1G 3/41 \xff\r\n{\"event\":\"done\"}\n")
+	writer := NewWriter(&wire)
+	if err := writer.WriteOutput(7, "stdout", 4096, raw); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Write(Event{Event: EventDone, ID: 7}); err != nil {
+		t.Fatal(err)
+	}
+	reader := NewReader(&wire)
+	var event Event
+	line, err := reader.ReadLine()
+	if err != nil || json.Unmarshal(line, &event) != nil || event.Output == nil || event.Output.Offset != 4096 {
+		t.Fatalf("%s, %v", line, err)
+	}
+	if got, err := reader.ReadRaw(event.Output.Length); err != nil || !bytes.Equal(got, raw) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if line, err := reader.ReadLine(); err != nil || string(line) != `{"event":"done","id":7}` {
+		t.Errorf("after the output: %s, %v", line, err)
+	}
+}
+
+func TestReadRawRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		in string
+		n  int
+	}{
+		"truncated":      {"abc", 3},
+		"no newline":     {"abcd", 3},
+		"negative":       {"abc\n", -1},
+		"more than fits": {"abc\n", MaxOutput + 1},
+	} {
+		if got, err := NewReader(strings.NewReader(c.in)).ReadRaw(c.n); err == nil {
+			t.Errorf("%s: read %q", name, got)
+		}
 	}
 }
 

@@ -19,6 +19,8 @@ const (
 	CodeRelease       Code = "release"
 	CodeStorage       Code = "storage"
 	CodeCancelled     Code = "cancelled"
+	CodeGate          Code = "gate"
+	CodeJob           Code = "job"
 	CodeHost          Code = "host"
 )
 

@@ -86,6 +86,8 @@ type Event struct {
 	Error  *Error          `json:"error,omitempty"`
 	Unit   *UnitProgress   `json:"unit,omitempty"`
 	Log    *LogLine        `json:"log,omitempty"`
+	Job    *Job            `json:"job,omitempty"`
+	Output *Output         `json:"output,omitempty"`
 }
 
 // Hello is the greeting. Its first two fields make the marker that PROTOCOL.md

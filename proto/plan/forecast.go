@@ -7,9 +7,9 @@ import (
 
 // Figures are what a dry run of one step printed, on the data before the plan.
 type Figures struct {
-	Origin      int64 // follow-ups of the origin
-	Destination int64 // follow-ups of the destination
-	Moved       int64
+	Origin      int64 `json:"origin"`      // follow-ups of the origin
+	Destination int64 `json:"destination"` // follow-ups of the destination
+	Moved       int64 `json:"moved"`
 }
 
 // Forecast is what a step's own dry run must print when its turn comes, and so

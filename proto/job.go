@@ -1,0 +1,189 @@
+package proto
+
+import (
+	"regexp"
+	"time"
+
+	"github.com/re-connect/rpctl/proto/plan"
+)
+
+// Operations on jobs and plans.
+const (
+	OpJobStart   Op = "job-start"
+	OpJobFollow  Op = "job-follow"
+	OpJobCancel  Op = "job-cancel"
+	OpJobs       Op = "jobs"
+	OpPlanStatus Op = "plan-status"
+	OpApprove    Op = "approve"
+)
+
+// Events of a followed job. An output event is followed by exactly its Length
+// raw bytes and a newline that is not part of them.
+const (
+	EventJob    EventKind = "job"
+	EventOutput EventKind = "output"
+)
+
+// JobID names a job; the controller makes it up, so that asking twice cannot start twice.
+type JobID string
+
+// jobForm is what the polkit rule and the unit names allow.
+var jobForm = regexp.MustCompile(`^[a-z0-9]{8,64}$`)
+
+// Valid says whether the id may be a folder's and a unit's name.
+func (id JobID) Valid() bool { return jobForm.MatchString(string(id)) }
+
+// JobKind is what a job does with a plan.
+type JobKind string
+
+// The kinds.
+const (
+	KindSimulate JobKind = "simulate" // dry runs only; never changes data
+	KindApply    JobKind = "apply"
+)
+
+// JobState is where a job is. Only accepted and running can change.
+type JobState string
+
+// The states. Interrupted: there is neither an exit record nor a unit, so the
+// host rebooted or something was killed; it is never run again by itself.
+const (
+	JobAccepted    JobState = "accepted"
+	JobRunning     JobState = "running"
+	JobSucceeded   JobState = "succeeded"
+	JobFailed      JobState = "failed"
+	JobCancelled   JobState = "cancelled"
+	JobInterrupted JobState = "interrupted"
+)
+
+// Ended says that the state is final.
+func (s JobState) Ended() bool { return s != JobAccepted && s != JobRunning }
+
+// JobStartArgs asks for a job. A second start with the same id and the same content attaches to the first.
+type JobStartArgs struct {
+	ID   JobID     `json:"id"`
+	Kind JobKind   `json:"kind"`
+	Plan plan.Plan `json:"plan"`
+	// Receipts are those of other hosts that a gate asks for (prod: preprod's "applied").
+	Receipts []Signed     `json:"receipts,omitempty"`
+	Resolve  []Resolution `json:"resolve,omitempty"`
+	// BreakGlass is the reason for passing a closed gate, where the host's file allows that at all.
+	BreakGlass string `json:"break_glass,omitempty"`
+}
+
+// Resolution is the operator's word on a step that failed or was interrupted.
+type Resolution struct {
+	Step   plan.StepID `json:"step"`
+	As     string      `json:"as"` // rerun or done
+	Reason string      `json:"reason"`
+}
+
+// The values of Resolution.As.
+const (
+	ResolveRerun = "rerun"
+	ResolveDone  = "done"
+)
+
+// Job is a job as the host's disk knows it.
+type Job struct {
+	ID          JobID     `json:"id"`
+	Kind        JobKind   `json:"kind"`
+	State       JobState  `json:"state"`
+	Plan        string    `json:"plan"` // digest
+	Ticket      string    `json:"ticket,omitempty"`
+	Operator    string    `json:"operator"` // as told
+	User        string    `json:"user"`     // proved
+	Created     time.Time `json:"created"`
+	Ended       time.Time `json:"ended,omitzero"`
+	Steps       []JobStep `json:"steps"`
+	Error       *Error    `json:"error,omitempty"` // why it failed or stopped
+	CancelAsked bool      `json:"cancel_asked,omitempty"`
+	Receipt     *Signed   `json:"receipt,omitempty"` // what it proved, once succeeded
+	BreakGlass  string    `json:"break_glass,omitempty"`
+	// Stdout and Stderr are how many bytes of output there are.
+	Stdout int64 `json:"stdout"`
+	Stderr int64 `json:"stderr"`
+}
+
+// StepState is where a step of a plan is. It belongs to the plan on a host, not to one job.
+type StepState string
+
+// The states. Unverified: the real run ended well, but the dry run after it did not show what was expected.
+const (
+	StepPending     StepState = "pending"
+	StepSimulated   StepState = "simulated"
+	StepChecking    StepState = "checking"  // the dry run before
+	StepRunning     StepState = "running"   // the real run
+	StepVerifying   StepState = "verifying" // the dry run after
+	StepVerified    StepState = "verified"
+	StepStopped     StepState = "stopped" // the dry run before did not show the forecast: nothing was run
+	StepFailed      StepState = "failed"
+	StepUnverified  StepState = "unverified"
+	StepInterrupted StepState = "interrupted"
+)
+
+// JobStep is a step with what is known of it. Offsets are where its output begins in the job's streams.
+type JobStep struct {
+	Step  plan.StepID `json:"step"`
+	State StepState   `json:"state"`
+	Began time.Time   `json:"began,omitzero"`
+	Ended time.Time   `json:"ended,omitzero"`
+	// Result is what the last dry run of the step showed.
+	Result *StepResult `json:"result,omitempty"`
+	// Remaining is what a dry run after a real one showed still to move.
+	Remaining *int64 `json:"remaining,omitempty"`
+	Detail    string `json:"detail,omitempty"`
+}
+
+// StepResult is what one run of the console's command printed.
+type StepResult struct {
+	plan.Figures
+	// Accommodations is how many would move; nil without --withAccommodations.
+	Accommodations *int64     `json:"accommodations,omitempty"`
+	Conflicts      []Conflict `json:"conflicts,omitempty"`
+}
+
+// Conflict is an accommodation shared by people who are moved and people who stay.
+type Conflict struct {
+	Centre        int64   `json:"centre"`
+	Accommodation int64   `json:"accommodation"`
+	Staying       []int64 `json:"staying"`
+	Moving        []int64 `json:"moving"`
+}
+
+// JobFollowArgs asks for a job's events and for its output from the given offsets on, until it
+// ends. With Wait false the answer ends with what there is now.
+type JobFollowArgs struct {
+	ID     JobID `json:"id"`
+	Stdout int64 `json:"stdout"`
+	Stderr int64 `json:"stderr"`
+	Wait   bool  `json:"wait,omitempty"`
+}
+
+// Output announces raw bytes: Stream is stdout or stderr, Offset where they
+// stand in the job's whole stream.
+type Output struct {
+	Stream string `json:"stream"`
+	Offset int64  `json:"offset"`
+	Length int    `json:"length"`
+}
+
+// MaxOutput is the most raw bytes that one output event announces.
+const MaxOutput = 256 << 10
+
+// JobCancelArgs asks a job to stop before its next step, or with Now at once.
+type JobCancelArgs struct {
+	ID  JobID `json:"id"`
+	Now bool  `json:"now,omitempty"`
+}
+
+// JobsArgs asks for the newest Limit jobs (0 means 20), or for the one named.
+type JobsArgs struct {
+	ID    JobID `json:"id,omitempty"`
+	Limit int   `json:"limit,omitempty"`
+}
+
+// JobList is jobs, newest first.
+type JobList struct {
+	Jobs []Job `json:"jobs"`
+}

@@ -1,0 +1,135 @@
+package proto
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/re-connect/rpctl/proto/plan"
+)
+
+// Signed is a text and an OpenSSH signature of exactly its bytes, as
+// `ssh-keygen -Y sign` makes it. Namespace is part of what is signed, so that a
+// receipt cannot pass for an approval.
+type Signed struct {
+	Namespace string `json:"namespace"`
+	Body      string `json:"body"`      // canonical JSON and a newline
+	Signature string `json:"signature"` // armored SSHSIG
+}
+
+// The namespaces.
+const (
+	NamespaceSimulation = "simulation@rpctl"
+	NamespaceApproval   = "approval@rpctl"
+	NamespaceApplied    = "applied@rpctl"
+)
+
+// Simulation is what a host saw in the dry runs of a whole plan. Its receipt is signed by the host.
+type Simulation struct {
+	Kind        string          `json:"kind"` // "simulation"
+	Environment string          `json:"environment"`
+	Host        string          `json:"host"`
+	Plan        string          `json:"plan"`     // digest
+	Revision    string          `json:"revision"` // of the application
+	Time        time.Time       `json:"time"`
+	Expires     time.Time       `json:"expires"`
+	Nonce       string          `json:"nonce"`
+	Steps       []SimulatedStep `json:"steps"`
+}
+
+// SimulatedStep is a step's dry run and what it will do when its turn comes.
+type SimulatedStep struct {
+	Step     plan.StepID   `json:"step"`
+	Result   StepResult    `json:"result"`
+	Forecast plan.Forecast `json:"forecast"`
+}
+
+// Approval is a person's yes to a plan with exactly these figures, in one environment.
+type Approval struct {
+	Kind        string `json:"kind"` // "approval"
+	Environment string `json:"environment"`
+	Plan        string `json:"plan"`    // digest
+	Figures     string `json:"figures"` // Simulation.FiguresDigest
+	// By is the approver as they call themselves; the key says who signed.
+	By string `json:"by"`
+	// For and Evidence name who decided and where, when the approver signs another's answer.
+	For      string    `json:"for,omitempty"`
+	Evidence string    `json:"evidence,omitempty"`
+	Time     time.Time `json:"time"`
+	Expires  time.Time `json:"expires"`
+	Nonce    string    `json:"nonce"`
+}
+
+// Applied says that a plan was run and verified, step by step. Its receipt is signed by the host.
+type Applied struct {
+	Kind        string          `json:"kind"` // "applied"
+	Environment string          `json:"environment"`
+	Host        string          `json:"host"`
+	Plan        string          `json:"plan"`
+	Revision    string          `json:"revision"`
+	Job         JobID           `json:"job"`
+	Time        time.Time       `json:"time"`
+	Expires     time.Time       `json:"expires"`
+	Nonce       string          `json:"nonce"`
+	BreakGlass  string          `json:"break_glass,omitempty"`
+	Steps       []plan.Forecast `json:"steps"` // what each step did
+}
+
+// ApproveArgs brings an approval to the host that will judge it.
+type ApproveArgs struct {
+	Approval Signed `json:"approval"`
+}
+
+// PlanStatusArgs asks where a plan stands on this host. Receipts are those of
+// other hosts that the caller would bring.
+type PlanStatusArgs struct {
+	Plan     plan.Plan `json:"plan"`
+	Receipts []Signed  `json:"receipts,omitempty"`
+}
+
+// PlanStatus is where a plan stands, gate by gate.
+type PlanStatus struct {
+	Environment string       `json:"environment"`
+	Host        string       `json:"host"`
+	Plan        string       `json:"plan"`
+	Steps       []JobStep    `json:"steps"`
+	Gates       []GateStatus `json:"gates"`
+	Simulation  *Signed      `json:"simulation,omitempty"`
+	Approval    *Signed      `json:"approval,omitempty"`
+	Applied     *Signed      `json:"applied,omitempty"`
+	Running     JobID        `json:"running,omitempty"`
+}
+
+// GateStatus is one gate's answer: open, or closed with the reason and what to type next.
+type GateStatus struct {
+	Gate int    `json:"gate"` // its number in docs/gates.md
+	Name string `json:"name"`
+	Open bool   `json:"open"`
+	Why  string `json:"why,omitempty"`
+	Next string `json:"next,omitempty"`
+}
+
+// FiguresDigest is sha256, hex, over what the dry runs showed and what follows
+// from it: what a person approves. A later simulation that shows the same
+// figures has the same digest.
+func (s Simulation) FiguresDigest() string {
+	sum := sha256.Sum256([]byte(CanonicalBody(struct {
+		Environment string          `json:"environment"`
+		Plan        string          `json:"plan"`
+		Steps       []SimulatedStep `json:"steps"`
+	}{s.Environment, s.Plan, s.Steps})))
+	return hex.EncodeToString(sum[:])
+}
+
+// CanonicalBody is what is signed: compact JSON, fields in the order of the types, one newline.
+func CanonicalBody(v any) string {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		panic(err) // the types of this file cannot fail
+	}
+	return out.String()
+}
