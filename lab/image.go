@@ -1,0 +1,138 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// packages are what a host has beside Debian's minimum; the application's Symfony is Debian's own.
+var packages = []string{
+	"systemd", "systemd-sysv", "dbus", "openssh-server", "polkitd", "sudo", "iproute2", "procps",
+	"php-cli", "php-sqlite3", "php-symfony-console", "php-symfony-event-dispatcher",
+	"php-symfony-messenger", "php-symfony-process",
+}
+
+// The users of every host. Developers log in as the application's user, as Deployer does.
+const (
+	appUser   = "app"
+	adminUser = "admin" // sudo without password: the one who installs
+	jumpUser  = "jump"  // of the bastion: no shell, only forwarding
+
+	appUID   = 1000
+	adminUID = 1001
+	jumpUID  = 1002
+)
+
+// customise is what the image gets once, as commands in it.
+var customise = [][]string{
+	{"useradd", "--uid", fmt.Sprint(appUID), "--create-home", "--shell", "/bin/bash", appUser},
+	{"useradd", "--uid", fmt.Sprint(adminUID), "--create-home", "--shell", "/bin/bash", "--groups", "sudo", adminUser},
+	{"useradd", "--uid", fmt.Sprint(jumpUID), "--create-home", "--shell", "/usr/sbin/nologin", jumpUser},
+	// The agent's own user reads the application's releases.
+	{"chmod", "0755", "/home/" + appUser},
+	// Every host makes its own.
+	{"find", "/etc/ssh", "-name", "ssh_host_*", "-delete"},
+	{"truncate", "-s", "0", "/etc/machine-id"},
+	// Nothing that a throw-away host would do by the clock.
+	{"systemctl", "mask", "--quiet", "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer",
+		"e2scrub_all.timer", "phpsessionclean.timer", "fstrim.timer", "console-getty.service"},
+}
+
+// imageName changes whenever an image built before would not do.
+func imageName(s Suite) string {
+	sum := sha256.Sum256(fmt.Append(nil, packages, customise))
+	return fmt.Sprintf("%s-%x", s, sum[:6])
+}
+
+// buildImage returns the cached root file system of the suite, which it builds where
+// there is none. A build that breaks off leaves no image.
+func buildImage(ctx context.Context, o Options) (string, error) {
+	cache := filepath.Join(o.Dir, "cache")
+	// Builders of the same image wait for the first one.
+	building := flock.New(filepath.Join(cache, string(o.Suite)+".lock"))
+	if _, err := building.TryLockContext(ctx, pollEvery); err != nil {
+		return "", fmt.Errorf("cannot lock the image cache: %w", err)
+	}
+	defer func() { _ = building.Unlock() }()
+
+	image := filepath.Join(cache, imageName(o.Suite))
+	if _, err := os.Stat(image); err == nil {
+		return image, os.Chtimes(image, time.Time{}, time.Now())
+	}
+	if o.Log != nil {
+		fmt.Fprintf(o.Log, "lab: building the %s image (about 30 s, once)\n", o.Suite)
+	}
+	if err := dropOldImages(cache); err != nil {
+		return "", err
+	}
+	partial := image + ".partial"
+	if err := os.RemoveAll(partial); err != nil {
+		return "", fmt.Errorf("cannot remove what a broken build left: %w", err)
+	}
+	if err := build(ctx, o.Suite, partial); err != nil {
+		return "", errors.Join(err, os.RemoveAll(partial))
+	}
+	return image, os.Rename(partial, image)
+}
+
+// unusedFor is how long an image that nobody uses stays.
+const unusedFor = 7 * 24 * time.Hour
+
+// dropOldImages keeps the cache from growing with every change of the image; what
+// another work tree used lately stays.
+func dropOldImages(cache string) error {
+	images, err := filepath.Glob(filepath.Join(cache, "*-*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range images {
+		info, err := os.Stat(dir)
+		if err != nil || time.Since(info.ModTime()) < unusedFor {
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("cannot remove an old image: %w", err)
+		}
+	}
+	return nil
+}
+
+func build(ctx context.Context, s Suite, dir string) error {
+	include := "--include=" + strings.Join(packages, ",")
+	if err := command(ctx, "mmdebstrap", "--quiet", "--variant=minbase", include, string(s), dir); err != nil {
+		return err
+	}
+	for _, argv := range customise {
+		if err := command(ctx, "chroot", append([]string{dir}, argv...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// command runs a command of this machine; its output is part of the error.
+func command(ctx context.Context, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("cannot run %s: %w\n%s", name, err, lastLines(out, 20))
+	}
+	return nil
+}
+
+// lastLines is the end of an output, for an error.
+func lastLines(out []byte, n int) []byte {
+	lines := bytes.Split(bytes.TrimSpace(out), []byte("\n"))
+	return bytes.Join(lines[max(0, len(lines)-n):], []byte("\n"))
+}

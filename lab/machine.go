@@ -1,0 +1,87 @@
+package lab
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// tools are the commands that the lab runs, and Debian's package for each.
+var tools = []struct{ command, pkg string }{
+	{"mmdebstrap", "mmdebstrap"},
+	{"systemd-nspawn", "systemd-container"},
+	{"nsenter", "util-linux"},
+	{"ssh", "openssh-client"},
+	{"ssh-keygen", "openssh-client"},
+	{"git", "git"},
+	{"tar", "tar"},
+	{"make", "make"},
+}
+
+// Possible says why there can be no lab here, nil when there can be one.
+// Packages that are missing do not count where Prepare can install them.
+func Possible() error {
+	if err := capable(); err != nil {
+		return err
+	}
+	if missing := Missing(); len(missing) > 0 {
+		return fmt.Errorf("the lab needs the Debian packages %s: type `make lab-prepare` as root", strings.Join(missing, " "))
+	}
+	return nil
+}
+
+func capable() error {
+	if runtime.GOOS != "linux" {
+		return fmt.Errorf("the lab needs Linux (this is %s)", runtime.GOOS)
+	}
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("the lab needs root")
+	}
+	if _, err := os.Stat("/etc/debian_version"); err != nil {
+		return fmt.Errorf("the lab needs a Debian machine")
+	}
+	return nil
+}
+
+// Missing are the machine's packages that the lab needs and does not find.
+func Missing() []string {
+	var missing []string
+	for _, t := range tools {
+		if _, err := exec.LookPath(t.command); err != nil && !slices.Contains(missing, t.pkg) {
+			missing = append(missing, t.pkg)
+		}
+	}
+	return missing
+}
+
+// Prepare installs what Missing names, with apt-get, and says so on log.
+func Prepare(log io.Writer) error {
+	if err := capable(); err != nil {
+		return err
+	}
+	missing := Missing()
+	if len(missing) == 0 {
+		return nil
+	}
+	fmt.Fprintf(log, "lab: installing Debian packages on this machine: %s\n", strings.Join(missing, " "))
+	if err := aptGet("update", "-q"); err != nil {
+		return err
+	}
+	return aptGet(append([]string{"install", "-q", "-y", "--no-install-recommends"}, missing...)...)
+}
+
+// aptGet runs apt-get without questions; its output is shown only when it fails.
+func aptGet(args ...string) error {
+	cmd := exec.Command("apt-get", args...)
+	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("cannot run apt-get %s: %w\n%s", args[0], err, bytes.TrimSpace(out))
+	}
+	return nil
+}
