@@ -6,17 +6,19 @@ import "github.com/re-connect/rpctl/proto"
 
 // Inventory is a hosts.toml that was read and found good.
 type Inventory struct {
-	Path         string // where it was read
-	Environments []Environment
+	Path         string        // where it was read
+	Environments []Environment // in the order of the file; at least one
 }
 
 // Environment is one of the file's environments, in the order of the file.
 type Environment struct {
-	Name    string
-	Hosts   []string   // OpenSSH aliases
-	Branch  string     // that is deployed from
-	Prepare [][]string // argv each, run in the work tree before the deploy
-	Deploy  []string   // argv
+	Name   string
+	Hosts  []string // OpenSSH aliases
+	Branch string   // that is deployed from
+	// Prepare is argvs that run in the work tree before the deploy: DefaultPrepare
+	// where the file says nothing, none where it says prepare = [].
+	Prepare [][]string
+	Deploy  []string // argv
 	// Rollback is an argv; empty where there is none.
 	Rollback    []string
 	Workers     []proto.UnitPattern

@@ -1,0 +1,131 @@
+package inventory
+
+import (
+	"strings"
+
+	"github.com/re-connect/rpctl/internal/stricttoml"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// Version is the version of the file's format that this rpctl reads.
+const Version = 1
+
+// DefaultGroup is who may look and act on a host where the file names no groups.
+const DefaultGroup = "rpctl"
+
+// DefaultStatus is the HTTP status that a health URL must answer with.
+const DefaultStatus = 200
+
+// DefaultPrepare is step 3 of the runbook "RP - Déploiement en pré-production".
+func DefaultPrepare() [][]string {
+	return [][]string{{"composer", "install"}, {"symfony", "console", "cache:clear"}}
+}
+
+// file is hosts.toml as it is written.
+type file struct {
+	Version      int                    `toml:"version"`
+	Environments map[string]environment `toml:"environments"`
+}
+
+type environment struct {
+	Hosts       []string    `toml:"hosts"`
+	Branch      string      `toml:"branch"`
+	Prepare     [][]string  `toml:"prepare"`
+	Deploy      []string    `toml:"deploy"`
+	Rollback    []string    `toml:"rollback"`
+	Workers     []string    `toml:"workers"`
+	Application application `toml:"application"`
+	ConsoleHost string      `toml:"console_host"`
+	Operators   []string    `toml:"operators"`
+	Access      access      `toml:"access"`
+	Health      *health     `toml:"health"`
+	After       string      `toml:"after"`
+	Confirm     bool        `toml:"confirm"`
+}
+
+type application struct {
+	Path string `toml:"path"`
+	User string `toml:"user"`
+}
+
+type access struct {
+	Look []string `toml:"look"`
+	Act  []string `toml:"act"`
+}
+
+type health struct {
+	URL            string `toml:"url"`
+	Status         *int   `toml:"status"`
+	RevisionHeader string `toml:"revision_header"`
+	RevisionJSON   string `toml:"revision_json"`
+}
+
+// build is the environment that was found good, with what goes without saying filled in.
+func (e environment) build(name string) Environment {
+	built := Environment{
+		Name: name, Hosts: e.Hosts, Branch: e.Branch, Prepare: e.Prepare, Deploy: e.Deploy, Rollback: e.Rollback,
+		Application: proto.Application(e.Application), ConsoleHost: e.ConsoleHost, Operators: e.Operators,
+		Look: orDefault(e.Access.Look), Act: orDefault(e.Access.Act), After: e.After, Confirm: e.Confirm,
+	}
+	if e.Prepare == nil {
+		built.Prepare = DefaultPrepare()
+	}
+	for _, pattern := range e.Workers {
+		built.Workers = append(built.Workers, proto.UnitPattern(pattern))
+	}
+	if built.ConsoleHost == "" {
+		built.ConsoleHost = e.Hosts[0]
+	}
+	if e.Health != nil {
+		built.Health = &Health{
+			URL: e.Health.URL, Status: DefaultStatus,
+			RevisionHeader: e.Health.RevisionHeader, RevisionJSON: e.Health.RevisionJSON,
+		}
+		if e.Health.Status != nil {
+			built.Health.Status = *e.Health.Status
+		}
+	}
+	return built
+}
+
+func orDefault(groups []string) []string {
+	if groups == nil {
+		return []string{DefaultGroup}
+	}
+	return groups
+}
+
+// secretWords are what the names of secrets are made of.
+var secretWords = []string{"password", "passwd", "passphrase", "secret", "token", "credential", "apikey", "privatekey"}
+
+// adviseSecret answers an unknown key that looks like a secret's name.
+func adviseSecret(name string) string {
+	plain := strings.NewReplacer("_", "", "-", "", ".", "").Replace(strings.ToLower(name))
+	looks := strings.HasSuffix(plain, "key") || strings.HasSuffix(plain, "keys") || strings.HasPrefix(plain, "key")
+	for _, word := range secretWords {
+		looks = looks || strings.Contains(plain, word)
+	}
+	if !looks {
+		return ""
+	}
+	return "key `" + name + "` looks like a secret: secrets never live here (SSH keys belong into ~/.ssh/config)"
+}
+
+// read makes an Inventory of a file's content; the error is a stricttoml.Problems.
+func read(path string, data []byte) (*Inventory, error) {
+	var f file
+	doc, err := stricttoml.Decode(path, data, &f, stricttoml.OnUnknown(adviseSecret))
+	if doc == nil {
+		return nil, err
+	}
+	names := doc.Names("environments")
+	checker{doc: doc, file: f, names: names}.check()
+	if err := doc.Err(); err != nil {
+		return nil, err
+	}
+	inventory := &Inventory{Path: path}
+	for _, name := range names {
+		inventory.Environments = append(inventory.Environments, f.Environments[name].build(name))
+	}
+	return inventory, nil
+}
