@@ -3,32 +3,20 @@ package systemd
 import (
 	"errors"
 	"fmt"
-	"path"
 	"regexp"
 	"strings"
 
 	"github.com/re-connect/rpctl/proto"
 )
 
-// The forms are narrower than what the kernel allows: these words are put into unit files, a
-// polkit rule and sudo-like decisions, where a blank, a quote, a % or a colon would mean something.
-var (
-	pathForm        = regexp.MustCompile(`^(/[A-Za-z0-9_.+@-]+){2,}$`)
-	nameForm        = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
-	environmentForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
-)
-
-// ValidName says whether name can be a user's or a group's (useradd(8)).
-func ValidName(name string) bool { return nameForm.MatchString(name) }
+// deep is a path below a folder of the top: an application is never a whole /home or /srv.
+var deep = regexp.MustCompile(`^/[^/]+/[^/]+`)
 
 // Check refuses a configuration that must not be rendered for root to believe. All that is
 // wrong is said at once.
 func Check(cfg proto.HostConfig) error {
 	var problems []error
-	if !environmentForm.MatchString(cfg.Environment) {
-		problems = append(problems, fmt.Errorf("bad environment %q: want a short name like preprod", cfg.Environment))
-	}
-	problems = append(problems, checkApplication(cfg.Application)...)
+	problems = append(problems, proto.CheckEnvironment(cfg.Environment), checkApplication(cfg.Application))
 	if len(cfg.Workers) == 0 {
 		problems = append(problems, errors.New("no worker patterns: there would be nothing to restart"))
 	}
@@ -39,18 +27,15 @@ func Check(cfg proto.HostConfig) error {
 	return errors.Join(problems...)
 }
 
-func checkApplication(app proto.Application) []error {
-	var problems []error
-	if !pathForm.MatchString(app.Path) || path.Clean(app.Path) != app.Path {
-		problems = append(problems, fmt.Errorf("bad application path %q: want an absolute path like /home/app/www, of letters, digits and ._+@-", app.Path))
-	}
+func checkApplication(app proto.Application) error {
 	switch {
 	case app.User == "root" || app.User == User:
-		problems = append(problems, fmt.Errorf("the application's user cannot be %s: it must be a user of its own", app.User))
-	case !ValidName(app.User):
-		problems = append(problems, fmt.Errorf("bad application user %q: want a login name", app.User))
+		return fmt.Errorf("the application's user cannot be %s: it must be a user of its own", app.User)
+	case app.Check() == nil && !deep.MatchString(app.Path):
+		return fmt.Errorf("bad application path %q: want a folder of its own, like /home/app/www", app.Path)
+	default:
+		return app.Check()
 	}
-	return problems
 }
 
 func checkPattern(pattern proto.UnitPattern) error {
@@ -68,8 +53,8 @@ func checkGroups(which string, groups []string) error {
 		return fmt.Errorf("no group in %q: nobody could use the agent", which)
 	}
 	for _, group := range groups {
-		if !ValidName(group) {
-			return fmt.Errorf("bad group %q in %q: want a group's name", group, which)
+		if err := proto.CheckAccount(group); err != nil {
+			return fmt.Errorf("%s: %w", which, err)
 		}
 	}
 	return nil

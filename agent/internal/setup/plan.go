@@ -1,0 +1,102 @@
+package setup
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/systemd"
+)
+
+// Plan is what is not as it shall be. It was true when it was made.
+type Plan struct {
+	host    *Host
+	verb    string // for messages: "set up rp-agent"
+	actions []action
+	notes   []string
+}
+
+// action is one change. stage prepares it without a visible effect, do makes it, undo
+// takes it back, clean removes what stage left. All but do may be nil; an action
+// without undo is harmless to leave (a user, a folder, a key).
+type action struct {
+	proto.SetupChange
+	stage func() error
+	do    func(context.Context) error
+	undo  func() error
+	clean func()
+	// unit says that the service manager must be told.
+	unit bool
+}
+
+// New compares the host with the spec. It changes nothing.
+func New(ctx context.Context, host *Host, spec proto.SetupSpec) (*Plan, error) {
+	p := &Plan{host: host, verb: "set up rp-agent"}
+	if err := host.requireRoot(p.verb); err != nil {
+		return nil, err
+	}
+	if err := checkSpec(spec); err != nil {
+		return nil, badSpec(err)
+	}
+	if err := p.compare(ctx, spec); err != nil {
+		return nil, hostError("cannot see what has to be done on this host", err)
+	}
+	return p, nil
+}
+
+// compare is the order of an install: what others need first, the binary last, then what starts it.
+func (p *Plan) compare(ctx context.Context, spec proto.SetupSpec) error {
+	templates := p.installedTemplates(spec.Config.Workers)
+	files, err := systemd.Files(spec.Config, templates)
+	if err != nil {
+		return err
+	}
+	if err := p.requireUser(ctx, spec.Config.Application.User); err != nil {
+		return err
+	}
+	for _, step := range []func() error{
+		func() error { return p.accounts(ctx, files) },
+		func() error { return p.folders(ctx, files) },
+		func() error { return p.operators(ctx, spec) },
+		func() error { return p.receiptKey(ctx) },
+		func() error { return p.files(ctx, files) },
+		func() error { return p.forcedKey(ctx, spec.ForcedKey) },
+		func() error { return p.config(ctx, spec.Config) },
+		func() error { return p.binary(ctx) },
+		func() error { return p.services(ctx) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Plan) note(format string, args ...any) {
+	p.notes = append(p.notes, fmt.Sprintf(format, args...))
+}
+
+// command plans to run one of the host's tools.
+func (p *Plan) command(change proto.SetupChange, name string, args ...string) {
+	p.actions = append(p.actions, action{SetupChange: change, do: func(ctx context.Context) error {
+		_, err := p.host.Commands.Run(ctx, name, args...)
+		return err
+	}})
+}
+
+// Report is the plan as it is shown and sent.
+func (p *Plan) Report() proto.SetupReport {
+	report := proto.SetupReport{Changes: []proto.SetupChange{}, Notes: p.notes}
+	for _, a := range p.actions {
+		report.Changes = append(report.Changes, a.SetupChange)
+	}
+	return report
+}
+
+func hostError(what string, err error) error {
+	return &proto.Error{
+		Code:    proto.CodeHost,
+		Message: fmt.Sprintf("%s: %v", what, err),
+		Next:    "mend what it names, then run the same command again: it goes on from where the host is",
+	}
+}

@@ -1,0 +1,73 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/re-connect/rpctl/agent/internal/receiptkey"
+	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/systemd"
+)
+
+const (
+	stateDir   = "/var/lib/rp-agent"
+	receiptKey = "receipt_key"
+)
+
+// receiptKey plans the host's key where there is none. A key that is there is never
+// touched: receipts were signed with it.
+func (p *Plan) receiptKey(ctx context.Context) error {
+	there, err := p.hasReceiptKey()
+	if err != nil || there {
+		return err
+	}
+	p.actions = append(p.actions, action{
+		SetupChange: proto.SetupChange{Action: "create", Target: stateDir + "/" + receiptKey, Detail: "ed25519, of this host alone"},
+		do:          p.makeReceiptKey,
+	})
+	return nil
+}
+
+func (p *Plan) hasReceiptKey() (bool, error) {
+	folder, err := os.OpenRoot(p.host.path(stateDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer folder.Close()
+	_, err = folder.Lstat(receiptKey)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// makeReceiptKey writes the public half first: where the key is, its public half is too.
+func (p *Plan) makeReceiptKey(ctx context.Context) error {
+	owner, err := p.host.account(ctx, systemd.User)
+	if err != nil || owner == nil {
+		return fmt.Errorf("cannot look up %s: %v", systemd.User, err)
+	}
+	folder, err := openOwned(p.host.path(stateDir), *owner)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	name, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	private, public, err := receiptkey.Generate(systemd.User + "@" + name)
+	if err != nil {
+		return err
+	}
+	if err := folder.replace(receiptKey+".pub", public, 0o644); err != nil {
+		return err
+	}
+	return folder.create(receiptKey, private, 0o600)
+}
