@@ -1,0 +1,188 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
+	"github.com/xuri/excelize/v2"
+)
+
+// runbookSlack is the message of the runbook's étape 3, Option A.
+const runbookSlack = `Centre d'origine : France Fraternités - CHU 75 (ID 4537) - 160 suivis au total
+→ vers CHU 77 (ID 5644) : 41 migrés | reste 119
+→ vers CPH (ID 4960) : 10 migrés | reste 150
+→ vers DAHAR (ID 5634) : 19 migrés | reste 141
+→ vers TEH (ID 5645) : 7 migrés | reste 153
+
+Centre d'origine : France Fraternités - CPH (ID 4960) - 180 suivis au total
+→ vers CHU 75 (ID 4537) : 21 migrés | reste 159
+→ vers CHU 77 (ID 5644) : 37 migrés | reste 143
+→ vers DAHAR (ID 5634) : 35 migrés | reste 145
+→ vers TEH (ID 5645) : 17 migrés | reste 163
+`
+
+func centre(id int64, name string) plan.Centre {
+	return plan.Centre{ID: id, Name: "France Fraternités - " + name}
+}
+
+// runbook is the runbook's ticket with the figures of its dry runs.
+func runbook(t *testing.T) Source {
+	t.Helper()
+	totals := map[int64]int64{4537: 160, 4960: 180, 5644: 0, 5634: 12, 5645: 3}
+	names := map[int64]string{4537: "CHU 75", 4960: "CPH", 5644: "CHU 77", 5634: "DAHAR", 5645: "TEH"}
+	p := plan.Plan{Version: 1, Ticket: "https://trello.com/c/abc", Centre: "France Fraternités"}
+	var figures []plan.Figures
+	for _, group := range [][][3]int64{
+		{{4537, 5644, 41}, {4537, 4960, 10}, {4537, 5634, 19}, {4537, 5645, 7}},
+		{{4960, 4537, 21}, {4960, 5644, 37}, {4960, 5634, 35}, {4960, 5645, 17}},
+	} {
+		var steps []plan.Step
+		for _, s := range group {
+			steps = append(steps, plan.Step{
+				Origin: centre(s[0], names[s[0]]), Destination: centre(s[1], names[s[1]]),
+				Field: "migration-des-donnees", Value: names[s[1]], WithAccommodations: true,
+			})
+			figures = append(figures, plan.Figures{Origin: totals[s[0]], Destination: totals[s[1]], Moved: s[2]})
+		}
+		p.Groups = append(p.Groups, plan.Group{Steps: steps})
+	}
+	if findings := plan.Check(p); plan.Refused(findings) {
+		t.Fatal(findings)
+	}
+	forecasts, err := plan.Forecasts(p, figures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	simulation := proto.Simulation{Kind: "simulation", Environment: "preprod", Host: "rp-preprod", Plan: p.Digest(),
+		Revision: "abc1234", Time: time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)}
+	for i, f := range forecasts {
+		one := int64(1)
+		simulation.Steps = append(simulation.Steps, proto.SimulatedStep{
+			Step: f.Step, Forecast: f, Result: proto.StepResult{Figures: figures[i], Accommodations: &one},
+		})
+	}
+	return Source{p, simulation}
+}
+
+func TestSlackIsTheRunbooks(t *testing.T) {
+	want := runbookSlack + "\nHébergements : 8 hébergements migrés — aucun conflit détecté\n"
+	if got := Slack(runbook(t)); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestSlackNamesConflictsAndDecisions(t *testing.T) {
+	s := runbook(t)
+	s.Simulation.Steps[0].Result.Conflicts = []proto.Conflict{{Centre: 4537, Accommodation: 892, Staying: []int64{1042, 1078}, Moving: []int64{1035}}}
+	const open = "8 hébergements migrés — 1 conflit : hébergement 892 du centre 4537 (individus non migrés : 1042, 1078 ; migrés : 1035), décision à prendre"
+	if got := accommodations(s); got != open {
+		t.Errorf("%s", got)
+	}
+	s.Plan.Groups[0].Steps[0].Decisions = []plan.Decision{{Accommodation: 892, Accepted: true, By: "Claire", Why: "vu avec le CHU"}}
+	if got := accommodations(s); !strings.HasSuffix(got, "migration acceptée par Claire : vu avec le CHU") {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestTrelloIsTheRunbooks(t *testing.T) {
+	p := runbook(t).Plan
+	p.Groups = p.Groups[:1]
+	p.Groups[0].Steps = p.Groups[0].Steps[:2]
+	for i := range p.Groups[0].Steps {
+		p.Groups[0].Steps[i].WithAccommodations = false
+	}
+	const command = "php bin/console app:migrate-individuals-to-other-organization -o 4537"
+	want := "Centre initial = France Fraternités - CHU 75 (ID 4537)\n\n" +
+		"Commande 1 :\n\n```\n" + command + " -d 5644 -f migration-des-donnees -t \"CHU 77\"\n```\n\n" +
+		"Commande 2 :\n\n```\n" + command + " -d 4960 -f migration-des-donnees -t \"CPH\"\n```\n"
+	if got := Trello(p); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestTrelloKeepsTheOrderOfGroups(t *testing.T) {
+	got := Trello(runbook(t).Plan)
+	first, second := strings.Index(got, "Groupe 1\n"), strings.Index(got, "Groupe 2 (après vérification du groupe 1)\n")
+	if first != 0 || second < strings.Index(got, "Commande 4") || second > strings.Index(got, "Commande 5") {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestReportOfAnotherPlanIsRefused(t *testing.T) {
+	s := runbook(t)
+	s.Plan.Centre = "edited"
+	for _, format := range Formats {
+		if err := Write(&bytes.Buffer{}, format, s); err == nil {
+			t.Errorf("%s was written", format)
+		}
+	}
+}
+
+func TestFormats(t *testing.T) {
+	for format, want := range map[string]string{
+		"slack": "→ vers TEH (ID 5645) : 7 migrés | reste 153", "trello": "Commande 8 :",
+		"markdown": "| 2.1 | France Fraternités - CHU 75 | 4537 | migration-des-donnees = \"CHU 75\" | 21 |",
+		"json":     `"figures": "`,
+	} {
+		var out bytes.Buffer
+		if err := Write(&out, format, runbook(t)); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("%s: %v\n%s", format, err, out.String())
+		}
+	}
+	if err := Write(&bytes.Buffer{}, "pdf", runbook(t)); err == nil || !strings.Contains(err.Error(), "want one of slack, trello, json, markdown, xlsx") {
+		t.Error(err)
+	}
+}
+
+// TestWorkbookCellByCell reads the first origin's table back and works its formulas out.
+func TestWorkbookCellByCell(t *testing.T) {
+	s := runbook(t)
+	s.Plan.Groups[0].Steps[0].Value = `=HYPERLINK("http://x")`
+	s.Simulation.Plan = s.Plan.Digest()
+	var out bytes.Buffer
+	if err := Workbook(&out, s); err != nil {
+		t.Fatal(err)
+	}
+	file, err := excelize.OpenReader(&out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for at, want := range map[string]string{
+		"A1": "Simulation de migration : France Fraternités", "B5": s.Plan.Digest(),
+		"A7": "Centre d'origine : France Fraternités - CHU 75 (ID 4537)",
+		"A8": "Étape", "F8": "Reste", "B9": "Total initial", "F9": "160",
+		"A10": "1.1", "B10": "France Fraternités - CHU 77", "C10": "5644", "E10": "41",
+		"D10": fmt.Sprintf("migration-des-donnees = %q", `=HYPERLINK("http://x")`),
+		"E13": "7", "B14": "Total migré",
+		"A16": "Centre d'origine : France Fraternités - CPH (ID 4960)", "F18": "180",
+	} {
+		if got, err := file.GetCellValue(sheet, at); err != nil || got != want {
+			t.Errorf("%s: %q, %v, want %q", at, got, err, want)
+		}
+	}
+	for at, want := range map[string]string{"F10": "119", "F11": "109", "F12": "90", "F13": "83", "E14": "77", "F14": "83"} {
+		if formula, _ := file.GetCellFormula(sheet, at); formula == "" {
+			t.Errorf("%s is no formula", at)
+		}
+		if got, err := file.CalcCellValue(sheet, at); err != nil || got != want {
+			t.Errorf("%s works out to %q, %v, want %q", at, got, err, want)
+		}
+	}
+}
+
+func TestWorkbookName(t *testing.T) {
+	for centre, want := range map[string]string{
+		"France Fraternités - CHU 75": "simulation_migration_France_Fraternités_-_CHU_75.xlsx",
+		"../../etc/passwd":            "simulation_migration_etc_passwd.xlsx",
+	} {
+		if got := WorkbookName(centre); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
