@@ -43,7 +43,7 @@ func (j Journalctl) Tail(ctx context.Context, unit string, n int) ([]proto.LogLi
 }
 
 // Follow hands the last n lines of the units to emit, oldest first, and, with follow,
-// those to come until ctx ends (its error is returned) or emit fails (so is that one).
+// those to come until ctx ends, which is no error then, or emit fails, which is returned.
 // emit is called from one goroutine; while it waits, nothing is read.
 func (j Journalctl) Follow(ctx context.Context, units []string, n int, follow bool, emit func(proto.LogLine) error) error {
 	if err := checkUnits(units); err != nil {
@@ -71,6 +71,8 @@ func (j Journalctl) Follow(ctx context.Context, units []string, n int, follow bo
 	switch {
 	case read != nil:
 		return read
+	case ctx.Err() != nil && follow:
+		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case ended != nil && complaint.text() != "":

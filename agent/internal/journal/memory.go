@@ -74,7 +74,7 @@ func (m *Memory) Follow(ctx context.Context, units []string, n int, follow bool,
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return nil
 		case <-grown:
 			lines, seen, grown = m.after(seen, units)
 		}
