@@ -167,6 +167,20 @@ func (h *Host) put(ctx context.Context, in io.Reader, to string, mode os.FileMod
 	return err
 }
 
+// CopyTree puts a folder of this machine on the host, owned by root.
+func (h *Host) CopyTree(ctx context.Context, from, to string) error {
+	tar := exec.CommandContext(ctx, "tar", "-C", from, "-cf", "-", ".")
+	data, err := tar.Output()
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", from, err)
+	}
+	if _, err := h.Run(ctx, "mkdir", "-p", "--", to); err != nil {
+		return err
+	}
+	_, err = h.RunInput(ctx, bytes.NewReader(data), "tar", "-C", to, "--no-same-owner", "-xf", "-")
+	return err
+}
+
 // ReadFile reads a file of the host.
 func (h *Host) ReadFile(ctx context.Context, name string) (string, error) {
 	return h.Run(ctx, "cat", "--", name)

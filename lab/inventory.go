@@ -2,6 +2,7 @@ package lab
 
 // hostsTOML is the inventory of every lab: the aliases are those of SSHConfig.
 const hostsTOML = `# The lab's inventory. The aliases are in ssh/config beside this file.
+version = 1
 
 [environments.preprod]
 hosts = ["rp-preprod"]

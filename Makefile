@@ -1,0 +1,49 @@
+# What is done with this project, and with nothing but Go, git and make; the lab
+# needs root on Debian 12 or 13 as well. See README.md.
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X github.com/re-connect/rpctl/internal/version.Version=$(VERSION)
+GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+FUZZTIME ?= 10s
+
+.PHONY: build test lab lab-prepare lab-down fuzz lint cross clean
+
+build:
+	$(GOBUILD) -o bin/rpctl ./controller/cmd/rpctl
+	$(GOBUILD) -o bin/rp-agent ./agent/cmd/rp-agent
+
+# All tests, with the set-up that they need: as root on Debian the lab's packages are
+# installed (and named), elsewhere the lab's tests are skipped; the last line says how many
+# and why. GOTESTFLAGS=-race and LAB=required are what CI adds.
+test: lab-prepare
+	go run ./internal/tool/testsummary -timeout 25m $(GOTESTFLAGS) ./...
+
+lab-prepare:
+	@if [ "$$(id -u)" = 0 ] && [ -e /etc/debian_version ]; then go run ./lab/cmd/lab prepare; fi
+
+# Three real hosts on this machine; LAB_SUITE=trixie for Debian 13.
+lab: lab-prepare
+	go run ./lab/cmd/lab up
+
+lab-down:
+	go run ./lab/cmd/lab down
+
+# Each fuzz target for FUZZTIME.
+fuzz:
+	go run ./internal/tool/fuzzall -fuzztime $(FUZZTIME)
+
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+cross:
+	for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
+		GOOS=$${target%/*} GOARCH=$${target#*/} $(GOBUILD) -o bin/rpctl-$${target%/*}-$${target#*/} ./controller/cmd/rpctl || exit 1; \
+	done
+	for arch in amd64 arm64; do \
+		GOOS=linux GOARCH=$$arch $(GOBUILD) -o bin/rp-agent-linux-$$arch ./agent/cmd/rp-agent || exit 1; \
+	done
+
+clean:
+	rm -rf bin

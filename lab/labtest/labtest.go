@@ -1,0 +1,63 @@
+// Package labtest lets a test have a lab, or say why there is none: without root
+// or off Debian the test is skipped; with LAB=required, as in CI, it fails.
+package labtest
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/re-connect/rpctl/lab"
+)
+
+// Need skips the test where no lab is possible, or fails it when LAB=required.
+func Need(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("the lab is left out by -short")
+	}
+	err := lab.Possible()
+	switch {
+	case err == nil:
+	case os.Getenv("LAB") == "required":
+		t.Fatalf("LAB=required, but %v", err)
+	default:
+		t.Skip(err)
+	}
+}
+
+// EachSuite runs a test on Debian 12 and on Debian 13, or on the one that LAB_SUITE names.
+func EachSuite(t *testing.T, f func(t *testing.T, suite lab.Suite)) {
+	t.Helper()
+	Need(t)
+	suites := lab.Suites
+	if only := os.Getenv("LAB_SUITE"); only != "" {
+		suites = []lab.Suite{lab.Suite(only)}
+	}
+	for _, suite := range suites {
+		t.Run(string(suite), func(t *testing.T) { f(t, suite) })
+	}
+}
+
+// Up makes a lab that goes down with the test. It waits for the slot when another test has it.
+func Up(t testing.TB, o lab.Options) *lab.Lab {
+	t.Helper()
+	Need(t)
+	o.Wait = true
+	if o.Log == nil {
+		o.Log = t.Output()
+	}
+	l, err := lab.Up(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := l.Down(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
