@@ -60,8 +60,8 @@ type Manager interface {
 	// observe is called from one goroutine, with each state that was seen on the way and
 	// at least once a second while the old process has not ended. When ctx
 	// ends, Restart returns at once; the job goes on.
-	// A process that outlived TimeoutStop shows: an observed state of Sub "stop-sigkill" (or,
-	// between stop and start, of Result "timeout") means that the old one was killed.
+	// An old process that outlived TimeoutStop and was killed shows as an observed state of
+	// Sub "stop-sigkill" (Result "timeout" alone may be left from an earlier stop).
 	// A restart of a unit that is restarting joins that job. The errors are ErrRefused,
 	// ErrNotFound and ErrMasked (wrapped; nothing was touched), ctx's, and those of the manager itself.
 	Restart(ctx context.Context, unit string, observe func(State)) (result string, err error)

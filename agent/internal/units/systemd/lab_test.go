@@ -3,6 +3,8 @@
 package systemd
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,12 +13,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/re-connect/rpctl/agent/internal/units"
 	"github.com/re-connect/rpctl/agent/internal/units/unitstest"
 )
 
@@ -110,8 +114,10 @@ func install(t *testing.T, u unitstest.Unit) {
 	}
 }
 
+// uninstall cancels a restart before it kills, or the killed unit would start again.
 func uninstall(name string) {
 	pattern := strings.Replace(name, "@.", "@*.", 1)
+	_ = exec.Command("systemctl", "stop", "--no-block", pattern).Run()
 	_ = exec.Command("systemctl", "kill", "--signal=KILL", pattern).Run()
 	_ = exec.Command("systemctl", "stop", pattern).Run()
 	_ = os.Remove(filepath.Join(unitFolder, name))
@@ -150,5 +156,85 @@ func systemctl(t *testing.T, args ...string) {
 	t.Helper()
 	if out, err := exec.Command("systemctl", args...).CombinedOutput(); err != nil {
 		t.Fatalf("systemctl %v: %v: %s", args, err, out)
+	}
+}
+
+// TestRestartWithoutSignals: polling alone must get a restart to its end.
+func TestRestartWithoutSignals(t *testing.T) {
+	needLabHost(t)
+	const unit = "rpctl-suite-silent@1.service"
+	install(t, unitstest.Unit{Name: unit, Argv: []string{"/bin/sleep", "1000"}})
+	systemctl(t, "daemon-reload")
+	m := connect(t)
+	m.bus.setOwner("") // every signal is now somebody else's
+	var seen []units.State
+	result, err := m.Restart(t.Context(), unit, func(s units.State) { seen = append(seen, s) })
+	if err != nil || result != "done" || len(seen) < missedPolls || !seen[len(seen)-1].Running() {
+		t.Errorf("Restart = %q, %v; seen %+v", result, err, seen)
+	}
+}
+
+// TestRestartThroughReexec: systemd keeps jobs and comes back, under whatever name.
+func TestRestartThroughReexec(t *testing.T) {
+	needLabHost(t)
+	const unit = "rpctl-suite-reexec@1.service"
+	stage := unitstest.NewStage(t)
+	install(t, unitstest.Unit{Name: unit, Argv: stage.Program(unitstest.Lingering), TimeoutStop: time.Minute})
+	systemctl(t, "daemon-reload")
+	m := connect(t)
+	if result, err := m.Restart(t.Context(), unit, func(units.State) {}); err != nil || result != "done" {
+		t.Fatalf("Restart = %q, %v", result, err)
+	}
+	stage.Hear("up")
+	before, err := m.State(t.Context(), unit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var once sync.Once
+	result, err := m.Restart(t.Context(), unit, func(s units.State) {
+		if s.Active == "deactivating" {
+			once.Do(func() { systemctl(t, "daemon-reexec") })
+		}
+	})
+	stage.Hear("term")
+	stage.Hear("up")
+	after, stateErr := m.State(t.Context(), unit)
+	if err != nil || stateErr != nil || result != "done" || after.Invocation == before.Invocation || !after.Running() {
+		t.Errorf("Restart = %q, %v; the unit is %+v, %v", result, err, after, stateErr)
+	}
+}
+
+// TestCloseEndsRestart: a lost connection is an error at once, not a wait.
+func TestCloseEndsRestart(t *testing.T) {
+	needLabHost(t)
+	const unit = "rpctl-suite-lost@1.service"
+	stage := unitstest.NewStage(t)
+	install(t, unitstest.Unit{Name: unit, Argv: stage.Program(unitstest.Deaf)})
+	systemctl(t, "daemon-reload")
+	m := connect(t)
+	if _, err := m.Restart(t.Context(), unit, func(units.State) {}); err != nil {
+		t.Fatal(err)
+	}
+	stage.Hear("up")
+	result, err := m.Restart(t.Context(), unit, func(s units.State) {
+		if s.Active == "deactivating" {
+			_ = m.Close()
+		}
+	})
+	if err == nil {
+		t.Errorf("Restart = %q over a connection that is gone", result)
+	}
+	if _, err := m.State(t.Context(), unit); err == nil {
+		t.Error("State over a connection that is gone")
+	}
+}
+
+// TestNewGivesUp: a context that has ended makes no connection.
+func TestNewGivesUp(t *testing.T) {
+	needLabHost(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if m, err := New(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("New = %v, %v", m, err)
 	}
 }

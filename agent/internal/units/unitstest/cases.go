@@ -10,16 +10,16 @@ import (
 )
 
 func expected(t *testing.T, fixture Fixture) {
-	s := newStage(t)
+	s := NewStage(t)
 	const family = "rpctl-suite-expected@"
 	host := fixture(t,
-		Unit{Name: family + ".service", Argv: s.program(worker)},
-		Unit{Name: family + "enabled.service", Argv: s.program(worker), Enabled: true},
-		Unit{Name: family + "running.service", Argv: s.program(worker)},
-		Unit{Name: family + "both.service", Argv: s.program(worker), Enabled: true},
-		Unit{Name: family + "crashed.service", Argv: s.program(crashing)},
-		Unit{Name: family + "idle.service", Argv: s.program(worker)},
-		Unit{Name: "rpctl-suite-expected.service", Argv: s.program(worker), Enabled: true},
+		Unit{Name: family + ".service", Argv: s.Program(Worker)},
+		Unit{Name: family + "enabled.service", Argv: s.Program(Worker), Enabled: true},
+		Unit{Name: family + "running.service", Argv: s.Program(Worker)},
+		Unit{Name: family + "both.service", Argv: s.Program(Worker), Enabled: true},
+		Unit{Name: family + "crashed.service", Argv: s.Program(Crashing)},
+		Unit{Name: family + "idle.service", Argv: s.Program(Worker)},
+		Unit{Name: "rpctl-suite-expected.service", Argv: s.Program(Worker), Enabled: true},
 	)
 	restart(t, host, family+"running.service")
 	restart(t, host, family+"both.service")
@@ -47,9 +47,9 @@ func expected(t *testing.T, fixture Fixture) {
 }
 
 func stateAtRest(t *testing.T, fixture Fixture) {
-	s := newStage(t)
+	s := NewStage(t)
 	const bounded, endless = "rpctl-suite-rest@1.service", "rpctl-suite-rest@2.service"
-	program := s.program(worker)
+	program := s.Program(Worker)
 	host := fixture(t,
 		Unit{Name: bounded, Argv: program, TimeoutStop: 1500 * time.Millisecond},
 		Unit{Name: endless, Argv: program})
@@ -70,14 +70,14 @@ func stateAtRest(t *testing.T, fixture Fixture) {
 }
 
 func restartRunning(t *testing.T, fixture Fixture) {
-	s := newStage(t)
+	s := NewStage(t)
 	const unit = "rpctl-suite-running@1.service"
-	host := fixture(t, Unit{Name: unit, Argv: s.program(worker), TimeoutStop: patience})
+	host := fixture(t, Unit{Name: unit, Argv: s.Program(Worker), TimeoutStop: patience})
 	restart(t, host, unit)
-	s.hear("up")
+	s.Hear("up")
 	before := state(t, host, unit)
 	seen := restart(t, host, unit)
-	s.hear("up")
+	s.Hear("up")
 	after := state(t, host, unit)
 	checkRenewed(t, before, after)
 	last := seen.seen[len(seen.seen)-1]
@@ -107,11 +107,11 @@ func checkRenewed(t *testing.T, before, after units.State) {
 }
 
 func restartStopped(t *testing.T, fixture Fixture) {
-	s := newStage(t)
+	s := NewStage(t)
 	const unit = "rpctl-suite-stopped@1.service"
-	host := fixture(t, Unit{Name: unit, Argv: s.program(worker), TimeoutStop: patience, Enabled: true})
+	host := fixture(t, Unit{Name: unit, Argv: s.Program(Worker), TimeoutStop: patience, Enabled: true})
 	restart(t, host, unit)
-	s.hear("up")
+	s.Hear("up")
 	before := state(t, host, unit)
 	host.Stop(t, unit)
 	if got := state(t, host, unit); got.Active != "inactive" || got.MainPID != 0 {
@@ -122,22 +122,22 @@ func restartStopped(t *testing.T, fixture Fixture) {
 }
 
 func restartEnabled(t *testing.T, fixture Fixture) {
-	s := newStage(t)
+	s := NewStage(t)
 	const unit = "rpctl-suite-enabled@1.service"
-	host := fixture(t, Unit{Name: unit, Argv: s.program(worker), Enabled: true})
+	host := fixture(t, Unit{Name: unit, Argv: s.Program(Worker), Enabled: true})
 	before := state(t, host, unit)
 	restart(t, host, unit)
-	s.hear("up")
+	s.Hear("up")
 	checkRenewed(t, before, state(t, host, unit))
 }
 
 func restartTemplate(t *testing.T, fixture Fixture) {
-	s := newStage(t)
+	s := NewStage(t)
 	const unit = "rpctl-suite-template@seven.service"
-	argv := append(s.program(`say "up $1"; exec sleep 1000`), "%i")
+	argv := append(s.Program(`say "up $1"; exec sleep 1000`), "%i")
 	host := fixture(t, Unit{Name: "rpctl-suite-template@.service", Argv: argv})
 	restart(t, host, unit)
-	s.hear("up seven")
+	s.Hear("up seven")
 	if got := state(t, host, unit); !slices.Contains(got.Paths, "seven") {
 		t.Errorf("Paths = %q, want the instance's name in place of %%i", got.Paths)
 	}

@@ -12,11 +12,11 @@ import (
 )
 
 func cancelled(t *testing.T, fixture Fixture) {
-	s := newStage(t)
+	s := NewStage(t)
 	const unit = "rpctl-suite-cancelled@1.service"
-	host := fixture(t, Unit{Name: unit, Argv: s.program(lingering), TimeoutStop: patience})
+	host := fixture(t, Unit{Name: unit, Argv: s.Program(Lingering), TimeoutStop: patience})
 	restart(t, host, unit)
-	s.hear("up")
+	s.Hear("up")
 	before := state(t, host, unit)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -46,8 +46,8 @@ func cancelled(t *testing.T, fixture Fixture) {
 }
 
 func concurrent(t *testing.T, fixture Fixture) {
-	s := newStage(t)
-	program := s.program(worker)
+	s := NewStage(t)
+	program := s.Program(Worker)
 	var installed []Unit
 	for i := range 8 {
 		installed = append(installed, Unit{Name: fmt.Sprintf("rpctl-suite-many@%d.service", i), Argv: program, TimeoutStop: patience})
@@ -81,11 +81,11 @@ func concurrent(t *testing.T, fixture Fixture) {
 // joined: restarts of one unit that meet. Which of them systemd merges depends on the
 // moment, and one that is replaced is "canceled"; every one returns, and the unit runs anew.
 func joined(t *testing.T, fixture Fixture) {
-	s := newStage(t)
+	s := NewStage(t)
 	const unit = "rpctl-suite-joined@1.service"
-	host := fixture(t, Unit{Name: unit, Argv: s.program(worker), TimeoutStop: patience})
+	host := fixture(t, Unit{Name: unit, Argv: s.Program(Worker), TimeoutStop: patience})
 	restart(t, host, unit)
-	s.hear("up")
+	s.Hear("up")
 	before := state(t, host, unit)
 	var all sync.WaitGroup
 	for range 4 {

@@ -9,41 +9,36 @@ import (
 )
 
 func stubborn(t *testing.T, fixture Fixture) {
-	s := newStage(t)
+	s := NewStage(t)
 	const unit = "rpctl-suite-stubborn@1.service"
-	host := fixture(t, Unit{Name: unit, Argv: s.program(deaf), TimeoutStop: 300 * time.Millisecond})
+	host := fixture(t, Unit{Name: unit, Argv: s.Program(Deaf), TimeoutStop: 300 * time.Millisecond})
 	restart(t, host, unit)
-	s.hear("up")
+	s.Hear("up")
 	before := state(t, host, unit)
 	seen := restart(t, host, unit) // "done": the job's result does not tell
-	if !seen.saw("deactivating", "stop-sigterm") || !killed(seen) {
+	if !seen.saw("deactivating", "stop-sigterm") || !seen.saw("deactivating", "stop-sigkill") {
 		t.Errorf("it was not seen that the unit was asked and then killed:%v", seen)
+	}
+	for _, s := range seen.seen {
+		if s.Sub == "stop-sigkill" && (s.Result != "timeout" || s.Invocation != before.Invocation) {
+			t.Errorf("while it is killed: %+v", s)
+		}
 	}
 	checkRenewed(t, before, state(t, host, unit))
 }
 
-// killed is what a consumer may conclude from the states of a restart.
-func killed(seen *record) bool {
-	for _, s := range seen.seen {
-		if s.Sub == "stop-sigkill" || s.Result == "timeout" {
-			return true
-		}
-	}
-	return false
-}
-
 func slow(t *testing.T, fixture Fixture) {
-	s := newStage(t)
+	s := NewStage(t)
 	const unit = "rpctl-suite-slow@1.service"
-	host := fixture(t, Unit{Name: unit, Argv: s.program(lingering), TimeoutStop: patience})
+	host := fixture(t, Unit{Name: unit, Argv: s.Program(Lingering), TimeoutStop: patience})
 	restart(t, host, unit)
-	s.hear("up")
+	s.Hear("up")
 	began := time.Now()
 	seen := restart(t, host, unit)
 	if took := time.Since(began); took < 1400*time.Millisecond {
 		t.Errorf("the restart took %v: it did not wait for the old process", took)
 	}
-	if !seen.saw("deactivating", "stop-sigterm") || killed(seen) {
+	if !seen.saw("deactivating", "stop-sigterm") || seen.saw("deactivating", "stop-sigkill") {
 		t.Errorf("seen:%v", seen)
 	}
 	for i, at := range seen.times {
@@ -58,9 +53,9 @@ func slow(t *testing.T, fixture Fixture) {
 }
 
 func crash(t *testing.T, fixture Fixture) {
-	s := newStage(t)
+	s := NewStage(t)
 	const unit = "rpctl-suite-crash@1.service"
-	host := fixture(t, Unit{Name: unit, Argv: s.program(crashing)})
+	host := fixture(t, Unit{Name: unit, Argv: s.Program(Crashing)})
 	restart(t, host, unit)
 	got := await(t, host, unit, "failed", failed)
 	if got.Sub != "failed" || got.Result != "exit-code" || got.ExitKind != "exited" || got.ExitCode != 3 || got.MainPID != 0 {
@@ -69,26 +64,26 @@ func crash(t *testing.T, fixture Fixture) {
 }
 
 func crashRestarted(t *testing.T, fixture Fixture) {
-	s := newStage(t)
+	s := NewStage(t)
 	const unit = "rpctl-suite-again@1.service"
-	host := fixture(t, Unit{Name: unit, Argv: s.program(crashing), Restart: true, RestartSec: time.Hour})
+	host := fixture(t, Unit{Name: unit, Argv: s.Program(Crashing), Restart: true, RestartSec: time.Hour})
 	restart(t, host, unit)
-	s.hear("up")
+	s.Hear("up")
 	got := await(t, host, unit, "waiting for its restart", func(s units.State) bool { return s.Sub == "auto-restart" })
 	if got.Active != "activating" || got.Result != "exit-code" || got.ExitCode != 3 || got.Running() {
 		t.Errorf("a crashed unit: %+v", got)
 	}
 	restart(t, host, unit) // it need not wait out RestartSec
-	s.hear("up")
+	s.Hear("up")
 	if again := state(t, host, unit); again.Invocation == got.Invocation {
 		t.Errorf("a restart from auto-restart left invocation %s", again.Invocation)
 	}
 }
 
 func crashLoop(t *testing.T, fixture Fixture) {
-	s := newStage(t)
+	s := NewStage(t)
 	const unit = "rpctl-suite-loop@1.service"
-	host := fixture(t, Unit{Name: unit, Argv: s.program(crashing), Restart: true, RestartSec: 10 * time.Millisecond,
+	host := fixture(t, Unit{Name: unit, Argv: s.Program(Crashing), Restart: true, RestartSec: 10 * time.Millisecond,
 		StartLimitBurst: 3, StartLimitInterval: time.Minute})
 	restart(t, host, unit)
 	got := await(t, host, unit, "failed", failed)
@@ -99,14 +94,14 @@ func crashLoop(t *testing.T, fixture Fixture) {
 }
 
 func startLimit(t *testing.T, fixture Fixture) {
-	s := newStage(t)
+	s := NewStage(t)
 	const unit = "rpctl-suite-limit@1.service"
-	host := fixture(t, Unit{Name: unit, Argv: s.program(worker), TimeoutStop: patience,
+	host := fixture(t, Unit{Name: unit, Argv: s.Program(Worker), TimeoutStop: patience,
 		StartLimitBurst: 2, StartLimitInterval: time.Minute})
 	restart(t, host, unit)
-	s.hear("up")
+	s.Hear("up")
 	restart(t, host, unit)
-	s.hear("up")
+	s.Hear("up")
 	result, seen := tryRestart(t, host, unit)
 	if result == "done" {
 		t.Errorf("a restart past the limit is done; seen:%v", seen)
@@ -157,8 +152,8 @@ func notFound(t *testing.T, fixture Fixture) {
 }
 
 func refused(t *testing.T, fixture Fixture) {
-	s := newStage(t)
-	host := fixture(t, Unit{Name: RefusedUnit, Argv: s.program(worker), Enabled: true})
+	s := NewStage(t)
+	host := fixture(t, Unit{Name: RefusedUnit, Argv: s.Program(Worker), Enabled: true})
 	if _, err := host.Refused.Restart(t.Context(), RefusedUnit, func(units.State) {}); !errors.Is(err, units.ErrRefused) {
 		t.Errorf("restart: %v", err)
 	}

@@ -18,23 +18,29 @@ import (
 const patience = 20 * time.Second
 
 // The programs of the units: sh, with a function `say` that tells the test how far it is.
+// systemd signals a whole control group, and what is forked meanwhile too: what lingers must be deaf.
 const (
-	worker    = `say up; exec sleep 1000`
-	deaf      = `trap '' TERM; say up; exec sleep 1000`
-	lingering = `trap 'say term; sleep 1.4; exit 0' TERM; say up; sleep 1000 & wait`
-	crashing  = `say up; exit 3`
+	// Worker runs until it is told to end.
+	Worker = `say up; exec sleep 1000`
+	// Deaf ignores SIGTERM.
+	Deaf = `trap '' TERM; say up; exec sleep 1000`
+	// Lingering takes 1.4 s to end.
+	Lingering = `trap 'trap "" TERM; say term; sleep 1.4; exit 0' TERM; say up; sleep 1000 & wait`
+	// Crashing exits with status 3.
+	Crashing = `say up; exit 3`
 )
 
-// stage is what the units of one test are made of: a folder with their programs, and a
+// Stage is what the units of one test are made of: a folder with their programs, and a
 // FIFO in which the programs are heard.
-type stage struct {
+type Stage struct {
 	t      *testing.T
 	folder string
 	fifo   *os.File
 	lines  *bufio.Reader
 }
 
-func newStage(t *testing.T) *stage {
+// NewStage makes a stage that goes when the test ends.
+func NewStage(t *testing.T) *Stage {
 	t.Helper()
 	folder := t.TempDir()
 	path := filepath.Join(folder, "fifo")
@@ -47,11 +53,11 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = fifo.Close() })
-	return &stage{t, folder, fifo, bufio.NewReader(fifo)}
+	return &Stage{t, folder, fifo, bufio.NewReader(fifo)}
 }
 
-// program is an argv that runs body.
-func (s *stage) program(body string) []string {
+// Program is an argv that runs body, a text of sh.
+func (s *Stage) Program(body string) []string {
 	s.t.Helper()
 	file, err := os.CreateTemp(s.folder, "program")
 	if err != nil {
@@ -64,8 +70,8 @@ func (s *stage) program(body string) []string {
 	return []string{"/bin/sh", file.Name()}
 }
 
-// hear waits until a program has said word.
-func (s *stage) hear(word string) {
+// Hear waits until a program has said word.
+func (s *Stage) Hear(word string) {
 	s.t.Helper()
 	if err := s.fifo.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		s.t.Fatal(err)
