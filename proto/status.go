@@ -7,7 +7,7 @@ type Release struct {
 	Name     string `json:"name"`               // N of releases/N
 	Path     string `json:"path"`               // where current leads, absolute
 	Revision string `json:"revision,omitempty"` // where the release tells it (a REVISION file)
-	// Switched is when the link current was made: what started later, through current, runs this release.
+	// Switched is when the link current came to lead here: what started later, through current, runs this release.
 	Switched time.Time `json:"switched,omitzero"`
 }
 
