@@ -65,7 +65,7 @@ func Open(ctx context.Context, transport Transport, options Options) (*Client, e
 	options = withDefaults(options)
 	channel, err := transport.Start(ctx, options.Command)
 	if err != nil {
-		return nil, err
+		return nil, hosted(err, options.Host)
 	}
 	c := &Client{
 		options: options, channel: channel, outgoing: make(chan any, 16),

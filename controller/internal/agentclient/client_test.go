@@ -410,9 +410,7 @@ func TestArgumentsTooLong(t *testing.T) {
 func TestStartFails(t *testing.T) {
 	refused := &exit.Error{Code: exit.Unreachable, Message: "refused"}
 	_, err := Open(t.Context(), &fakeHost{startErr: refused}, Options{Host: "pp1"})
-	if !errors.Is(err, refused) {
-		t.Errorf("got %v", err)
-	}
+	checkFailure(t, err, exit.Unreachable, "refused", "")
 }
 
 func FuzzReceive(f *testing.F) {

@@ -50,6 +50,17 @@ func (c *Client) failed(op string) error {
 	}}
 }
 
+// hosted names the host in a transport's failure that does not.
+func hosted(err error, host string) error {
+	var failed *exit.Error
+	if !errors.As(err, &failed) || failed.Host != "" {
+		return err
+	}
+	named := *failed
+	named.Host = host
+	return &named
+}
+
 // next is the rpctl command to type for this client's environment.
 func (c *Client) next(command string) string {
 	if c.options.Environment == "" {

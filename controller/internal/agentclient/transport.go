@@ -12,8 +12,8 @@ type Transport interface {
 	Start(ctx context.Context, command string) (Channel, error)
 }
 
-// Channel is a command that runs on a host. Its reads end with io.EOF when the
-// command has closed its output and with another error when the connection is lost.
+// Channel is a command that runs on a host. Its reads end when the command has closed
+// its output or the connection is lost; Wait tells which.
 type Channel interface {
 	Stdin() io.WriteCloser // Close says end of file
 	Stdout() io.Reader
@@ -21,6 +21,7 @@ type Channel interface {
 	// Wait returns the exit status once the command has ended; an error means that
 	// none came: the connection was lost, or a signal ended the command.
 	Wait() (status int, err error)
-	// Close gives up the command at once; pending reads and writes end.
+	// Close gives up the command and does not wait; reads and writes end when the host
+	// has confirmed it, or with the connection.
 	Close() error
 }
