@@ -10,6 +10,7 @@ import (
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/controller/internal/inventory"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -58,7 +59,7 @@ func (r *run) connect(ctx context.Context) error {
 		h.agent = result.Value.Agent
 		err := result.Err
 		if err == nil {
-			err = r.fits(result.Value.Hello)
+			err = Fits(r.Environment, result.Value.Hello)
 		}
 		if err != nil {
 			r.out(h, err)
@@ -72,9 +73,10 @@ func (r *run) connect(ctx context.Context) error {
 	return r.notReady("nothing was changed")
 }
 
-// fits says whether a host is the one that is meant, and may be trusted to enforce what hosts.toml says.
-func (r *run) fits(hello proto.Hello) error {
-	name := r.Environment.Name
+// Fits says whether a host is the one that is meant, knows what is needed, and
+// enforces what hosts.toml says.
+func Fits(environment inventory.Environment, hello proto.Hello) error {
+	name := environment.Name
 	if hello.Error != nil {
 		return hello.Error
 	}
@@ -104,7 +106,7 @@ func (r *run) fits(hello proto.Hello) error {
 			Next:    "rpctl doctor --env " + name,
 		}
 	}
-	if differences := compare(r.Environment.HostConfig(), *hello.Config); len(differences) > 0 {
+	if differences := compare(environment.HostConfig(), *hello.Config); len(differences) > 0 {
 		return &exit.Error{
 			Code:    exit.Refused,
 			Message: "the host's agent.toml is not what hosts.toml says: " + strings.Join(differences, "; "),

@@ -33,6 +33,12 @@ const (
 	ErrorEnd Kind = "error"   // the failure that the exit code stands for; always last
 )
 
+// Kinds is all of them.
+var Kinds = []Kind{
+	Begin, Step, Host, Unit, Verdict, Command, Output, Plan, Health, Message, Warning, Summary,
+	Status, Log, History, Check, Version, ErrorEnd,
+}
+
 // State is how far a step or a host is.
 type State string
 

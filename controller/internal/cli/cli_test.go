@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/proto"
+)
+
+func healthy(host string) proto.Status {
+	return proto.Status{Host: host, Release: &proto.Release{Name: "42"}, Workers: []proto.WorkerStatus{{Active: "active", Code: "current"}}}
+}
+
+func TestStatusExitCodes(t *testing.T) {
+	down := &exit.Error{Code: exit.Unreachable, Message: "no route to host", Next: "ssh pp2"}
+	ill := healthy("pp2")
+	ill.Problems = []string{"messenger_worker_async@1.service: crash loop"}
+	for _, test := range []struct {
+		name string
+		pp2  map[proto.Op]any
+		code exit.Code
+		says string
+	}{
+		{"healthy", map[proto.Op]any{proto.OpStatus: healthy("pp2")}, exit.OK, "healthy"},
+		{"unhealthy", map[proto.Op]any{proto.OpStatus: ill}, exit.Failed, "crash loop"},
+		{"one unreachable", map[proto.Op]any{"dial": down}, exit.Partial, "no route to host"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDesk(t, "status")
+			d.answers["pp1"][proto.OpStatus] = healthy("pp1")
+			d.answers["p1"][proto.OpStatus] = healthy("p1")
+			d.answers["pp2"] = test.pp2
+			d.run(t, test.code)
+			for _, part := range []string{test.says, "pp1", "pp2", "p1"} {
+				if !strings.Contains(d.out.String(), part) {
+					t.Errorf("no %q in:\n%s", part, &d.out)
+				}
+			}
+		})
+	}
+}
+
+func TestStatusOfOneEnvironmentAsksNoOther(t *testing.T) {
+	d := newDesk(t, "status", "--env", "prod", "--json")
+	d.answers["p1"][proto.OpStatus] = healthy("p1")
+	d.run(t, exit.OK)
+	if _, asked := d.dials.Load("pp1"); asked {
+		t.Error("preprod was asked")
+	}
+	var e event.Event
+	if err := json.Unmarshal(d.out.Bytes(), &e); err != nil || e.Kind != event.Status || e.Host != "p1" || e.Status == nil {
+		t.Errorf("got %v %s", err, &d.out)
+	}
+}
+
+func TestJSONErrorNamesTheExitCode(t *testing.T) {
+	d := newDesk(t, "restart", "--env", "prod", "--json")
+	d.run(t, exit.Refused)
+	var e event.Event
+	if err := json.Unmarshal(d.out.Bytes(), &e); err != nil {
+		t.Fatal(err)
+	}
+	if e.Kind != "error" || e.Error.Code != "refused" || e.Error.Exit != 4 || !strings.Contains(e.Error.Next, "--yes") {
+		t.Errorf("got %s", &d.out)
+	}
+	if d.errs.Len() > 0 {
+		t.Errorf("stderr: %s", &d.errs)
+	}
+}
+
+func TestConfirmReadsOneLineAndNoMore(t *testing.T) {
+	d := newDesk(t, "restart", "--env", "prod")
+	in := strings.NewReader("preprod\nfor the next command\n")
+	d.system.Stdin, d.system.Asks = in, true
+	d.run(t, exit.Refused)
+	if got := in.Len(); got != len("for the next command\n") {
+		t.Errorf("%d bytes are left", got)
+	}
+	if !strings.Contains(d.errs.String(), "not confirmed: nothing was changed") {
+		t.Errorf("stderr: %s", &d.errs)
+	}
+}
+
+func TestLogsAreInOrderOfTime(t *testing.T) {
+	d := newDesk(t, "logs", "--env", "preprod")
+	at := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	line := func(seconds int, text string) proto.Event {
+		return proto.Event{Event: proto.EventLog, Log: &proto.LogLine{Time: at.Add(time.Duration(seconds) * time.Second), Unit: "w@1.service", Message: text, Priority: 6}}
+	}
+	says := func(events ...proto.Event) func(context.Context, func(proto.Event)) error {
+		return func(_ context.Context, on func(proto.Event)) error {
+			for _, e := range events {
+				on(e)
+			}
+			return nil
+		}
+	}
+	d.answers["pp1"][proto.OpJournal] = says(line(1, "first"), line(3, "third\x1b[2J"))
+	d.answers["pp2"][proto.OpJournal] = says(line(2, "second"))
+	d.run(t, exit.OK)
+	var order []string
+	for l := range strings.Lines(d.out.String()) {
+		order = append(order, strings.TrimSpace(l[strings.LastIndex(l, ": ")+2:]))
+	}
+	if got := strings.Join(order, " "); got != `first second third\x1b[2J` {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestFollowEndsWithCtrlC(t *testing.T) {
+	d := newDesk(t, "logs", "--env", "prod", "--follow")
+	signals := make(chan os.Signal, 1)
+	d.system.Signals = signals
+	d.answers["p1"][proto.OpJournal] = func(ctx context.Context, _ func(proto.Event)) error {
+		signals <- syscall.SIGINT
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	d.run(t, exit.OK)
+}
+
+func TestSecondCtrlCLeavesAtOnce(t *testing.T) {
+	d := newDesk(t, "restart", "--env", "preprod")
+	signals := make(chan os.Signal, 2)
+	left := make(chan int)
+	restored := false
+	d.system.Signals = signals
+	d.system.Restore = func() { restored = true }
+	d.system.Exit = func(code int) { left <- code; select {} }
+	d.answers["pp1"]["dial"] = nil
+	d.system.Dial = nil
+	stuck := make(chan struct{})
+	defer close(stuck)
+	d.system.Dial = stuckDial(stuck, signals)
+	go Run(d.system)
+	if code := <-left; code != int(exit.Interrupted) || !restored {
+		t.Errorf("left with %d, restored: %v", code, restored)
+	}
+}
+
+func TestDoctorGoesOnToTheHost(t *testing.T) {
+	d := newDesk(t, "doctor", "--env", "prod")
+	d.answers["p1"]["hello"] = proto.Hello{Agent: "1.0", Protocol: proto.Speaks(), Environment: "preprod"}
+	d.answers["p1"][proto.OpDoctor] = proto.DoctorReport{Checks: []proto.Check{{Name: "polkit", Detail: "refused", Fix: "rpctl agent install"}}}
+	d.run(t, exit.Failed)
+	for _, part := range []string{"ok   p1: ssh login", "FAIL p1: configuration", "FAIL p1: polkit: refused", "fix: rpctl agent install"} {
+		if !strings.Contains(d.out.String(), part) {
+			t.Errorf("no %q in:\n%s", part, &d.out)
+		}
+	}
+}
+
+func TestHistory(t *testing.T) {
+	d := newDesk(t, "history", "--env", "prod", "-n", "3")
+	d.answers["p1"][proto.OpHistory] = proto.History{Entries: []proto.AuditEntry{{Action: "restart", User: "www", Operator: "bob@desk", Result: "succeeded"}}}
+	d.run(t, exit.OK)
+	if !strings.Contains(d.out.String(), "bob@desk (www)") {
+		t.Errorf("got:\n%s", &d.out)
+	}
+}

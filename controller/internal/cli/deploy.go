@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/re-connect/rpctl/controller/internal/deploy"
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/inventory"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// changing is what deploy, rollback and restart have in common.
+type changing struct {
+	env         string
+	dryRun, yes bool
+	skip, only  []string
+	batch       int
+}
+
+func (a *app) deployCommand() *cobra.Command {
+	var o changing
+	cmd := &cobra.Command{
+		Use:   "deploy --env ENVIRONMENT",
+		Short: "Deploy an environment, restart its workers, prove that they run the new code",
+		Long: "Deploy an environment: checks and leases on every host, the work tree brought up to date, the deploy\n" +
+			"command of hosts.toml run here, the workers restarted and proved to run the new code.",
+		Example: "  rpctl deploy --env preprod --dry-run\n  rpctl deploy --env preprod",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			options, err := a.options(o)
+			if err != nil {
+				return err
+			}
+			return deploy.Deploy(cmd.Context(), a.world(o.env), options)
+		},
+	}
+	a.changingFlags(cmd, &o)
+	cmd.Flags().StringSliceVar(&o.skip, "skip", nil, "leave out steps: prepare, announce, health")
+	return cmd
+}
+
+func (a *app) rollbackCommand() *cobra.Command {
+	var o changing
+	cmd := &cobra.Command{
+		Use:   "rollback --env ENVIRONMENT",
+		Short: "Run the rollback command, then restart and prove as deploy does",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			options, err := a.options(o)
+			if err != nil {
+				return err
+			}
+			return deploy.Rollback(cmd.Context(), a.world(o.env), options)
+		},
+	}
+	a.changingFlags(cmd, &o)
+	cmd.Flags().StringSliceVar(&o.skip, "skip", nil, "leave out steps: announce, health")
+	return cmd
+}
+
+func (a *app) restartCommand() *cobra.Command {
+	var o changing
+	cmd := &cobra.Command{
+		Use:     "restart --env ENVIRONMENT",
+		Short:   "Restart workers on the current release and prove what they run",
+		Example: "  rpctl restart --env preprod --only 'messenger_worker_dmp@*'",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			options, err := a.options(o)
+			if err != nil {
+				return err
+			}
+			return deploy.Restart(cmd.Context(), a.world(o.env), options)
+		},
+	}
+	a.changingFlags(cmd, &o)
+	cmd.Flags().StringArrayVar(&o.only, "only", nil, "these workers only: a pattern of hosts.toml; may be repeated")
+	return cmd
+}
+
+func (a *app) changingFlags(cmd *cobra.Command, o *changing) {
+	a.envFlag(cmd, &o.env, "environment of hosts.toml")
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "change nothing, show what would happen")
+	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask for the environment's name")
+	cmd.Flags().IntVar(&o.batch, "batch", 0, "units of one host that restart at the same time (0: all)")
+}
+
+// options checks what was typed against hosts.toml.
+func (a *app) options(o changing) (deploy.Options, error) {
+	environment, err := a.environment(o.env)
+	if err != nil {
+		return deploy.Options{}, err
+	}
+	if o.batch < 0 {
+		return deploy.Options{}, &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --batch %d: want 0 (all at once) or more", o.batch)}
+	}
+	only, err := patterns(environment, o.only)
+	return deploy.Options{
+		Environment: environment, Operator: a.operator(), DryRun: o.dryRun, Yes: o.yes, Skip: o.skip, Batch: o.batch, Only: only,
+	}, err
+}
+
+// environment is the one that --env names; here one must be named.
+func (a *app) environment(name string) (inventory.Environment, error) {
+	read, err := a.inventory()
+	if err != nil {
+		return inventory.Environment{}, err
+	}
+	return read.Environment(name)
+}
+
+// patterns finds what was typed among the environment's worker patterns; `.service` may be left out.
+func patterns(environment inventory.Environment, typed []string) ([]proto.UnitPattern, error) {
+	var only []proto.UnitPattern
+	for _, word := range typed {
+		pattern := proto.UnitPattern(strings.TrimSuffix(word, ".service") + ".service")
+		if !slices.Contains(environment.Workers, pattern) {
+			var all []string
+			for _, p := range environment.Workers {
+				all = append(all, string(p))
+			}
+			return nil, &exit.Error{
+				Code:    exit.BadInput,
+				Message: fmt.Sprintf("%q is no worker pattern of %s", word, environment.Name),
+				Next:    "it has: " + strings.Join(all, ", "),
+			}
+		}
+		only = append(only, pattern)
+	}
+	return only, nil
+}

@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/re-connect/rpctl/controller/internal/deploy"
+	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/controller/internal/inventory"
+	"github.com/re-connect/rpctl/controller/internal/view"
+	"github.com/re-connect/rpctl/proto"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	var env string
+	cmd := &cobra.Command{
+		Use:   "doctor [--env ENVIRONMENT]",
+		Short: "Probe every assumption, on this machine and on each host, and say how to mend it",
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context(), env) },
+	}
+	a.envFlag(cmd, &env, "one environment (default: all)")
+	return cmd
+}
+
+func (a *app) doctor(ctx context.Context, env string) error {
+	environments, err := a.environments(env)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.flags.timeout+answerTime)
+	defer cancel()
+	byName := map[string]inventory.Environment{}
+	for _, e := range environments {
+		byName[e.Name] = e
+	}
+	examine := func(ctx context.Context, target fleet.Target) ([]proto.Check, error) {
+		return a.examine(ctx, byName[target.Environment], target), nil
+	}
+	bad := 0
+	results := fleet.Each(ctx, fleet.DefaultLimit, targets(environments), examine, nil)
+	for _, r := range results {
+		for _, check := range r.Value {
+			if !check.OK {
+				bad++
+			}
+			e := event.Event{Kind: event.Check, Environment: r.Target.Environment, Host: r.Target.Host, Check: &check}
+			if a.flags.json {
+				a.emit(e)
+			} else {
+				a.print(view.CheckLine(e, a.look()))
+			}
+		}
+	}
+	if bad > 0 {
+		return &exit.Error{Code: exit.Failed, Message: fmt.Sprintf("%d checks failed", bad), Next: "see the fix below each of them"}
+	}
+	return nil
+}
+
+// examine goes from this machine to the host, and stops where the way ends.
+func (a *app) examine(ctx context.Context, environment inventory.Environment, target fleet.Target) []proto.Check {
+	var checks []proto.Check
+	if a.Dial == nil {
+		resolved, err := a.sshOf().resolve(ctx, target.Host)
+		checks = append(checks, check("ssh configuration", resolved, err))
+		if err != nil {
+			return checks
+		}
+	}
+	noise := a.listen(target.Host)
+	agent, err := a.fleet().Dial(ctx, target)
+	checks = append(checks, check("ssh login", "host key known, key accepted", err))
+	if err != nil {
+		return checks
+	}
+	defer func() { _ = agent.Close() }() // everything is read
+	hello, err := agent.Hello(ctx)
+	checks = append(checks, check("rp-agent", fmt.Sprintf("version %s, protocol %d to %d", hello.Agent, hello.Protocol.Min, hello.Protocol.Max), err))
+	if err != nil {
+		return checks
+	}
+	checks = append(checks,
+		quiet(noise()),
+		check("configuration", "agent.toml is what hosts.toml says", deploy.Fits(environment, hello)),
+	)
+	var report proto.DoctorReport
+	if err := agent.Call(ctx, proto.OpDoctor, nil, &report, nil); err != nil {
+		return append(checks, check("host", "", err))
+	}
+	return append(checks, report.Checks...)
+}
+
+// check is one assumption of this side.
+func check(name, detail string, err error) proto.Check {
+	if err == nil {
+		return proto.Check{Name: name, OK: true, Detail: detail}
+	}
+	failure := exit.From(err)
+	return proto.Check{Name: name, Detail: failure.Message, Fix: failure.Next}
+}
+
+// quiet is the check of the login shell.
+func quiet(said []string) proto.Check {
+	if len(said) == 0 {
+		return proto.Check{Name: "login shell", OK: true, Detail: "quiet"}
+	}
+	return proto.Check{
+		Name: "login shell", Detail: "it prints before the protocol starts: " + strings.Join(said, " / "),
+		Fix: "let the login user's .bashrc print nothing where there is no terminal",
+	}
+}
+
+// listeners keep what hosts say beside the protocol.
+type listeners struct {
+	mu   sync.Mutex
+	said map[string][]string
+}
+
+// listen keeps the warnings of a host from here on, instead of showing them.
+func (a *app) listen(host string) func() []string {
+	a.heard.mu.Lock()
+	defer a.heard.mu.Unlock()
+	if a.heard.said == nil {
+		a.heard.said = map[string][]string{}
+	}
+	a.heard.said[host] = []string{}
+	return func() []string {
+		a.heard.mu.Lock()
+		defer a.heard.mu.Unlock()
+		return slices.Clone(a.heard.said[host])
+	}
+}
+
+// warn shows what a host said beside the protocol, or keeps it for doctor.
+func (a *app) warn(host, text string) {
+	a.heard.mu.Lock()
+	said, kept := a.heard.said[host]
+	if kept {
+		a.heard.said[host] = append(said, text)
+	}
+	a.heard.mu.Unlock()
+	if !kept {
+		a.emit(event.Event{Kind: event.Warning, Host: host, Text: text})
+	}
+}

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// end tells how it ended, in this one place, and returns the exit code.
+func (a *app) end(err error) exit.Code {
+	failure := exit.From(err)
+	if failure != nil && a.wantsJSON() {
+		a.flags.json = true
+		a.emit(event.Event{Kind: event.ErrorEnd, Error: told(failure)})
+	}
+	a.closeView()
+	if failure == nil {
+		return exit.OK
+	}
+	if !a.flags.json {
+		tell(a.Stderr, failure)
+	}
+	return failure.Code
+}
+
+// wantsJSON looks at the words themselves: a command line that could not be read may have said --json.
+func (a *app) wantsJSON() bool {
+	if a.flags.json {
+		return true
+	}
+	for _, word := range a.Args {
+		if word == "--" {
+			return false
+		}
+		if word == "--json" {
+			return true
+		}
+	}
+	return false
+}
+
+// tell writes an error for a person: what cannot be done and why, and what to type next.
+func tell(out io.Writer, failure *exit.Error) {
+	fmt.Fprintf(out, "rpctl: %s\n", safe(failure.Error()))
+	if failure.Next != "" {
+		fmt.Fprintf(out, "  next: %s\n", safe(failure.Next))
+	}
+}
+
+// safe neutralises each line of a text that may have several.
+func safe(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = printable.Line(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// told is a failure as JSON has it.
+func told(failure *exit.Error) *event.Failure {
+	out := &event.Failure{
+		Code: failure.Code.String(), Exit: int(failure.Code), Message: failure.Message, Next: failure.Next, Host: failure.Host,
+	}
+	var refusal *proto.Error
+	if errors.As(failure, &refusal) {
+		out.Holder = refusal.Holder
+	}
+	return out
+}

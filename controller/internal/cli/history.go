@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/controller/internal/inventory"
+	"github.com/re-connect/rpctl/controller/internal/view"
+	"github.com/re-connect/rpctl/proto"
+)
+
+func (a *app) historyCommand() *cobra.Command {
+	var env string
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "history --env ENVIRONMENT",
+		Short: "Show what the hosts' audit files say: who did what, when, with which result",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 1 {
+				return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad -n %d: want 1 or more", limit)}
+			}
+			return a.history(cmd.Context(), env, limit)
+		},
+	}
+	a.envFlag(cmd, &env, "environment of hosts.toml")
+	cmd.Flags().IntVarP(&limit, "lines", "n", 20, "entries of each host")
+	return cmd
+}
+
+func (a *app) history(ctx context.Context, env string, limit int) error {
+	environment, err := a.environment(env)
+	if err != nil {
+		return err
+	}
+	all := targets([]inventory.Environment{environment})
+	results := ask[proto.History](ctx, a, all, proto.OpHistory, proto.HistoryArgs{Limit: limit}, nil)
+	var shown []event.Event
+	for _, r := range results {
+		if r.Err != nil {
+			a.hostWarning(r.Target, r.Err)
+			continue
+		}
+		for _, entry := range r.Value.Entries {
+			shown = append(shown, event.Event{
+				Kind: event.History, Environment: r.Target.Environment, Host: r.Target.Host, Audit: &entry,
+			})
+		}
+	}
+	if a.flags.json {
+		for _, e := range shown {
+			a.emit(e)
+		}
+	} else {
+		a.print(view.HistoryTable(shown, a.look()))
+	}
+	return unasked(ctx, results)
+}
+
+// hostWarning says that one of several hosts could not be asked.
+func (a *app) hostWarning(target fleet.Target, err error) {
+	failure := exit.From(err)
+	a.emit(event.Event{
+		Kind: event.Warning, Environment: target.Environment, Host: target.Host, Text: failure.Message, Error: told(failure),
+	})
+}

@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/internal/stricttoml"
+)
+
+// root is the command line. Nothing is read or connected to before a verb runs.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "rpctl",
+		Short: "Deploy Reconnect Pro, restart its workers, and prove what they run",
+		Long: "Deploy Reconnect Pro, restart its workers, and prove what they run.\n\n" +
+			"Hosts come from hosts.toml: --hosts, $RPCTL_HOSTS, the folders upwards from here, ~/.config/rpctl.",
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return cmd.Help()
+		},
+	}
+	root.SetIn(a.Stdin)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	root.SetFlagErrorFunc(badFlag)
+	all := root.PersistentFlags()
+	all.StringVar(&a.flags.hosts, "hosts", "", "hosts.toml to use")
+	all.StringVar(&a.flags.sshConfig, "ssh-config", "", "read this instead of ~/.ssh/config, like ssh -F")
+	all.BoolVar(&a.flags.json, "json", false, "one JSON object a line (docs/json.md)")
+	all.BoolVar(&a.flags.noColor, "no-color", false, "no colours (NO_COLOR does the same)")
+	all.DurationVar(&a.flags.timeout, "timeout", 10*time.Second, "give up on a host that cannot be reached for so long")
+	root.AddCommand(
+		a.deployCommand(), a.rollbackCommand(), a.restartCommand(),
+		a.statusCommand(), a.logsCommand(), a.historyCommand(), a.doctorCommand(),
+		a.versionCommand(),
+	)
+	if group := a.agentCommand(); group.HasSubCommands() {
+		root.AddCommand(group)
+	}
+	return root
+}
+
+// noArgs refuses words that a command does not take.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	next := cmd.CommandPath() + " --help"
+	if cmd.Flags().Lookup("env") != nil {
+		next = cmd.CommandPath() + " --env " + args[0]
+	}
+	return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("%s takes no argument, got %q", cmd.CommandPath(), args[0]), Next: next}
+}
+
+func unknownCommand(cmd *cobra.Command, word string) error {
+	next := cmd.CommandPath() + " --help"
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(word); len(near) > 0 {
+		next = "did you mean `" + cmd.CommandPath() + " " + near[0] + "`?"
+	}
+	return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("unknown command %q", word), Next: next}
+}
+
+// badFlag is what is wrong with a flag, with the flag that may have been meant.
+func badFlag(cmd *cobra.Command, err error) error {
+	next := cmd.CommandPath() + " --help"
+	if _, name, found := strings.Cut(err.Error(), "unknown flag: --"); found {
+		if near := nearestFlag(cmd, name); near != "" {
+			next = "did you mean --" + near + "? see " + next
+		}
+	}
+	return &exit.Error{Code: exit.BadInput, Message: err.Error(), Next: next, Err: err}
+}
+
+func nearestFlag(cmd *cobra.Command, name string) string {
+	var known []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	near, _ := stricttoml.Closest(name, known)
+	return near
+}
+
+// envFlag adds --env, with completion from hosts.toml.
+func (a *app) envFlag(cmd *cobra.Command, into *string, usage string) {
+	cmd.Flags().StringVarP(into, "env", "e", "", usage)
+	complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		read, err := a.inventory()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return read.Names(), cobra.ShellCompDirectiveNoFileComp
+	}
+	if err := cmd.RegisterFlagCompletionFunc("env", complete); err != nil {
+		panic(err) // the flag was added two lines above
+	}
+}

@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/re-connect/rpctl/controller/internal/agentclient"
+	"github.com/re-connect/rpctl/controller/internal/connect"
+	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// ssh reaches hosts as the operator's own ssh would.
+type ssh struct {
+	dialer   *connect.Dialer
+	operator string
+	warn     func(host, text string)
+}
+
+// sshOf makes the dialer once: it keeps what it has read and unlocked.
+func (a *app) sshOf() *ssh {
+	a.sshMu.Lock()
+	defer a.sshMu.Unlock()
+	if a.ssh == nil {
+		options := connect.Options{SSHConfig: a.flags.sshConfig, DialWithin: a.flags.timeout}
+		if a.Secret != nil {
+			options.Passphrase = a.passphrase
+		}
+		a.ssh = &ssh{dialer: connect.New(options), operator: a.operator(), warn: a.warn}
+	}
+	return a.ssh
+}
+
+// passphrase asks for a key's passphrase, the live region out of the way.
+func (a *app) passphrase(ctx context.Context, keyFile string) (secret []byte, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	a.view().Pause(func() { secret, err = a.Secret("passphrase of " + safe(keyFile) + ": ") })
+	return secret, err
+}
+
+// dial connects to a host and starts its agent.
+func (s *ssh) dial(ctx context.Context, target fleet.Target) (fleet.Agent, error) {
+	conn, err := s.dialer.Dial(ctx, target.Host)
+	if err != nil {
+		return nil, err
+	}
+	client, err := agentclient.Open(ctx, agentclient.Over(conn), agentclient.Options{
+		Host: target.Host, Environment: target.Environment, Operator: s.operator, Warn: s.warn,
+	})
+	if err != nil {
+		_ = conn.Close() // what failed before is what is told
+		return nil, err
+	}
+	return &agent{Client: client, conn: conn}, nil
+}
+
+// resolve says what the ssh configuration makes of an alias.
+func (s *ssh) resolve(ctx context.Context, alias string) (string, error) {
+	r, err := s.dialer.Resolve(ctx, alias)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s is %s@%s:%d, %d key files (by %s)", alias, r.User, r.HostName, r.Port, len(r.IdentityFiles), r.Source), nil
+}
+
+// agent is a client and the connection that it owns.
+type agent struct {
+	*agentclient.Client
+	conn *connect.Conn
+}
+
+// Call tells a lost answer from a refusal, as the fleet wants it.
+func (g *agent) Call(ctx context.Context, op proto.Op, args, result any, on func(proto.Event)) error {
+	err := g.Client.Call(ctx, op, args, result, on)
+	var lost *agentclient.LostError
+	if errors.As(err, &lost) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", fleet.ErrLost, err)
+	}
+	return err
+}
+
+// Close ends the conversation and the connection.
+func (g *agent) Close() error { return errors.Join(g.Client.Close(), g.conn.Close()) }

@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/controller/internal/view"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// answerTime bounds how long a host that was reached may take to answer a question.
+const answerTime = 30 * time.Second
+
+func (a *app) statusCommand() *cobra.Command {
+	var env string
+	cmd := &cobra.Command{
+		Use:   "status [--env ENVIRONMENT]",
+		Short: "Show what runs on all hosts of all environments",
+		Long: "Show what runs on all hosts of all environments, or of one.\n\n" +
+			"Exit code: 0 all healthy, 1 some are not, 3 some could not be asked, 5 to 8 none could.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context(), env) },
+	}
+	a.envFlag(cmd, &env, "one environment (default: all)")
+	return cmd
+}
+
+func (a *app) status(ctx context.Context, env string) error {
+	environments, err := a.environments(env)
+	if err != nil {
+		return err
+	}
+	var shown []event.Event
+	results := ask(ctx, a, targets(environments), proto.OpStatus, nil, func(r fleet.Result[proto.Status]) {
+		e := event.Event{
+			Kind: event.Status, Environment: r.Target.Environment, Host: r.Target.Host, DurationMS: r.Took.Milliseconds(),
+		}
+		if r.Err != nil {
+			e.Error = told(exit.From(r.Err))
+		} else {
+			e.Status = &r.Value
+		}
+		if a.flags.json {
+			a.emit(e)
+		}
+		shown = append(shown, e)
+	})
+	if !a.flags.json {
+		a.print(view.StatusTable(inOrder(shown, results), a.look()))
+	}
+	return statusOutcome(ctx, results)
+}
+
+// inOrder has the events in the order of the hosts, not of their arrival.
+func inOrder[T any](events []event.Event, results []fleet.Result[T]) []event.Event {
+	var ordered []event.Event
+	for _, r := range results {
+		for _, e := range events {
+			if e.Host == r.Target.Host && e.Environment == r.Target.Environment {
+				ordered = append(ordered, e)
+			}
+		}
+	}
+	return ordered
+}
+
+// statusOutcome is the exit code of a status, as its help says.
+func statusOutcome(ctx context.Context, results []fleet.Result[proto.Status]) error {
+	if err := unasked(ctx, results); err != nil {
+		return err
+	}
+	bad := 0
+	for _, r := range results {
+		if !r.Value.Healthy() {
+			bad++
+		}
+	}
+	if bad > 0 {
+		return &exit.Error{Code: exit.Failed, Message: fmt.Sprintf("%d of %d hosts are not healthy", bad, len(results))}
+	}
+	return nil
+}
+
+// unasked is the failure of hosts that could not be asked: Partial where others could.
+func unasked[T any](ctx context.Context, results []fleet.Result[T]) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var first *exit.Error
+	failed := 0
+	for _, r := range results {
+		if r.Err != nil {
+			failed++
+			if first == nil {
+				copied := *exit.From(r.Err)
+				copied.Host = r.Target.Host
+				first = &copied
+			}
+		}
+	}
+	if failed == 0 || len(results) == 1 {
+		if first == nil {
+			return nil
+		}
+		return first
+	}
+	code := first.Code
+	if failed < len(results) {
+		code = exit.Partial
+	}
+	return &exit.Error{
+		Code: code, Err: first, Next: first.Next,
+		Message: fmt.Sprintf("%d of %d hosts could not be asked; the first: %s", failed, len(results), first.Error()),
+	}
+}
+
+// ask asks all targets for one operation.
+func ask[T any](ctx context.Context, a *app, all []fleet.Target, op proto.Op, args any, arrived func(fleet.Result[T])) []fleet.Result[T] {
+	asking, cancel := context.WithTimeout(ctx, a.flags.timeout+answerTime)
+	defer cancel()
+	return fleet.Ask(asking, a.fleet(), all, op, args, arrived)
+}
+
+// look is how tables are shown.
+func (a *app) look() view.Look {
+	width := 80
+	if a.Width != nil {
+		width = a.Width()
+	}
+	return view.Look{Color: a.colors(), Width: width, Now: a.Now()}
+}
+
+// print writes a table.
+func (a *app) print(text string) {
+	_, _ = fmt.Fprint(a.Stdout, text) // who reads is gone: there is nobody to tell
+}

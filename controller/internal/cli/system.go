@@ -1,0 +1,177 @@
+// Package cli is rpctl's command line: one file for each verb, and one place
+// where errors are told. What it needs of the process comes in a System, so that tests run it in-process.
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/controller/internal/inventory"
+	"github.com/re-connect/rpctl/controller/internal/view"
+)
+
+// System is the process that rpctl runs in.
+type System struct {
+	Args           []string // without the program's name
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+	Dir            string // working directory
+	Hostname       string
+	// Asks says that somebody can be asked on Stdin; Live, that Stdout is a terminal.
+	Asks, Live bool
+	Width      func() int
+	// Secret asks for something that must not be shown; nil where nobody can be asked.
+	Secret func(question string) ([]byte, error)
+	// Signals brings Ctrl-C and its like; the second one leaves at once through Exit, after Restore.
+	Signals <-chan os.Signal
+	Exit    func(code int)
+	Restore func()
+	// Dial replaces SSH in tests; nil means SSH.
+	Dial func(ctx context.Context, target fleet.Target) (fleet.Agent, error)
+	Now  func() time.Time
+}
+
+// app is one run of rpctl.
+type app struct {
+	System
+	flags  flags
+	viewMu sync.Mutex
+	shown  view.View
+	sshMu  sync.Mutex
+	ssh    *ssh
+	heard  listeners
+}
+
+// flags are those that every command has.
+type flags struct {
+	hosts, sshConfig string
+	json, noColor    bool
+	timeout          time.Duration
+}
+
+// Run is rpctl. It returns the exit code.
+func Run(system System) int {
+	if system.Now == nil {
+		system.Now = time.Now
+	}
+	a := &app{System: system}
+	ctx, stop := a.interruptible()
+	defer stop()
+	defer a.closeView() // after a panic too
+	root := a.root()
+	root.SetArgs(system.Args)
+	return int(a.end(root.ExecuteContext(ctx)))
+}
+
+// interruptible ends the context at the first signal, and the process at the second.
+func (a *app) interruptible() (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-a.Signals:
+			}
+			if ctx.Err() == nil {
+				cancel()
+				continue
+			}
+			a.restore()
+			a.Exit(int(exit.Interrupted))
+		}
+	}()
+	return ctx, func() { close(done); cancel() }
+}
+
+func (a *app) restore() {
+	a.closeView()
+	if a.Restore != nil {
+		a.Restore()
+	}
+}
+
+// view is made at the first event, when the flags are known.
+func (a *app) view() view.View {
+	a.viewMu.Lock()
+	defer a.viewMu.Unlock()
+	if a.shown == nil {
+		a.shown = view.New(view.Options{
+			Out: a.Stdout, JSON: a.flags.json, Live: a.Live && a.Getenv("TERM") != "dumb", Color: a.colors(), Width: a.Width, Now: a.Now,
+		})
+	}
+	return a.shown
+}
+
+// colors says whether colours are wanted: https://no-color.org for NO_COLOR.
+func (a *app) colors() bool {
+	return a.Live && !a.flags.noColor && a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb"
+}
+
+func (a *app) closeView() {
+	a.viewMu.Lock()
+	shown := a.shown
+	a.viewMu.Unlock()
+	if shown != nil {
+		shown.Close()
+	}
+}
+
+// emit shows an event of a command that has no steps.
+func (a *app) emit(e event.Event) {
+	e.Time = a.Now().UTC()
+	a.view().Emit(e)
+}
+
+// inventory finds and reads hosts.toml.
+func (a *app) inventory() (*inventory.Inventory, error) {
+	path, err := inventory.Find(a.flags.hosts, a.Getenv("RPCTL_HOSTS"), a.Dir, a.Getenv("HOME"))
+	if err != nil {
+		return nil, err
+	}
+	return inventory.Load(path)
+}
+
+// environments is the one that --env names, or all of them where all is allowed and none is named.
+func (a *app) environments(name string) ([]inventory.Environment, error) {
+	read, err := a.inventory()
+	if err != nil {
+		return nil, err
+	}
+	if name == "" || name == "all" {
+		return read.Environments, nil
+	}
+	one, err := read.Environment(name)
+	return []inventory.Environment{one}, err
+}
+
+// targets is the hosts of environments, in the order of the file.
+func targets(environments []inventory.Environment) []fleet.Target {
+	var all []fleet.Target
+	for _, e := range environments {
+		for _, host := range e.Hosts {
+			all = append(all, fleet.Target{Environment: e.Name, Host: host})
+		}
+	}
+	return all
+}
+
+// operator is who types, as the host's audit keeps it: told, not proved.
+func (a *app) operator() string {
+	user := a.Getenv("USER")
+	if user == "" {
+		user = a.Getenv("LOGNAME")
+	}
+	if user == "" {
+		user = "unknown"
+	}
+	return user + "@" + a.Hostname
+}

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/re-connect/rpctl/controller/internal/deploy"
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/fleet"
+)
+
+// world is what the steps of a deploy work with, on this machine.
+func (a *app) world(environment string) deploy.World {
+	world := deploy.World{Fleet: a.fleet(), Sink: a.view(), Now: a.Now}
+	a.local(&world, environment)
+	if a.Asks {
+		world.Confirm = a.confirm
+	}
+	return world
+}
+
+// fleet reaches the hosts.
+func (a *app) fleet() *fleet.Fleet {
+	dial := a.Dial
+	if dial == nil {
+		dial = a.sshOf().dial
+	}
+	return &fleet.Fleet{Dial: dial}
+}
+
+// confirm asks a question and reads one line. It reads no byte more: what comes
+// after is for the commands that run later.
+func (a *app) confirm(ctx context.Context, question string) (string, error) {
+	type reply struct {
+		line string
+		err  error
+	}
+	replies := make(chan reply, 1)
+	var got reply
+	a.view().Pause(func() {
+		_, _ = io.WriteString(a.Stderr, question) // a question that cannot be shown is not answered either
+		go func() {
+			line, err := readLine(a.Stdin)
+			replies <- reply{line, err}
+		}()
+		select {
+		case got = <-replies:
+		case <-ctx.Done():
+			got.err = ctx.Err()
+		}
+	})
+	if got.err != nil && ctx.Err() == nil {
+		return "", &exit.Error{Code: exit.Refused, Message: "not confirmed: " + got.err.Error(), Err: got.err}
+	}
+	return got.line, got.err
+}
+
+// readLine reads up to a newline, byte by byte.
+func readLine(in io.Reader) (string, error) {
+	const longest = 1024
+	var line []byte
+	var one [1]byte
+	for len(line) < longest {
+		n, err := in.Read(one[:])
+		if n == 1 && one[0] == '\n' {
+			return string(line), nil
+		}
+		line = append(line, one[:n]...)
+		if errors.Is(err, io.EOF) {
+			return "", errors.New("nothing was typed")
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return "", errors.New("the answer is too long")
+}

@@ -1,0 +1,73 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/internal/printable"
+)
+
+// summary is the table at the end: hosts, then steps with their durations.
+func (t *text) summary(e event.Event) string {
+	report := e.Summary
+	var out strings.Builder
+	out.WriteString("\n")
+	if !e.DryRun {
+		out.WriteString(t.hostTable(report.Hosts))
+	}
+	out.WriteString(t.problems(report.Hosts))
+	out.WriteString(t.faint(steps(report.Steps)) + "\n")
+	result := t.good(report.Operation + " " + report.Environment + ": ok")
+	if report.Exit != 0 {
+		result = t.bad(report.Operation + " " + report.Environment + ": " + strings.ReplaceAll(report.Result, "_", " "))
+	}
+	out.WriteString(result + " in " + took(report.DurationMS) + "\n")
+	return out.String()
+}
+
+func (t *text) hostTable(hosts []event.HostReport) string {
+	head := []cell{{"HOST", t.faint}, {"WORKERS RUN", t.faint}, {"RELEASE", t.faint}, {"UNITS", t.faint}}
+	rows := [][]cell{head}
+	for _, h := range hosts {
+		paint := t.warn
+		switch h.Code {
+		case "new code":
+			paint = t.good
+		case "unchanged":
+			paint = nil
+		}
+		release := printable.Line(h.Before)
+		if h.After != h.Before {
+			release = printable.Line(h.Before) + " → " + printable.Line(h.After)
+		}
+		rows = append(rows, []cell{{h.Host, nil}, {h.Code, paint}, {release, nil}, {fmt.Sprintf("%d of %d well", h.Good, h.Units), nil}})
+	}
+	return table(rows, t.width())
+}
+
+func (t *text) problems(hosts []event.HostReport) string {
+	var out strings.Builder
+	for _, h := range hosts {
+		for _, problem := range h.Problems {
+			out.WriteString("  " + h.Host + ": " + printable.Line(problem) + "\n")
+		}
+	}
+	return out.String()
+}
+
+// steps is the durations in one line: `preflight 1.2 s · local 3.0 s`.
+func steps(all []event.StepReport) string {
+	var parts []string
+	for _, s := range all {
+		switch s.Result {
+		case "ok":
+			parts = append(parts, s.Step+" "+took(s.DurationMS))
+		case "skipped", "not begun":
+			parts = append(parts, s.Step+" "+s.Result)
+		default:
+			parts = append(parts, s.Step+" "+took(s.DurationMS)+" ("+strings.ReplaceAll(s.Result, "_", " ")+")")
+		}
+	}
+	return strings.Join(parts, " · ")
+}

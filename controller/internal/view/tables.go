@@ -1,0 +1,158 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// Look is how a table is shown.
+type Look struct {
+	Color bool
+	Width int // columns
+	Now   time.Time
+}
+
+// StatusTable is a line for each host, and below the table what is wrong and why.
+func StatusTable(hosts []event.Event, look Look) string {
+	s := style{look.Color}
+	rows := [][]cell{head(s, "ENV", "HOST", "STATE", "RELEASE", "WORKERS", "LAST DEPLOY")}
+	var details strings.Builder
+	for _, e := range hosts {
+		if e.Error != nil {
+			rows = append(rows, []cell{{e.Environment, nil}, {e.Host, nil}, {"not asked", s.warn}, {"-", nil}, {"-", nil}, {"-", nil}})
+			detail(&details, e.Host, e.Error.Message)
+			continue
+		}
+		state := cell{"healthy", s.good}
+		if !e.Status.Healthy() {
+			state = cell{"unhealthy", s.bad}
+		}
+		if e.Status.Lease != nil {
+			state.text += ", held"
+			detail(&details, e.Host, held(*e.Status.Lease, look.Now))
+		}
+		rows = append(rows, []cell{
+			{e.Environment, nil}, {e.Host, nil}, state, {release(e.Status.Release), nil}, {workers(e.Status.Workers), nil},
+			{lastDeploy(e.Status.LastDeploy, look.Now), nil},
+		})
+		for _, problem := range e.Status.Problems {
+			detail(&details, e.Host, problem)
+		}
+	}
+	return table(rows, look.Width) + details.String()
+}
+
+func head(s style, names ...string) []cell {
+	var row []cell
+	for _, name := range names {
+		row = append(row, cell{name, s.faint})
+	}
+	return row
+}
+
+func detail(out *strings.Builder, host, text string) {
+	fmt.Fprintf(out, "  %s: %s\n", host, printable.Line(text))
+}
+
+func held(by proto.Holder, now time.Time) string {
+	return fmt.Sprintf("held by %s (login %s) for a %s since %s", by.Operator, by.User, by.Purpose, Ago(now.Sub(by.Since)))
+}
+
+func release(r *proto.Release) string {
+	if r == nil {
+		return "?"
+	}
+	if r.Revision == "" {
+		return printable.Line(r.Name)
+	}
+	return printable.Line(r.Name) + " " + printable.Line(cut(r.Revision, 8))
+}
+
+// workers counts those that are at work and do not run old code.
+func workers(all []proto.WorkerStatus) string {
+	good := 0
+	for _, w := range all {
+		if w.Active == "active" && w.Code != proto.CodeOld {
+			good++
+		}
+	}
+	return fmt.Sprintf("%d of %d", good, len(all))
+}
+
+func lastDeploy(d *proto.DeployRecord, now time.Time) string {
+	if d == nil {
+		return "-"
+	}
+	at := d.Ended
+	if at.IsZero() {
+		at = d.Began
+	}
+	return printable.Line(fmt.Sprintf("%s %s, %s, %s", d.Kind, d.Result, d.Operator, Ago(now.Sub(at))))
+}
+
+// Ago is how long something is past, as a person says it.
+func Ago(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return "just now"
+	case d < time.Minute:
+		return fmt.Sprintf("%d s ago", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h ago", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%d days ago", int(d.Hours())/24)
+	}
+}
+
+// HistoryTable is a line for each audit entry.
+func HistoryTable(entries []event.Event, look Look) string {
+	s := style{look.Color}
+	rows := [][]cell{head(s, "TIME", "HOST", "ACTION", "RESULT", "WHO", "DETAIL")}
+	for _, e := range entries {
+		who := e.Audit.User
+		if e.Audit.Operator != "" {
+			who = e.Audit.Operator + " (" + e.Audit.User + ")"
+		}
+		rows = append(rows, []cell{
+			{e.Audit.Time.Local().Format("2006-01-02 15:04:05"), nil}, {e.Host, nil}, {printable.Line(e.Audit.Action), nil},
+			{printable.Line(e.Audit.Result), nil}, {printable.Line(who), nil}, {printable.Line(e.Audit.Detail), nil},
+		})
+	}
+	return table(rows, look.Width)
+}
+
+// LogLine is one line of a journal. It is never cut: a log is searched.
+func LogLine(e event.Event, look Look) string {
+	const syslogError = 3 // LOG_ERR, syslog(3); smaller is worse
+	s := style{look.Color}
+	message := printable.Line(e.Log.Message)
+	if e.Log.Priority <= syslogError {
+		message = s.bad(message)
+	}
+	unit := strings.TrimSuffix(printable.Line(e.Log.Unit), ".service")
+	return fmt.Sprintf("%s %s %s: %s\n", s.faint(e.Log.Time.Local().Format("15:04:05")), e.Host, unit, message)
+}
+
+// CheckLine is one assumption of doctor, with its fix where it failed.
+func CheckLine(e event.Event, look Look) string {
+	s := style{look.Color}
+	sign := s.good("ok  ")
+	switch {
+	case e.Check.Skipped:
+		sign = s.faint("skip")
+	case !e.Check.OK:
+		sign = s.bad("FAIL")
+	}
+	line := fmt.Sprintf("%s %s: %s: %s\n", sign, e.Host, printable.Line(e.Check.Name), printable.Line(e.Check.Detail))
+	if !e.Check.OK && e.Check.Fix != "" {
+		line += "       fix: " + printable.Line(e.Check.Fix) + "\n"
+	}
+	return line
+}
