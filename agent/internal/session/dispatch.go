@@ -1,0 +1,160 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/re-connect/rpctl/agent/internal/units"
+	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// operation is what an op needs and does.
+type operation struct {
+	right      right
+	needsLease bool
+	// anyEnvironment lets the request leave the environment out: nothing can go to the wrong host
+	// by only asking how it is.
+	anyEnvironment bool
+	run            func(*session, context.Context, proto.Request) (any, error)
+}
+
+// operations is filled by init, since the handlers refer to what refers to it.
+var operations map[proto.Op]operation
+
+func init() {
+	operations = map[proto.Op]operation{
+		proto.OpStatus:      {anyEnvironment: true, run: (*session).status},
+		proto.OpRelease:     {run: (*session).release},
+		proto.OpUnits:       {run: (*session).units},
+		proto.OpJournal:     {run: (*session).journal},
+		proto.OpHistory:     {anyEnvironment: true, run: (*session).history},
+		proto.OpAuditVerify: {anyEnvironment: true, run: (*session).auditVerify},
+		proto.OpDoctor:      {anyEnvironment: true, run: (*session).doctor},
+		proto.OpLease:       {right: act, run: (*session).takeLease},
+		proto.OpRestart:     {right: act, needsLease: true, run: (*session).restart},
+		proto.OpVerify:      {run: (*session).verify},
+		proto.OpRecord:      {right: act, needsLease: true, run: (*session).record},
+	}
+}
+
+// capabilities is the operations in the order of PROTOCOL.md.
+func capabilities() []proto.Op {
+	return []proto.Op{proto.OpStatus, proto.OpRelease, proto.OpUnits, proto.OpJournal, proto.OpHistory, proto.OpAuditVerify,
+		proto.OpDoctor, proto.OpLease, proto.OpRestart, proto.OpVerify, proto.OpRecord}
+}
+
+// answer serves one item and says whether the connection goes on.
+func (s *session) answer(next item) bool {
+	defer s.finish(next.request.ID)
+	if next.refused != nil {
+		s.event(proto.Event{Event: proto.EventError, ID: next.request.ID, Error: next.refused})
+		return !next.last
+	}
+	op, err := s.admit(next.request)
+	var result any
+	if err == nil {
+		result, err = s.run(next.ctx, op, next.request)
+	}
+	if err != nil {
+		s.event(proto.Event{Event: proto.EventError, ID: next.request.ID, Error: explain(next.ctx, err)})
+		var limit *refusal
+		return !errors.As(err, &limit) || !limit.fatal
+	}
+	s.done(next.request.ID, result)
+	return true
+}
+
+// done sends a result, or says that it does not fit on a line.
+func (s *session) done(id int64, result any) {
+	data, err := json.Marshal(result)
+	if err == nil && len(data) > proto.MaxLine-256 {
+		err = proto.ErrLineTooLong
+	}
+	if err != nil {
+		s.event(proto.Event{Event: proto.EventError, ID: id, Error: &proto.Error{
+			Code: proto.CodeHost, Message: "cannot send the answer: " + err.Error(), Next: "ask for less of it"}})
+		return
+	}
+	s.event(proto.Event{Event: proto.EventDone, ID: id, Result: data})
+}
+
+// admit decides whether the request may be served. A refused change is audited.
+func (s *session) admit(request proto.Request) (operation, error) {
+	op, known := operations[request.Op]
+	var refused *proto.Error
+	environment := s.host.Config.Environment
+	switch {
+	case request.Protocol < proto.MinVersion || request.Protocol > proto.Version:
+		refused = &proto.Error{Code: proto.CodeUnsupported, Next: upgrade, Message: fmt.Sprintf(
+			"cannot serve the request: it is written in protocol %d, this agent speaks %d to %d", request.Protocol, proto.MinVersion, proto.Version)}
+	case !known:
+		refused = &proto.Error{Code: proto.CodeUnsupported, Next: upgrade, Message: fmt.Sprintf(
+			"cannot serve the request: this agent does not know the operation %q", printable.Excerpt(string(request.Op), 60))}
+	case request.Environment != environment && (request.Environment != "" || !op.anyEnvironment):
+		refused = wrongEnvironment(request, environment)
+	case !s.may(op.right):
+		refused = s.forbidden(string(request.Op)+" here", s.host.Config.Act)
+	case op.needsLease && s.lease == nil:
+		refused = &proto.Error{Code: proto.CodeLeaseRequired,
+			Message: fmt.Sprintf("cannot %s: this connection does not hold the host", request.Op),
+			Next:    "take the lease first, on the same connection"}
+	default:
+		return op, nil
+	}
+	if op.right == act {
+		s.auditRefusal(request, refused)
+	}
+	return op, refused
+}
+
+func wrongEnvironment(request proto.Request, own string) *proto.Error {
+	meant := "names no environment"
+	if request.Environment != "" {
+		meant = fmt.Sprintf("is meant for %q", printable.Excerpt(request.Environment, 60))
+	}
+	return &proto.Error{
+		Code:    proto.CodeEnvironment,
+		Message: fmt.Sprintf("cannot %s: the request %s and this host is %q", request.Op, meant, own),
+		Next:    "look at the hosts of this environment in hosts.toml",
+	}
+}
+
+// run calls the handler. A panic in it is this agent's fault and must reach the caller as an answer.
+func (s *session) run(ctx context.Context, op operation, request proto.Request) (result any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log(fmt.Errorf("panic in %s: %v\n%s", request.Op, p, debug.Stack()))
+			err = &proto.Error{Code: proto.CodeHost,
+				Message: fmt.Sprintf("cannot %s: a bug in rp-agent (%s); what was begun may not be finished", request.Op, printable.Excerpt(fmt.Sprint(p), 200)),
+				Next:    "on the host: `journalctl -u 'rp-agent@*' -n 50`, and report what it shows"}
+		}
+	}()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return op.run(s, ctx, request)
+}
+
+// explain is err as the caller gets it.
+func explain(ctx context.Context, err error) *proto.Error {
+	var known *proto.Error
+	var limit *refusal
+	switch {
+	case errors.Is(context.Cause(ctx), errCancelled):
+		return &proto.Error{Code: proto.CodeCancelled, Message: "cancelled, as asked; what the service manager was already told goes on"}
+	case errors.As(err, &limit):
+		return limit.why
+	case errors.As(err, &known):
+		return known
+	case errors.Is(err, context.Canceled):
+		return &proto.Error{Code: proto.CodeCancelled, Message: "cancelled: the agent is being stopped", Next: "ask again, and look at `rpctl status` first"}
+	case errors.Is(err, units.ErrRefused):
+		return &proto.Error{Code: proto.CodePolkit, Message: printable.Excerpt(err.Error(), 500), Next: "on the host: `rp-agent doctor`"}
+	default:
+		return &proto.Error{Code: proto.CodeHost, Message: printable.Excerpt(err.Error(), 500), Next: "on the host: `rp-agent doctor`"}
+	}
+}

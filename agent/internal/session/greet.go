@@ -1,0 +1,50 @@
+package session
+
+import (
+	"strings"
+
+	"github.com/re-connect/rpctl/proto"
+)
+
+// greet sends the greeting and says whether there is anything to serve. Who may not look
+// learns nothing of the host but its name.
+func (s *session) greet() bool {
+	hello := proto.Hello{
+		Event: proto.EventHello, Marker: proto.Marker,
+		Agent: s.host.Agent, Protocol: proto.Speaks(), Capabilities: capabilities(), Host: s.host.Name,
+	}
+	switch {
+	case s.host.Refused != nil:
+		hello.Error = s.host.Refused
+	case !s.may(look):
+		hello.Error = s.forbidden("look at this host", append(append([]string{}, s.host.Config.Look...), s.host.Config.Act...))
+	default:
+		hello.Environment = s.host.Config.Environment
+		hello.Config = &s.host.Config
+	}
+	s.event(hello)
+	return hello.Error == nil
+}
+
+// right is what a caller needs for an operation.
+type right int
+
+const (
+	look right = iota
+	act
+)
+
+// may says whether the caller's groups give the right. Who may act may look, and root
+// may do both: it could do so without the agent anyway.
+func (s *session) may(r right) bool {
+	config := s.host.Config
+	return s.caller.UID == 0 || s.caller.In(config.Act) || r == look && s.caller.In(config.Look)
+}
+
+func (s *session) forbidden(what string, groups []string) *proto.Error {
+	return &proto.Error{
+		Code:    proto.CodeForbidden,
+		Message: "cannot " + what + ": " + s.caller.User + " is in none of the groups that may (" + strings.Join(groups, ", ") + ")",
+		Next:    "ask the host's administrator for one of these groups, and log in again",
+	}
+}

@@ -1,0 +1,74 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/re-connect/rpctl/proto"
+)
+
+// Host is the machine that a session speaks for. A real host fills it with
+// systemd's parts, the embedded one with a supervisor's: everything that decides
+// who may do what is in this package, so that both decide the same way.
+type Host struct {
+	Name   string // as the host calls itself
+	Agent  string // version of rp-agent
+	Config proto.HostConfig
+	// Refused says why agent.toml cannot be followed; the session then greets with it and ends.
+	Refused *proto.Error
+	// State is the folder that holds the lease and the audit file.
+	State string
+
+	Workers  Workers
+	Releases Releases
+	Journal  Journal
+	Doctor   Doctor
+
+	// Silence is how long a caller may say nothing while it holds the lease or follows a journal,
+	// Idle how long otherwise. 0 means DefaultSilence and DefaultIdle.
+	Silence, Idle time.Duration
+	// Log takes what only the host's administrator can mend, a panic with its stack for one; nil drops it.
+	Log func(error)
+}
+
+// How long a caller may say nothing (PROTOCOL.md, "Liveness").
+const (
+	DefaultSilence = 30 * time.Second
+	DefaultIdle    = 10 * time.Minute
+)
+
+// Workers keeps the units that agent.toml lists. `only` narrows to some of the
+// host's own patterns, and the session has checked that they are; empty means all.
+// Errors that are a *proto.Error reach the caller as they are.
+type Workers interface {
+	// Units is the expected instances, one entry for each pattern, in the order of agent.toml; a
+	// pattern without an instance has an empty list and is no error.
+	Units(ctx context.Context, only []proto.UnitPattern) ([]proto.PatternUnits, error)
+
+	// Restart restarts the expected instances and calls report with each step, from one goroutine
+	// at a time. A pattern without an instance is CodeNoUnits, before anything is restarted. When ctx
+	// ends it returns at once; what the service manager was told goes on.
+	Restart(ctx context.Context, args proto.RestartArgs, report func(proto.UnitProgress)) (proto.RestartResult, error)
+
+	// Verify gives each unit its verdict, after the settle time where that is still to pass.
+	Verify(ctx context.Context, args proto.VerifyArgs, report func(proto.UnitProgress)) (proto.VerifyResult, error)
+
+	// Status fills Release or ReleaseErr, Workers, and Problems; the session adds the rest.
+	Status(ctx context.Context) (proto.Status, error)
+}
+
+// Releases says which release `current` names; errors are *proto.Error of CodeRelease.
+type Releases interface {
+	Current() (proto.Release, error)
+}
+
+// Journal gives the last n lines of each unit and, with follow, those to come until ctx ends. It
+// returns the first error of emit. The end of ctx is no error of a follow.
+type Journal interface {
+	Follow(ctx context.Context, units []string, n int, follow bool, emit func(proto.LogLine) error) error
+}
+
+// Doctor probes every assumption that the agent makes about its host; it changes nothing.
+type Doctor interface {
+	Run(ctx context.Context) proto.DoctorReport
+}

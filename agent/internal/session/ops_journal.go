@@ -1,0 +1,70 @@
+package session
+
+import (
+	"context"
+
+	"github.com/re-connect/rpctl/proto"
+)
+
+const (
+	defaultLines = 20
+	maxLines     = 10_000
+	// maxMessage keeps a log event on one line of the wire, whatever JSON must escape in it. Bytes.
+	maxMessage = 64 << 10
+)
+
+func (s *session) journal(ctx context.Context, request proto.Request) (any, error) {
+	var args proto.JournalArgs
+	if err := s.workerArgs(request, &args, &args.Only); err != nil {
+		return nil, err
+	}
+	if args.Lines < 0 || args.Lines > maxLines {
+		return nil, badRequest("lines %d is not between 0 and %d", args.Lines, maxLines)
+	}
+	if args.Lines == 0 {
+		args.Lines = defaultLines
+	}
+	names, err := s.journalUnits(ctx, args.Only)
+	if err != nil {
+		return nil, err
+	}
+	if args.Follow {
+		s.watchClosely(+1)
+		defer s.watchClosely(-1)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(s.input, cancel)()
+	}
+	err = s.host.Journal.Follow(ctx, names, args.Lines, args.Follow, func(line proto.LogLine) error {
+		if len(line.Message) > maxMessage {
+			line.Message = line.Message[:maxMessage] + "…"
+		}
+		s.event(proto.Event{Event: proto.EventLog, ID: request.ID, Log: &line})
+		return ctx.Err()
+	})
+	if args.Follow && s.input.Err() != nil {
+		return struct{}{}, nil // the caller has gone, and a follow has no other end
+	}
+	if err == nil {
+		err = context.Cause(ctx)
+	}
+	return struct{}{}, err
+}
+
+// journalUnits is the units whose journal is asked for.
+func (s *session) journalUnits(ctx context.Context, only []proto.UnitPattern) ([]string, error) {
+	patterns, err := s.host.Workers.Units(ctx, only)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, p := range patterns {
+		names = append(names, p.Units...)
+	}
+	if len(names) == 0 {
+		return nil, &proto.Error{Code: proto.CodeNoUnits, Message: "cannot show the journal: no instance is expected on this host",
+			Next: "on the host: `systemctl list-unit-files`, and enable the instances that ought to run"}
+	}
+	return names, nil
+}

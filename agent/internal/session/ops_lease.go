@@ -1,0 +1,110 @@
+package session
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/re-connect/rpctl/agent/internal/audit"
+	"github.com/re-connect/rpctl/agent/internal/lease"
+	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/proto"
+)
+
+var (
+	purposes = []string{"deploy", "rollback", "restart"}
+	outcomes = []string{"succeeded", "failed"}
+)
+
+// takeLease holds the host until the connection ends. Without its line in the audit there is no lease.
+func (s *session) takeLease(ctx context.Context, request proto.Request) (any, error) {
+	var args proto.LeaseArgs
+	if err := decodeArgs(request, &args); err != nil {
+		return nil, err
+	}
+	if !slices.Contains(purposes, args.Purpose) {
+		return nil, badRequest("purpose %q is none of %s", printable.Excerpt(args.Purpose, 60), strings.Join(purposes, ", "))
+	}
+	if s.lease != nil {
+		return nil, badRequest("this connection holds the host already")
+	}
+	if err := s.hold(request, args.Purpose); err != nil {
+		return nil, err
+	}
+	granted := proto.Lease{}
+	patterns, err := s.host.Workers.Units(ctx, nil)
+	if err != nil {
+		s.dropLease()
+		return nil, err
+	}
+	granted.Patterns = patterns
+	// A host before its first deploy has no release, and can be deployed to.
+	if current, err := s.host.Releases.Current(); err == nil {
+		granted.Release = &current
+	}
+	return granted, nil
+}
+
+func (s *session) hold(request proto.Request, purpose string) error {
+	entry := s.entry(request, audit.ActionLease)
+	entry.Purpose, entry.Time = purpose, time.Now().UTC().Truncate(time.Millisecond)
+	held, err := lease.Acquire(s.host.State, proto.Holder{
+		Operator: entry.Operator, User: entry.User, UID: entry.UID, From: entry.From, Purpose: purpose, Since: entry.Time})
+	if err != nil {
+		s.auditRefusal(request, err)
+		return err
+	}
+	if s.leased, err = s.audit.Append(entry); err != nil {
+		_ = held.Release()
+		return err
+	}
+	s.lease, s.recorded = held, false
+	s.watchClosely(+1)
+	return nil
+}
+
+// dropLease gives the host back, if this connection holds it. The audit is told first, so that the
+// lines of two leases never mix.
+func (s *session) dropLease() {
+	if s.lease == nil {
+		return
+	}
+	s.watchClosely(-1)
+	entry := s.leased
+	entry.Action, entry.Time = audit.ActionLeaseEnd, time.Time{}
+	entry.Result = "connection lost without a record"
+	if s.recorded {
+		entry.Result = "recorded"
+	}
+	if _, err := s.audit.Append(entry); err != nil {
+		s.log(err)
+	}
+	if err := s.lease.Release(); err != nil {
+		s.log(err)
+	}
+	s.lease, s.leased = nil, proto.AuditEntry{}
+}
+
+func (s *session) record(_ context.Context, request proto.Request) (any, error) {
+	var args proto.RecordArgs
+	if err := decodeArgs(request, &args); err != nil {
+		return nil, err
+	}
+	if !slices.Contains(outcomes, args.Result) {
+		return nil, badRequest("result %q is none of %s", printable.Excerpt(args.Result, 60), strings.Join(outcomes, ", "))
+	}
+	entry := s.entry(request, audit.ActionRecord)
+	entry.Result, entry.Revision, entry.Detail = args.Result, args.Revision, args.Detail
+	if current, err := s.host.Releases.Current(); err == nil {
+		entry.Release = current.Name
+		if entry.Revision == "" {
+			entry.Revision = current.Revision
+		}
+	}
+	if _, err := s.audit.Append(entry); err != nil {
+		return nil, err
+	}
+	s.recorded = true
+	return struct{}{}, nil
+}

@@ -1,0 +1,74 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/re-connect/rpctl/agent/internal/lease"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// Limits of what may be asked for.
+const (
+	defaultHistory = 20
+	maxHistory     = 500
+)
+
+func (s *session) status(ctx context.Context, request proto.Request) (any, error) {
+	if err := decodeArgs(request, &struct{}{}); err != nil {
+		return nil, err
+	}
+	status, err := s.host.Workers.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	status.Host, status.Environment = s.host.Name, s.host.Config.Environment
+	status.Agent, status.Time = s.host.Agent, time.Now().UTC()
+	// A host whose own state cannot be read still says how its workers are.
+	if status.Lease, err = lease.HolderOf(s.host.State); err != nil {
+		status.Problems = append(status.Problems, err.Error())
+	}
+	if status.LastDeploy, err = s.audit.LastDeploy(status.Lease); err != nil {
+		status.Problems = append(status.Problems, err.Error())
+	}
+	return status, nil
+}
+
+func (s *session) release(_ context.Context, request proto.Request) (any, error) {
+	if err := decodeArgs(request, &struct{}{}); err != nil {
+		return nil, err
+	}
+	return s.host.Releases.Current()
+}
+
+func (s *session) doctor(ctx context.Context, request proto.Request) (any, error) {
+	if err := decodeArgs(request, &struct{}{}); err != nil {
+		return nil, err
+	}
+	return s.host.Doctor.Run(ctx), nil
+}
+
+func (s *session) history(_ context.Context, request proto.Request) (any, error) {
+	var args proto.HistoryArgs
+	if err := decodeArgs(request, &args); err != nil {
+		return nil, err
+	}
+	if args.Limit < 0 || args.Limit > maxHistory {
+		return nil, badRequest("limit %d is not between 0 and %d", args.Limit, maxHistory)
+	}
+	if args.Limit == 0 {
+		args.Limit = defaultHistory
+	}
+	entries, err := s.audit.Last(args.Limit)
+	if entries == nil {
+		entries = []proto.AuditEntry{}
+	}
+	return proto.History{Entries: entries}, err
+}
+
+func (s *session) auditVerify(_ context.Context, request proto.Request) (any, error) {
+	if err := decodeArgs(request, &struct{}{}); err != nil {
+		return nil, err
+	}
+	return s.audit.Verify()
+}
