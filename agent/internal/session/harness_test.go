@@ -127,8 +127,15 @@ func endOf(t *testing.T, fd int) net.Conn {
 func converse(t *testing.T, ours, theirs net.Conn, caller peer.Caller, host Host) *talk {
 	t.Helper()
 	c := &talk{t: t, conn: ours, lines: bufio.NewReader(ours), served: make(chan error, 1), host: host}
-	go func() { c.served <- Serve(t.Context(), theirs, caller, host) }()
-	t.Cleanup(func() { _ = ours.Close() })
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.served <- Serve(t.Context(), theirs, caller, host)
+	}()
+	t.Cleanup(func() {
+		_ = ours.Close()
+		<-done // it writes to the state folder to the last
+	})
 	line := c.line()
 	if want := `{"event":"hello","marker":"rp-agent/1"`; !strings.HasPrefix(line, want) {
 		t.Fatalf("greeting %q does not begin with %s", line, want)
