@@ -132,8 +132,9 @@ func explain(err error) error {
 		return err
 	}
 	switch answer.Name {
-	case "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
-		"org.freedesktop.DBus.Error.AccessDenied":
+	case "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired":
+		return fmt.Errorf("%w: %s", units.ErrNoRule, answer.Error())
+	case "org.freedesktop.DBus.Error.AccessDenied":
 		return fmt.Errorf("%w: %s", units.ErrRefused, answer.Error())
 	case "org.freedesktop.systemd1.NoSuchUnit":
 		return units.ErrNotFound
