@@ -26,6 +26,7 @@ type Options struct {
 
 	DialWithin      time.Duration // TCP, where the configuration has no ConnectTimeout: 10 s
 	HandshakeWithin time.Duration // from TCP to logged in, time spent with a person not counted: 30 s
+	MasterWithin    time.Duration // for a ControlMaster to answer on this machine: 3 s
 	StartWithin     time.Duration // to open a channel on a connection: 20 s
 	KeepaliveEvery  time.Duration // 15 s
 	KeepaliveWithin time.Duration // a host that does not answer for so long is gone: 15 s
@@ -44,7 +45,7 @@ func New(options Options) *Dialer {
 	for duration, otherwise := range map[*time.Duration]time.Duration{
 		&options.DialWithin: 10 * time.Second, &options.HandshakeWithin: 30 * time.Second,
 		&options.StartWithin: 20 * time.Second, &options.KeepaliveEvery: 15 * time.Second,
-		&options.KeepaliveWithin: 15 * time.Second,
+		&options.KeepaliveWithin: 15 * time.Second, &options.MasterWithin: 3 * time.Second,
 	} {
 		if *duration <= 0 {
 			*duration = otherwise

@@ -40,7 +40,7 @@ func newBench(t *testing.T) *bench {
 	t.Setenv("SSH_AUTH_SOCK", "")
 	b := &bench{t: t, folder: t.TempDir()}
 	b.key, b.secret = newKey(t)
-	b.writeKey("id", b.secret, "")
+	b.writeKey("id", b.secret)
 	return b
 }
 
@@ -67,15 +67,33 @@ func (b *bench) write(name, content string) string {
 	return b.path(name)
 }
 
-func (b *bench) writeKey(name string, secret ed25519.PrivateKey, passphrase string) string {
-	b.t.Helper()
-	var block *pem.Block
-	var err error
-	if passphrase == "" {
-		block, err = ssh.MarshalPrivateKey(secret, "")
-	} else {
-		block, err = ssh.MarshalPrivateKeyWithPassphrase(secret, "", []byte(passphrase))
+// lockedKey has the passphrase "pass", and one round of bcrypt so that tests need not wait:
+// ssh-keygen -t ed25519 -a 1 -N pass. It opens nothing but hosts of these tests.
+const lockedKey = `-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABBKsVYTWs
+FvodYmNLi5H5mGAAAAAQAAAAEAAAAzAAAAC3NzaC1lZDI1NTE5AAAAILHtNoIBVbDd6xR+
+EMFPR1KJVUIXIqZsLn+rzC2lernsAAAAkEvblurETNKtrSCMx6HsrkDCWatvz+DsapeNZd
+lm7QvLILYtViqxIt8KRQYdzxEmRoiutYtrLUGIuCt8ZpMEBfGHmH11bxZ6VBaitVtuJ2p1
+d0W/CriiNWJT/6U/mgaY36DPcDXYKHqYVd80QrDxL5vFJsrYk6lQWChiAz+M51XK/Aodox
+heVGmSv2NhukvlJw==
+-----END OPENSSH PRIVATE KEY-----
+`
+
+const lockedPublic = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILHtNoIBVbDd6xR+EMFPR1KJVUIXIqZsLn+rzC2lerns test"
+
+// publicKey is lockedKey's public half.
+func publicKey(t *testing.T) ssh.PublicKey {
+	t.Helper()
+	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(lockedPublic))
+	if err != nil {
+		t.Fatal(err)
 	}
+	return key
+}
+
+func (b *bench) writeKey(name string, secret ed25519.PrivateKey) string {
+	b.t.Helper()
+	block, err := ssh.MarshalPrivateKey(secret, "")
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -222,7 +240,7 @@ func TestHostKeys(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			b := &bench{t: t, folder: t.TempDir(), key: b.key, secret: b.secret}
-			b.writeKey("id", b.secret, "")
+			b.writeKey("id", b.secret)
 			kh := b.write("kh", c.known+"\n")
 			fmt.Fprintf(&b.config, "Host pp1\n  HostName 127.0.0.1\n  Port %d\n  User deploy\n  UserKnownHostsFile %s %s\n  GlobalKnownHostsFile none\n  IdentityFile %s\n  %s\n",
 				port, b.path("absent"), kh, b.path("id"), c.more)
@@ -245,36 +263,41 @@ func TestKeys(t *testing.T) {
 		name    string
 		prepare func(b *bench)
 		ask     func(ctx context.Context, file string) ([]byte, error)
+		locked  bool // the host takes lockedKey alone
 		offers  int
 		message string
 		next    string
 	}{
-		{name: "key file", prepare: func(b *bench) { b.writeKey("id", b.secret, "") }, offers: 1},
+		{name: "key file", prepare: func(b *bench) { b.writeKey("id", b.secret) }, offers: 1},
 		{name: "no key", prepare: func(*bench) {}, message: "no usable key for user deploy: the agent holds none and no IdentityFile exists", next: "ssh -v"},
-		{name: "wrong key", prepare: func(b *bench) { b.writeKey("id", strangerSecret, "") }, offers: 1,
+		{name: "wrong key", prepare: func(b *bench) { b.writeKey("id", strangerSecret) }, offers: 1,
 			message: "no usable key for user deploy; refused: ED25519 " + ssh.FingerprintSHA256(stranger.PublicKey()) + " of ", next: "ssh -v"},
 		{name: "garbage", prepare: func(b *bench) { b.write("id", "no key\n") }, message: "no usable key for user deploy; not offered: ", next: "ssh -v"},
 		{name: "readable by others", prepare: func(b *bench) {
-			if err := os.Chmod(b.writeKey("id", b.secret, ""), 0o644); err != nil {
+			if err := os.Chmod(b.writeKey("id", b.secret), 0o644); err != nil {
 				b.t.Fatal(err)
 			}
 		}, message: "mode 0644 lets others read it"},
-		{name: "passphrase, nobody to ask", prepare: func(b *bench) { b.writeKey("id", b.secret, "pass") },
+		{name: "passphrase, nobody to ask", prepare: func(b *bench) { b.write("id", lockedKey) },
 			message: "it has a passphrase, and nobody can be asked", next: "ssh-add "},
-		{name: "passphrase", prepare: func(b *bench) { b.writeKey("id", b.secret, "pass") }, offers: 1,
+		{name: "passphrase", prepare: func(b *bench) { b.write("id", lockedKey) }, locked: true, offers: 1,
 			ask: func(context.Context, string) ([]byte, error) { return []byte("pass"), nil }},
-		{name: "wrong passphrase", prepare: func(b *bench) { b.writeKey("id", b.secret, "pass") }, offers: 1,
+		{name: "wrong passphrase", prepare: func(b *bench) { b.write("id", lockedKey) }, locked: true, offers: 1,
 			ask: func(context.Context, string) ([]byte, error) { return []byte("no"), nil }, message: "it was wrong 3 times", next: "ssh-add"},
-		{name: "gives up", prepare: func(b *bench) { b.writeKey("id", b.secret, "pass") }, offers: 1,
+		{name: "gives up", prepare: func(b *bench) { b.write("id", lockedKey) }, locked: true, offers: 1,
 			ask: func(context.Context, string) ([]byte, error) { return nil, errors.New("given up") }, message: "no passphrase for", next: "ssh-add"},
-		{name: "no question where the host refuses the key", prepare: func(b *bench) { b.writeKey("id", strangerSecret, "pass") }, offers: 1,
+		{name: "no question where the host refuses the key", prepare: func(b *bench) { b.write("id", lockedKey) }, offers: 1,
 			ask:     func(context.Context, string) ([]byte, error) { panic("asked for a key that the host refuses") },
 			message: "no usable key for user deploy; refused: "},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			offers := 0
-			host := b.start(sshhost.Options{OnOffer: func(string, ssh.PublicKey) { offers++ }})
+			options := sshhost.Options{OnOffer: func(string, ssh.PublicKey) { offers++ }}
+			if c.locked {
+				options.Authorized = []ssh.PublicKey{publicKey(t)}
+			}
+			host := b.start(options)
 			b := &bench{t: t, folder: t.TempDir(), key: b.key, secret: b.secret}
 			b.alias("pp1", host)
 			c.prepare(b)
@@ -296,9 +319,9 @@ func TestKeys(t *testing.T) {
 
 func TestPassphraseIsAskedOnce(t *testing.T) {
 	b := newBench(t)
-	b.writeKey("id", b.secret, "pass")
-	b.alias("pp1", b.start(sshhost.Options{}))
-	b.alias("pp2", b.start(sshhost.Options{}))
+	b.write("id", lockedKey)
+	b.alias("pp1", b.start(sshhost.Options{Authorized: []ssh.PublicKey{publicKey(t)}}))
+	b.alias("pp2", b.start(sshhost.Options{Authorized: []ssh.PublicKey{publicKey(t)}}))
 	asked := 0
 	dialer := b.dialer(Options{Passphrase: func(context.Context, string) ([]byte, error) {
 		asked++
@@ -375,7 +398,7 @@ func TestAgent(t *testing.T) {
 		{name: "IdentityFile is a .pub", held: append(crowd, good), lines: []string{"IdentityFile %F/own.pub"},
 			prepare: func(b *bench) { b.write("own.pub", public) }, offers: 1},
 		{name: "the file is there too, offered once", held: append(crowd[:2:2], good), lines: []string{"IdentitiesOnly no"},
-			prepare: func(b *bench) { b.writeKey("id", b.secret, "") }, offers: 1},
+			prepare: func(b *bench) { b.writeKey("id", b.secret) }, offers: 1},
 		{name: "IdentitiesOnly keeps the others back", held: crowd, lines: nil, offers: 0, message: "no usable key"},
 		{name: "too many", held: append(crowd, good), lines: []string{"IdentitiesOnly no"}, offers: 6, message: "too many authentication failures"},
 	}

@@ -15,7 +15,7 @@ func (d *Dialer) overMaster(ctx context.Context, r Resolved) *Conn {
 	if r.ControlPath == "" {
 		return nil
 	}
-	const within = 3 * time.Second // on this machine; a live one takes a millisecond
+	within := d.options.MasterWithin // a live one takes a millisecond
 	dialer := net.Dialer{Timeout: within}
 	socket, err := dialer.DialContext(ctx, "unix", r.ControlPath)
 	if err != nil {
