@@ -8,7 +8,6 @@ const module = "github.com/re-connect/rpctl/"
 // Packages below a dependency's path count as the dependency.
 var homes = map[string][]string{
 	// One home each.
-	"github.com/spf13/cobra":               {"controller/internal/cli"},
 	"github.com/BurntSushi/toml":           {"internal/stricttoml"},
 	"github.com/kevinburke/ssh_config":     {"controller/internal/connect"},
 	"github.com/coreos/go-systemd/v22":     {"agent/internal/units/systemd"},
@@ -16,16 +15,22 @@ var homes = map[string][]string{
 	"charm.land/lipgloss/v2":               {"controller/internal/view"},
 	"github.com/jedib0t/go-pretty/v6":      {"controller/internal/view"},
 	"github.com/clipperhouse/displaywidth": {"agent/internal/symfony"},
+	"github.com/xuri/excelize/v2":          {"controller/internal/report"},
 	"golang.org/x/sync":                    {"controller/internal/fleet"},
 
-	// The lab has SSH hosts in the process, the other end of what the controller does.
-	"golang.org/x/crypto/ssh":         {"controller/internal/connect", "lab/sshhost"},
+	// The command lines of the two binaries.
+	"github.com/spf13/cobra": {"controller/internal/cli", "agent/internal/cli"},
+	"github.com/spf13/pflag": {"controller/internal/cli", "agent/internal/cli"},
+
+	// The lab has SSH hosts in the process, the other end of what the controller does;
+	// the host's receipt key is an OpenSSH key.
+	"golang.org/x/crypto/ssh":         {"controller/internal/connect", "lab/sshhost", "agent/internal/receiptkey"},
 	"github.com/skeema/knownhosts":    {"controller/internal/connect", "lab/sshhost"},
 	"github.com/pkg/sftp":             {"controller/internal/install", "lab/sshhost"},
 	"github.com/Shopify/toxiproxy/v2": {"lab", "controller/e2e"},
 
 	// What files need that several processes share.
-	"github.com/gofrs/flock":        {"agent/internal/audit", "agent/internal/lease", "lab"},
+	"github.com/gofrs/flock":        {"agent/internal/audit", "agent/internal/lease", "agent/internal/setup", "lab"},
 	"github.com/google/renameio/v2": {"agent", "controller"},
 
 	// The terminal is asked by those who read from it and those who draw on it.

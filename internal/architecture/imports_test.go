@@ -127,7 +127,7 @@ func TestRefused(t *testing.T) {
 		{"proto", module + "internal/printable", false},
 		{"proto", "golang.org/x/sys/unix", false},
 		{"proto", "encoding/json", true},
-		{"agent/internal/cli", "github.com/spf13/cobra", false},
+		{"agent/internal/session", "github.com/spf13/cobra", false},
 		{"controller/internal/cli", "github.com/spf13/cobra", true},
 		{"controller/internal/clifoo", "github.com/spf13/cobra", false},
 		{"controller/internal/deploy", "example.com/new", false},
