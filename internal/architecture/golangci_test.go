@@ -44,7 +44,7 @@ linters:
 	}
 	rule(&b, "agent", []string{"agent", "lab"}, module+"agent", "only the agent imports the agent, and the lab its embedded form")
 	rule(&b, "controller", []string{"controller"}, module+"controller", "only the controller imports the controller")
-	fmt.Fprintf(&b, `        proto:
+	b.WriteString(`        proto:
           list-mode: strict
           files: ["**/proto/*.go", "!$test"]
           allow: [$gostd]
@@ -56,7 +56,7 @@ formatters:
 
 // rule denies a package outside of its folders.
 func rule(b *strings.Builder, name string, folders []string, pkg, why string) {
-	files := []string{`"$all"`}
+	files := []string{`"$all"`, `"!$test"`}
 	for _, f := range folders {
 		files = append(files, fmt.Sprintf(`"!**/%s/**"`, f))
 	}
