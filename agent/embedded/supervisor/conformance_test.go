@@ -17,7 +17,7 @@ func fixture(t *testing.T, installed ...unitstest.Unit) unitstest.Host {
 		options.Units = append(options.Units, Definition{
 			Name: u.Name, Argv: u.Argv, TimeoutStop: u.TimeoutStop,
 			StartLimitBurst: u.StartLimitBurst, StartLimitInterval: u.StartLimitInterval,
-			Restart: u.Restart, RestartSec: u.RestartSec, Enabled: u.Enabled, Masked: u.Masked,
+			Restart: u.Restart, RestartDelay: u.RestartDelay, Enabled: u.Enabled, Masked: u.Masked,
 		})
 	}
 	s := open(t, options)

@@ -22,11 +22,11 @@ type Definition struct {
 	// Within StartLimitInterval a unit starts at most StartLimitBurst times; 0 of either is no limit.
 	StartLimitBurst    int
 	StartLimitInterval time.Duration
-	// Restart is systemd's Restart=on-failure, RestartSec the time before it.
-	Restart    bool
-	RestartSec time.Duration
-	Enabled    bool // expected to run, and started by Boot
-	Masked     bool
+	// Restart is systemd's Restart=on-failure, RestartDelay its RestartSec.
+	Restart      bool
+	RestartDelay time.Duration
+	Enabled      bool // expected to run, and started by Boot
+	Masked       bool
 }
 
 func (d Definition) check() error {

@@ -66,14 +66,14 @@ func crash(t *testing.T, fixture Fixture) {
 func crashRestarted(t *testing.T, fixture Fixture) {
 	s := NewStage(t)
 	const unit = "rpctl-suite-again@1.service"
-	host := fixture(t, Unit{Name: unit, Argv: s.Program(Crashing), Restart: true, RestartSec: time.Hour})
+	host := fixture(t, Unit{Name: unit, Argv: s.Program(Crashing), Restart: true, RestartDelay: time.Hour})
 	restart(t, host, unit)
 	s.Hear("up")
 	got := await(t, host, unit, "waiting for its restart", func(s units.State) bool { return s.Sub == "auto-restart" })
 	if got.Active != "activating" || got.Result != "exit-code" || got.ExitCode != 3 || got.Running() {
 		t.Errorf("a crashed unit: %+v", got)
 	}
-	restart(t, host, unit) // it need not wait out RestartSec
+	restart(t, host, unit) // it need not wait out the delay
 	s.Hear("up")
 	if again := state(t, host, unit); again.Invocation == got.Invocation {
 		t.Errorf("a restart from auto-restart left invocation %s", again.Invocation)
@@ -83,7 +83,7 @@ func crashRestarted(t *testing.T, fixture Fixture) {
 func crashLoop(t *testing.T, fixture Fixture) {
 	s := NewStage(t)
 	const unit = "rpctl-suite-loop@1.service"
-	host := fixture(t, Unit{Name: unit, Argv: s.Program(Crashing), Restart: true, RestartSec: 10 * time.Millisecond,
+	host := fixture(t, Unit{Name: unit, Argv: s.Program(Crashing), Restart: true, RestartDelay: 10 * time.Millisecond,
 		StartLimitBurst: 3, StartLimitInterval: time.Minute})
 	restart(t, host, unit)
 	got := await(t, host, unit, "failed", failed)

@@ -18,7 +18,7 @@ type Unit struct {
 	StartLimitBurst    int
 	StartLimitInterval time.Duration
 	Restart            bool // on-failure
-	RestartSec         time.Duration
+	RestartDelay       time.Duration
 	Enabled            bool
 	Masked             bool
 }
