@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -32,6 +33,8 @@ type Options struct {
 	Dir string // working folder; "" is the current one
 	// Env is added to rpctl's own environment, as KEY=value.
 	Env []string
+	// Without names variables of rpctl's own environment that the command does not get.
+	Without []string
 	// Stdin is nothing at all when nil. An *os.File is handed over as it is.
 	Stdin io.Reader
 	// Stdout and Stderr get the output as it comes, byte for byte; nil discards it. The same
@@ -55,7 +58,7 @@ type Options struct {
 // Nothing of it is left behind but what has made a session of its own.
 //
 // Errors are *exit.Error: LocalFailed when the command is missing or fails, Interrupted
-// when ctx ended first. A command that succeeds in spite of it has no error.
+// when ctx ended first or Ctrl-C ended the command. A command that succeeds in spite of it has no error.
 func Run(ctx context.Context, argv []string, o Options) error {
 	if len(argv) == 0 {
 		return &exit.Error{Code: exit.BadInput, Message: "cannot run a command of no words"}
@@ -66,7 +69,7 @@ func Run(ctx context.Context, argv []string, o Options) error {
 	mark := markName + rand.Text()
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = o.Dir, o.Stdin, o.Stdout, o.Stderr
-	cmd.Env = append(append(os.Environ(), o.Env...), mark)
+	cmd.Env = environment(o, mark)
 	cmd.WaitDelay = cmp.Or(o.outputDelay, defaultOutputDelay)
 	if err := cmd.Start(); err != nil {
 		return notStarted(argv, o.Dir, err)
@@ -83,6 +86,15 @@ func Run(ctx context.Context, argv []string, o Options) error {
 		how := running.end(o)
 		return interrupted(ctx, argv, running.err, how)
 	}
+}
+
+// environment is rpctl's own, changed as the options say, and marked.
+func environment(o Options, mark string) []string {
+	own := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains(o.Without, name)
+	})
+	return append(append(own, o.Env...), mark)
 }
 
 // notStarted says why a command cannot run, and what would help.
@@ -116,7 +128,22 @@ func ended(argv []string, err error) error {
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		return nil
 	}
-	return &exit.Error{Code: exit.LocalFailed, Message: shown(argv) + " failed: " + status(err), Err: err}
+	code := exit.LocalFailed
+	if ofInterrupt(err) {
+		code = exit.Interrupted
+	}
+	return &exit.Error{Code: code, Message: shown(argv) + " failed: " + status(err), Err: err}
+}
+
+// ofInterrupt says that a command ended because of Ctrl-C: the terminal may have told it
+// before rpctl has heard of it. 130 is how shells and many tools report that.
+func ofInterrupt(err error) bool {
+	var exited *exec.ExitError
+	if !errors.As(err, &exited) {
+		return false
+	}
+	wait, ok := exited.Sys().(syscall.WaitStatus)
+	return exited.ExitCode() == 130 || ok && wait.Signaled() && wait.Signal() == syscall.SIGINT
 }
 
 func interrupted(ctx context.Context, argv []string, err error, how string) error {

@@ -147,6 +147,16 @@ func TestRunFailures(t *testing.T) {
 		})
 	}
 	failure(t, Run(t.Context(), nil, Options{}), exit.BadInput)
+	failure(t, Run(t.Context(), sh("kill -INT $$"), Options{}), exit.Interrupted)
+}
+
+func TestRunWithout(t *testing.T) {
+	t.Setenv("RPCTL_TEST_VARIABLE", "set")
+	var out bytes.Buffer
+	err := Run(t.Context(), sh(`echo "${RPCTL_TEST_VARIABLE-unset}"`), Options{Without: []string{"RPCTL_TEST_VARIABLE"}, Stdout: &out})
+	if err != nil || out.String() != "unset\n" {
+		t.Errorf("got %q, %v", out.String(), err)
+	}
 }
 
 // cancelWhenReady runs a script, ends its context when it has printed "ready", and gives the error.
@@ -193,9 +203,8 @@ func TestRunCancelled(t *testing.T) {
 					t.Errorf("got %v", err)
 				}
 			case test.want == "": // it ended by itself, before or after the context did
-				var got *exit.Error
-				if !errors.As(err, &got) || !strings.Contains(got.Message, "exit status 130") {
-					t.Errorf("got %v", err)
+				if got := failure(t, err, exit.Interrupted); !strings.Contains(got.Message, "exit status 130") {
+					t.Errorf("got %q", got.Message)
 				}
 			default:
 				got := failure(t, err, exit.Interrupted)
