@@ -10,7 +10,28 @@ type HostConfig struct {
 	// Look and Act are the groups whose members may read state, and may change it.
 	Look []string `json:"look"`
 	Act  []string `json:"act"`
+	// Console is how console commands run here; nil on a host that runs none.
+	Console *Console `json:"console,omitempty"`
 }
+
+// Console is how plans of migration run on a host, and behind which rules.
+type Console struct {
+	PHP    string `json:"php"`    // absolute path of the PHP binary
+	Script string `json:"script"` // the console, relative to the current release: bin/console
+	// After is the environment that must have applied a plan before; empty for none.
+	After string `json:"after,omitempty"`
+	// SelfApproval lets whoever applies a plan be the one who approved it.
+	SelfApproval bool `json:"self_approval,omitempty"`
+	// BreakGlass lets an operator pass the gates "approval" and "before" with a reason.
+	BreakGlass bool `json:"break_glass,omitempty"`
+	// Tolerance is by how many people a fresh dry run may differ from the forecast.
+	Tolerance int64 `json:"tolerance,omitempty"`
+	// SimulationHours is for how long a simulation is good.
+	SimulationHours int `json:"simulation_hours"`
+}
+
+// DefaultSimulationHours is a working week: long enough for a product owner to answer.
+const DefaultSimulationHours = 7 * 24
 
 // Application is the Symfony application on a host, in Deployer's layout:
 // Path holds releases/N and current.

@@ -24,6 +24,7 @@ const (
 	NamespaceSimulation = "simulation@rpctl"
 	NamespaceApproval   = "approval@rpctl"
 	NamespaceApplied    = "applied@rpctl"
+	NamespaceIntent     = "apply@rpctl"
 )
 
 // Simulation is what a host saw in the dry runs of a whole plan. Its receipt is signed by the host.
@@ -61,6 +62,22 @@ type Approval struct {
 	Expires  time.Time `json:"expires"`
 	Nonce    string    `json:"nonce"`
 }
+
+// Intent is an operator's own signature under one start of one job: where the
+// approver must be another person, a name that is only told proves nothing.
+type Intent struct {
+	Kind        string    `json:"kind"` // "apply"
+	Environment string    `json:"environment"`
+	Plan        string    `json:"plan"` // digest
+	Job         JobID     `json:"job"`
+	Time        time.Time `json:"time"`
+}
+
+// IntentLife is for how long an intent may be used, and how far clocks may be apart.
+const (
+	IntentLife = 10 * time.Minute
+	ClockSkew  = 2 * time.Minute
+)
 
 // Applied says that a plan was run and verified, step by step. Its receipt is signed by the host.
 type Applied struct {

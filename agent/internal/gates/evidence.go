@@ -1,0 +1,164 @@
+package gates
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
+)
+
+// simulation: a complete one, of this very plan, here, by this host, in time, on the same revision.
+func simulation(s Standing) (why, next string) {
+	again := "rpctl migrate --plan PLAN --env " + s.Environment
+	r := s.Simulation
+	switch {
+	case r == nil:
+		return "this plan was not simulated on " + s.Host, again
+	case r.Plan != s.Plan.Digest():
+		return "the simulation is of another plan: the plan was changed since", again
+	case r.Environment != s.Environment || r.Host != s.Host:
+		return fmt.Sprintf("the simulation was made on %s (%s)", r.Host, r.Environment), again
+	case len(r.Steps) != len(s.Plan.Steps()):
+		return "the simulation is not complete", again
+	case !s.Now.Before(r.Expires) || s.Now.After(r.Time.Add(life(s.Rules))):
+		return "the simulation of " + stamp(r.Time) + " is too old", again
+	case r.Revision != s.Revision && !begun(s):
+		return fmt.Sprintf("the application was %s at the simulation and is %s now", revision(r.Revision), revision(s.Revision)), again
+	}
+	for i, step := range s.Plan.Steps() {
+		if r.Steps[i].Step != step.ID {
+			return "the simulation's steps are not the plan's", again
+		}
+	}
+	return "", ""
+}
+
+// begun says whether a step has changed data already: from there on the plan
+// is finished against the forecast that was approved.
+func begun(s Standing) bool {
+	for _, state := range s.Steps {
+		if state == proto.StepVerified {
+			return true
+		}
+	}
+	return false
+}
+
+func life(rules proto.Console) time.Duration {
+	if rules.SimulationHours <= 0 {
+		return proto.DefaultSimulationHours * time.Hour
+	}
+	return time.Duration(rules.SimulationHours) * time.Hour
+}
+
+// conflicts: no shared accommodation without a recorded yes (runbook, "Cas problématique").
+func conflicts(s Standing) (why, next string) {
+	if s.Simulation == nil {
+		return "", "" // the gate before says so
+	}
+	edit := "record the decision in the plan, then rpctl migrate --plan PLAN --env " + s.Environment
+	for i, step := range s.Plan.Steps() {
+		if i >= len(s.Simulation.Steps) {
+			break
+		}
+		for _, c := range s.Simulation.Steps[i].Result.Conflicts {
+			switch decided, accepted := decision(step.Step, c.Accommodation); {
+			case !decided:
+				return fmt.Sprintf("step %s: accommodation %d holds people who move and people who stay, and nobody has decided", step.ID, c.Accommodation), edit
+			case !accepted:
+				return fmt.Sprintf("step %s: it was decided not to move accommodation %d", step.ID, c.Accommodation),
+					"take with_accommodations out of the step, or change the decision"
+			}
+		}
+	}
+	return "", ""
+}
+
+func decision(step plan.Step, accommodation int64) (decided, accepted bool) {
+	for _, d := range step.Decisions {
+		if d.Accommodation == accommodation {
+			return true, d.Accepted
+		}
+	}
+	return false, false
+}
+
+// approval: one that fits plan, environment and figures, in time, by another than the operator.
+func approval(s Standing) (why, next string) {
+	ask := "rpctl migrate approve --plan PLAN --env " + s.Environment
+	a := s.Approval
+	switch {
+	case a == nil:
+		return "nobody has approved this plan", ask
+	case a.Plan != s.Plan.Digest() || a.Environment != s.Environment:
+		return "the approval is for another plan or another environment", ask
+	case s.Simulation != nil && a.Figures != s.Simulation.FiguresDigest():
+		return "the figures changed since " + a.Signer + " approved them", ask
+	case !s.Now.Before(a.Expires):
+		return "the approval of " + stamp(a.Time) + " has expired", ask
+	case !s.Rules.SelfApproval && s.Intent == "":
+		return "the start of the job is not signed by an operator whom this host knows, and so nobody can tell whether approver and operator are two people",
+			"rpctl migrate --apply with a key that stands in /etc/rp-agent/approvers"
+	case !s.Rules.SelfApproval && s.Intent == a.Signer:
+		return a.Signer + " approved the plan and cannot apply it too", "let another operator apply it, or another approver approve it"
+	}
+	return "", ""
+}
+
+// before: this very plan was applied and verified in the environment that comes first.
+func before(s Standing) (why, next string) {
+	if s.Rules.After == "" {
+		return "", ""
+	}
+	first := "rpctl migrate --apply --plan PLAN --env " + s.Rules.After
+	why = "there is no receipt that this plan was applied and verified in " + s.Rules.After
+	for _, r := range s.Applied {
+		switch {
+		case r.Environment != s.Rules.After || r.Plan != s.Plan.Digest():
+			continue
+		case r.Signer != r.Host:
+			why = fmt.Sprintf("the receipt speaks of host %s, and was signed by %s", r.Host, r.Signer)
+		case !s.Now.Before(r.Expires):
+			why = "the receipt of " + r.Host + " has expired"
+		case r.BreakGlass != "":
+			why = "the plan was applied in " + r.Environment + " behind a broken glass"
+		case len(r.Steps) != len(s.Plan.Steps()):
+			why = "the receipt of " + r.Host + " is not of all steps"
+		default:
+			return "", ""
+		}
+	}
+	return why, first
+}
+
+// clock: no evidence from the future, and no clock that was turned back.
+func clock(s Standing) (why, next string) {
+	look := "timedatectl (on the host)"
+	limit := s.Now.Add(proto.ClockSkew)
+	times := map[string]time.Time{"this host's own evidence": s.Latest}
+	if s.Simulation != nil {
+		times["the simulation"] = s.Simulation.Time
+	}
+	if s.Approval != nil {
+		times["the approval"] = s.Approval.Time
+	}
+	for _, r := range s.Applied {
+		times["the receipt of "+r.Host] = r.Time
+	}
+	for what, at := range times {
+		if at.After(limit) {
+			return fmt.Sprintf("%s is of %s, and this host's clock says %s", what, stamp(at), stamp(s.Now)), look
+		}
+	}
+	return "", ""
+}
+
+func stamp(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 UTC") }
+
+func revision(r string) string {
+	if r == "" {
+		return "unknown"
+	}
+	return r
+}

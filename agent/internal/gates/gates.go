@@ -1,0 +1,106 @@
+// Package gates decides whether a plan may run on this host. It only judges:
+// what it looks at was read from the host's disk and verified by its callers,
+// and nothing in it comes from the controller's word.
+package gates
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
+)
+
+// The gates' numbers, as docs/gates.md has them. Drift and order are asked
+// again by the runner immediately before each step.
+const (
+	Simulation = 1 + iota
+	Conflicts
+	Approval
+	Before
+	Drift
+	Order
+	Alone
+	Unresolved
+	Host
+	Clock
+)
+
+// names are what people call the gates.
+var names = [...]string{Simulation: "simulation", Conflicts: "conflicts", Approval: "approval", Before: "before",
+	Drift: "drift", Order: "order", Alone: "alone", Unresolved: "unresolved", Host: "host", Clock: "clock"}
+
+// Standing is everything that the gates look at.
+type Standing struct {
+	Environment string
+	Host        string
+	Rules       proto.Console
+	Plan        plan.Plan
+	Revision    string // of the application, now
+	Now         time.Time
+	Latest      time.Time // the newest time that this host's evidence speaks of
+
+	Simulation *proto.Simulation // made and signed by this host
+	Approval   *Approved
+	Intent     string // who signed the start of this job; empty for nobody
+	Applied    []From
+	Steps      map[plan.StepID]proto.StepState
+	Resolved   map[plan.StepID]string // the operator's word on steps: rerun or done
+	Running    proto.JobID            // the mutating job of this application that has not ended
+	BreakGlass string                 // the operator's reason
+}
+
+// Approved is an approval with the name that the approvers file gives its key.
+type Approved struct {
+	proto.Approval
+	Signer string
+}
+
+// From is another host's receipt with the name that the trusted hosts file gives its key.
+type From struct {
+	proto.Applied
+	Signer string
+}
+
+// asked are the gates that can be judged before a job begins, each with the
+// question that says why it is closed (empty: open) and what to type next.
+var asked = []struct {
+	gate int
+	ask  func(Standing) (why, next string)
+}{
+	{Simulation, simulation}, {Conflicts, conflicts}, {Approval, approval}, {Before, before},
+	{Order, order}, {Alone, alone}, {Unresolved, unresolved}, {Host, host}, {Clock, clock},
+}
+
+// All asks every gate, in the order of their numbers.
+func All(s Standing) []proto.GateStatus {
+	all := make([]proto.GateStatus, Clock)
+	all[Drift-1] = proto.GateStatus{Gate: Drift, Name: names[Drift], Open: true,
+		Why: "a fresh dry run is compared with the forecast immediately before each step"}
+	for _, g := range asked {
+		why, next := g.ask(s)
+		all[g.gate-1] = proto.GateStatus{Gate: g.gate, Name: names[g.gate], Open: why == "", Why: why, Next: next}
+	}
+	return all
+}
+
+// passable are the gates that a broken glass opens, where the host's file allows it at all.
+var passable = map[int]bool{Approval: true, Before: true}
+
+// Refusal is the first closed gate as an error, or nil when the plan may run.
+func Refusal(s Standing) *proto.Error {
+	if s.BreakGlass != "" && !s.Rules.BreakGlass {
+		return refuse("break-glass is not allowed by this host's agent.toml", "")
+	}
+	for _, gate := range All(s) {
+		if gate.Open || s.BreakGlass != "" && passable[gate.Gate] {
+			continue
+		}
+		return refuse(fmt.Sprintf("gate %d (%s) is closed: %s", gate.Gate, gate.Name, gate.Why), gate.Next)
+	}
+	return nil
+}
+
+func refuse(why, next string) *proto.Error {
+	return &proto.Error{Code: proto.CodeGate, Message: "cannot apply the plan: " + why, Next: next}
+}

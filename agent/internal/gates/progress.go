@@ -1,0 +1,76 @@
+package gates
+
+import (
+	"fmt"
+
+	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
+)
+
+// order: no step has run before one that comes first.
+func order(s Standing) (why, next string) {
+	var open plan.StepID
+	for _, step := range s.Plan.Steps() {
+		switch state := s.Steps[step.ID]; {
+		case state == proto.StepVerified && open != "":
+			return fmt.Sprintf("step %s is verified, but step %s before it is not", step.ID, open), "rp-agent doctor (on the host)"
+		case state != proto.StepVerified && open == "":
+			open = step.ID
+		}
+	}
+	if open == "" {
+		return "every step of this plan is verified already", ""
+	}
+	return "", ""
+}
+
+// alone: one mutating job at a time for an application, held by the job itself.
+func alone(s Standing) (why, next string) {
+	if s.Running == "" {
+		return "", ""
+	}
+	return fmt.Sprintf("job %s is running", s.Running), fmt.Sprintf("rpctl attach %s --env %s", s.Running, s.Environment)
+}
+
+// unresolved: a step that failed or was interrupted waits for the operator's word.
+func unresolved(s Standing) (why, next string) {
+	for _, step := range s.Plan.Steps() {
+		state := s.Steps[step.ID]
+		if !NeedsWord(state) || s.Resolved[step.ID] != "" {
+			continue
+		}
+		return fmt.Sprintf("step %s is %s", step.ID, state),
+			fmt.Sprintf("rpctl migrate --plan PLAN --env %s (a fresh dry run), then --apply --resolve %s=rerun|done --reason \"…\"", s.Environment, step.ID)
+	}
+	for id := range s.Resolved {
+		if !NeedsWord(s.Steps[id]) {
+			return fmt.Sprintf("step %s needs no resolution", id), ""
+		}
+	}
+	return "", ""
+}
+
+// NeedsWord says whether a step in this state is never run again by itself.
+func NeedsWord(state proto.StepState) bool {
+	switch state {
+	case proto.StepFailed, proto.StepInterrupted, proto.StepUnverified, proto.StepRunning, proto.StepVerifying:
+		return true
+	default:
+		return false
+	}
+}
+
+// host: the plan is one, and this is a host that runs plans.
+func host(s Standing) (why, next string) {
+	if findings := plan.Check(s.Plan); plan.Refused(findings) {
+		for _, f := range findings {
+			if !f.Warning {
+				return fmt.Sprintf("%s: %s", f.Path, f.Message), "rpctl plan check PLAN"
+			}
+		}
+	}
+	if s.Rules.PHP == "" {
+		return "this host runs no console commands", "rpctl migrate with the environment's console_host"
+	}
+	return "", ""
+}
