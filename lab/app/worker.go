@@ -10,7 +10,8 @@ import (
 
 // work consumes messages as `messenger:consume` does: on SIGTERM it finishes
 // the message in hand and ends with success. Its working directory is the
-// release, entered through current.
+// release, entered through current. It ends too when who started it is gone: there is no
+// systemd here that would end it.
 func work(ctx context.Context, args []string, out io.Writer) error {
 	message := 100 * time.Millisecond
 	if len(args) == 1 {
@@ -24,11 +25,12 @@ func work(ctx context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("cannot start: this is no release: %w", err)
 	}
 	fmt.Fprintf(out, "[OK] Consuming messages with revision %.12s\n", revision)
+	parent := os.Getppid()
 	tick := time.NewTicker(message)
 	defer tick.Stop()
 	for handled := 0; ; handled++ {
 		<-tick.C
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || os.Getppid() != parent {
 			fmt.Fprintf(out, "stopping after %d messages\n", handled)
 			return nil
 		}

@@ -94,7 +94,7 @@ func (s *Server) starter(ctx context.Context, client *ssh.ServerConn, channel ss
 	switch {
 	case request.Type == "exec" && s.options.Handler != nil:
 		return func() {
-			s.exec(ctx, client, channel, Request{body.Text, client.User(), client.RemoteAddr()})
+			s.exec(ctx, client, channel, Request{body.Text, client.User(), client.RemoteAddr(), client.LocalAddr()})
 		}
 	case request.Type == "subsystem" && body.Text == "sftp" && s.options.SFTPRoot != "":
 		return func() { s.sftp(channel) }

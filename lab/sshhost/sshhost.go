@@ -24,6 +24,7 @@ type Request struct {
 	Command    string // as the client sent it, not split
 	User       string // login name; any name may log in with an authorized key
 	RemoteAddr net.Addr
+	LocalAddr  net.Addr
 }
 
 // Handler runs a command and returns its exit status. A negative status closes the

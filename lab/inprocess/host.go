@@ -1,0 +1,125 @@
+package inprocess
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/re-connect/rpctl/agent/embedded"
+	"github.com/re-connect/rpctl/agent/embedded/supervisor"
+	"github.com/re-connect/rpctl/lab/sshhost"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// The application's user, who is also the login of developers, as Deployer has it.
+const (
+	appUser = "app"
+	appUID  = 1000
+)
+
+// group may look and act, as where hosts.toml says nothing.
+const group = "rpctl"
+
+// Host is one host of a lab. SSH and Agent may be changed by Options.Adjust, before it starts.
+type Host struct {
+	Alias       string
+	Environment string
+
+	SSH   sshhost.Options
+	Agent embedded.Options
+	// Absent is a host whose ssh_config leads to nobody: it is not started.
+	Absent bool
+	// Unknown is a host that known_hosts does not have.
+	Unknown bool
+
+	server  *sshhost.Server
+	running *embedded.Host
+}
+
+func (l *Lab) newHost(e Environment, alias string) *Host {
+	h := &Host{Alias: alias, Environment: e.Name}
+	l.authorize(&h.SSH)
+	h.Agent = embedded.Options{
+		Name: alias, State: l.path("hosts", e.Name, alias+".state"), Hollow: e.Hollow,
+		Config: proto.HostConfig{
+			Environment: e.Name, Application: proto.Application{Path: l.Application(e.Name), User: appUser},
+			Workers: e.Workers, Look: []string{group}, Act: []string{group},
+		},
+		Units: l.units(e),
+	}
+	if l.options.Adjust != nil {
+		l.options.Adjust(h)
+	}
+	return h
+}
+
+// units are the workers of one host, as lab/units has them for real hosts.
+func (l *Lab) units(e Environment) []supervisor.Definition {
+	message := e.Message
+	if message == 0 {
+		message = 100 * time.Millisecond
+	}
+	var all []supervisor.Definition
+	for _, pattern := range e.Workers {
+		for i := range max(e.Instances, 1) {
+			all = append(all, supervisor.Definition{
+				Name:        strings.Replace(string(pattern), "*", strconv.Itoa(i+1), 1),
+				Argv:        []string{l.options.App, "worker", message.String()},
+				Dir:         filepath.Join(l.Application(e.Name), "current"),
+				TimeoutStop: 10 * time.Second,
+				Restart:     true, RestartSec: 100 * time.Millisecond,
+				StartLimitBurst: 5, StartLimitInterval: 10 * time.Second,
+				Enabled: true,
+			})
+		}
+	}
+	return all
+}
+
+func (h *Host) start(ctx context.Context) error {
+	if h.Absent {
+		return nil
+	}
+	var err error
+	if h.running, err = embedded.New(ctx, h.Agent); err != nil {
+		return err
+	}
+	if h.SSH.Handler == nil {
+		h.SSH.Handler = h.Login
+	}
+	if h.server, err = sshhost.Start(h.SSH); err != nil {
+		return fmt.Errorf("cannot start %s: %w", h.Alias, err)
+	}
+	return nil
+}
+
+// Login is the handler of a host in good health: what a login user's shell would run.
+func (h *Host) Login(ctx context.Context, request sshhost.Request, stdin io.Reader, stdout, stderr io.Writer) int {
+	caller := embedded.Caller{User: request.User, UID: appUID, Groups: []string{request.User, group}}
+	client, fromTCP := request.RemoteAddr.(*net.TCPAddr)
+	server, toTCP := request.LocalAddr.(*net.TCPAddr)
+	if fromTCP && toTCP {
+		caller.Connection = fmt.Sprintf("%s %d %s %d", client.IP, client.Port, server.IP, server.Port)
+	}
+	return h.running.Exec(ctx, request.Command, caller, stdin, stdout, stderr)
+}
+
+// Server is the host's SSH side, Running its agent; nil where the host is absent.
+func (h *Host) Server() *sshhost.Server { return h.server }
+
+// Running is the host's agent and service manager.
+func (h *Host) Running() *embedded.Host { return h.running }
+
+func (h *Host) close() {
+	if h.server != nil {
+		h.server.Close()
+	}
+	if h.running != nil {
+		_ = h.running.Close() // its processes are gone; nobody is left to be told
+	}
+}
