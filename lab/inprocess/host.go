@@ -72,7 +72,7 @@ func (l *Lab) units(e Environment) []supervisor.Definition {
 				Argv:        []string{l.options.App, "worker", message.String()},
 				Dir:         filepath.Join(l.Application(e.Name), "current"),
 				TimeoutStop: 10 * time.Second,
-				Restart:     true, RestartSec: 100 * time.Millisecond,
+				Restart:     true, RestartDelay: 100 * time.Millisecond,
 				StartLimitBurst: 5, StartLimitInterval: 10 * time.Second,
 				Enabled: true,
 			})
