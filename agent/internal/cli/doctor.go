@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/proto"
+)
+
+func (s System) newDoctorCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "doctor [--json]",
+		Short: "Check every assumption about this host, and say how to mend it",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var report proto.DoctorReport
+			if err := s.question(cmd.Context(), proto.OpDoctor, nil, &report); err != nil {
+				return err
+			}
+			write := func() error { return writeChecks(s.Stdout, report.Checks) }
+			if asJSON {
+				write = func() error { return s.writeJSON(report) }
+			}
+			if err := write(); err != nil {
+				return err
+			}
+			if !report.OK() {
+				return errBad
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on one line")
+	return cmd
+}
+
+// writeChecks is a line for each check, and the fix below what failed.
+func writeChecks(w io.Writer, checks []proto.Check) error {
+	width := 0
+	for _, c := range checks {
+		width = max(width, len(c.Name))
+	}
+	for _, c := range checks {
+		word := "ok"
+		switch {
+		case !c.OK:
+			word = "FAIL"
+		case c.Skipped:
+			word = "skip"
+		}
+		if _, err := fmt.Fprintf(w, "%-4s  %-*s  %s\n", word, width, printable.Line(c.Name), printable.Line(c.Detail)); err != nil {
+			return err
+		}
+		if !c.OK && c.Fix != "" {
+			if _, err := fmt.Fprintf(w, "      %*s  fix: %s\n", width, "", printable.Line(c.Fix)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

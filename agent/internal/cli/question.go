@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"time"
+
+	"github.com/re-connect/rpctl/agent/internal/ask"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// patience bounds a question of a person: a doctor on a sick host takes its time.
+const patience = 2 * time.Minute
+
+// question asks the agent of this host for one operation.
+func (s System) question(ctx context.Context, op proto.Op, args, result any) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	conn, err := ask.Dial(ctx, s.Socket)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return ask.Do(ctx, conn, op, args, result)
+}
+
+// writeJSON writes one object on one line.
+func (s System) writeJSON(v any) error { return json.NewEncoder(s.Stdout).Encode(v) }
+
+// color says whether standard output is a terminal whose user did not ask for plain text (no-color.org).
+func (s System) color() bool {
+	file, ok := s.Stdout.(*os.File)
+	if !ok || s.Getenv("NO_COLOR") != "" || s.Getenv("TERM") == "dumb" {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

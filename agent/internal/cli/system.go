@@ -1,0 +1,52 @@
+// Package cli is rp-agent's command line: one file for each verb. Everything that a
+// verb touches of its process comes in a System, so that tests run it in theirs.
+package cli
+
+import (
+	"io"
+	"net"
+	"os"
+
+	"github.com/re-connect/rpctl/agent/internal/host"
+	"github.com/re-connect/rpctl/agent/internal/setup"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// defaultState is where the agent keeps its state when systemd does not say (StateDirectory=).
+const defaultState = "/var/lib/rp-agent"
+
+// System is the process and the host around a verb.
+type System struct {
+	Args           []string
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+
+	// Socket is the agent's own. It is no flag and no variable: a forced command could be
+	// talked into another one.
+	Socket string
+	// Paths are what an instance serves from.
+	Paths host.Paths
+	// Inherited is the connection that systemd handed to an instance.
+	Inherited func() (*net.UnixConn, error)
+	// Setup is the host that `setup` changes.
+	Setup *setup.Host
+
+	// forced says that a key's forced command runs this verb.
+	forced bool
+}
+
+// ThisProcess is the system of the real rp-agent.
+func ThisProcess() System {
+	state := os.Getenv("STATE_DIRECTORY")
+	if state == "" {
+		state = defaultState
+	}
+	return System{
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+		Socket:    proto.SocketPath,
+		Paths:     host.Paths{Config: proto.ConfigPath, State: state},
+		Inherited: inherited,
+		Setup:     setup.ThisHost(),
+	}
+}

@@ -1,0 +1,62 @@
+// Package host puts the parts of a real host together: systemd, the journal, the
+// release folder and the agent's own state, as a session speaks for them.
+package host
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/re-connect/rpctl/agent/internal/config"
+	"github.com/re-connect/rpctl/agent/internal/doctor"
+	"github.com/re-connect/rpctl/agent/internal/journal"
+	"github.com/re-connect/rpctl/agent/internal/release"
+	"github.com/re-connect/rpctl/agent/internal/session"
+	"github.com/re-connect/rpctl/agent/internal/status"
+	"github.com/re-connect/rpctl/agent/internal/units"
+	"github.com/re-connect/rpctl/agent/internal/units/systemd"
+	"github.com/re-connect/rpctl/agent/internal/workers"
+	"github.com/re-connect/rpctl/internal/version"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// Paths are where a host keeps what is the agent's.
+type Paths struct {
+	Config string // agent.toml
+	State  string // folder of lease and audit
+}
+
+// Open is this host for one session, and what frees it. It never fails: a configuration
+// that may not be followed is the first thing that the session says. systemd is
+// called when it is first needed, so that a greeting costs nothing.
+func Open(paths Paths) (session.Host, func() error) {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "unknown"
+	}
+	host := session.Host{Name: name, Agent: version.String(), State: paths.State}
+	if host.Config, err = config.Load(paths.Config); err != nil {
+		host.Refused = refused(err)
+		return host, func() error { return nil }
+	}
+	manager := units.Lazy(func(ctx context.Context) (units.Manager, error) { return systemd.New(ctx) })
+	layout := release.Layout{Path: host.Config.Application.Path}
+	lines := journal.Journalctl{}
+	host.Releases, host.Journal = layout, lines
+	host.Workers = status.Served{Service: &workers.Service{
+		Units: manager, Release: layout, Journal: lines, Patterns: host.Config.Workers,
+	}}
+	host.Doctor = doctor.Host{
+		Config: func() (proto.HostConfig, error) { return config.Load(paths.Config) },
+		State:  paths.State, Releases: layout, Journal: lines, Installed: doctor.ThisMachine(),
+	}
+	return host, manager.Close
+}
+
+func refused(err error) *proto.Error {
+	var known *proto.Error
+	if errors.As(err, &known) {
+		return known
+	}
+	return &proto.Error{Code: proto.CodeConfig, Message: "cannot read agent.toml: " + err.Error(), Next: "on the host: `rp-agent doctor`"}
+}
