@@ -31,15 +31,16 @@ func (t *Tree) git(ctx context.Context, args ...string) (string, error) {
 	return strings.TrimRight(out.String(), "\n"), nil
 }
 
-// gitAloud runs a git command whose progress the person should see.
+// gitAloud runs a git command whose progress the person should see. It is one
+// stream, so that its lines keep their order.
 func (t *Tree) gitAloud(ctx context.Context, args ...string) error {
-	var errs bounded
-	out := t.Output
-	if out == nil {
-		out = io.Discard
+	var said bounded
+	out := io.Writer(&said)
+	if t.Output != nil {
+		out = io.MultiWriter(t.Output, &said)
 	}
-	if err := t.run(ctx, out, io.MultiWriter(out, &errs), args...); err != nil {
-		return &gitError{err: err, said: errs.last()}
+	if err := t.run(ctx, out, out, args...); err != nil {
+		return &gitError{err: err, said: said.last()}
 	}
 	return nil
 }

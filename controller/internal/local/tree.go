@@ -80,7 +80,11 @@ func (t *Tree) Revision(ctx context.Context) (string, error) {
 func (t *Tree) root(ctx context.Context) (string, error) {
 	root, err := t.git(ctx, "rev-parse", "--show-toplevel")
 	if err != nil {
-		return "", failed(exit.Refused, "cannot deploy from here", err, "go to the project's work tree")
+		next := "go to the project's work tree"
+		if strings.Contains(err.Error(), "dubious ownership") {
+			next = "become the user that owns the work tree, or see safe.directory in git help config"
+		}
+		return "", failed(exit.Refused, "cannot deploy from here", err, next)
 	}
 	return root, nil
 }

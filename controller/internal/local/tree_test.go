@@ -20,19 +20,42 @@ type repository struct {
 	remote string
 }
 
-func newRepository(t *testing.T) repository {
-	t.Helper()
+// template is a folder with a clone and its remote, made once: git is slow to start.
+var template string
+
+func TestMain(m *testing.M) {
 	for name, value := range map[string]string{
 		"GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_NOSYSTEM": "1",
 		"GIT_AUTHOR_NAME": "Dev", "GIT_AUTHOR_EMAIL": "dev@example.org",
 		"GIT_COMMITTER_NAME": "Dev", "GIT_COMMITTER_EMAIL": "dev@example.org",
 	} {
-		t.Setenv(name, value)
+		_ = os.Setenv(name, value)
+	}
+	code := m.Run()
+	if template != "" {
+		_ = os.RemoveAll(template)
+	}
+	os.Exit(code)
+}
+
+func newRepository(t *testing.T) repository {
+	t.Helper()
+	if template == "" {
+		makeTemplate(t)
 	}
 	top, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	must(t, os.CopyFS(top, os.DirFS(template)))
+	r := repository{t, filepath.Join(top, "clone"), filepath.Join(top, "remote.git")}
+	r.git("remote", "set-url", "origin", r.remote)
+	return r
+}
+
+func makeTemplate(t *testing.T) {
+	t.Helper()
+	top, err := os.MkdirTemp("", "rpctl-local-")
+	must(t, err)
+	template = top
 	r := repository{t, filepath.Join(top, "clone"), filepath.Join(top, "remote.git")}
 	output(t, top, "git", "init", "--quiet", "--bare", "--initial-branch=main", r.remote)
 	output(t, top, "git", "clone", "--quiet", r.remote, r.clone)
@@ -44,7 +67,6 @@ func newRepository(t *testing.T) repository {
 	r.git("push", "--quiet", "-u", "origin", "main")
 	r.git("checkout", "--quiet", "-b", "dev")
 	r.git("push", "--quiet", "-u", "origin", "dev")
-	return r
 }
 
 func output(t *testing.T, dir string, argv ...string) string {
@@ -230,6 +252,21 @@ func TestCheckOutsideOfAWorkTree(t *testing.T) {
 		if got := failure(t, err, exit.Refused); !strings.Contains(got.Message, "cannot deploy from here") {
 			t.Errorf("got %q", got.Message)
 		}
+	}
+}
+
+func TestCheckInSomebodyElsesWorkTree(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a folder away")
+	}
+	r := newRepository(t)
+	for _, path := range []string{r.clone, filepath.Join(r.clone, ".git")} {
+		must(t, os.Chown(path, 12345, 12345))
+	}
+	t.Setenv("SUDO_UID", "")
+	_, err := (&Tree{Dir: r.clone}).Check(t.Context(), "dev")
+	if got := failure(t, err, exit.Refused); !strings.Contains(got.Message, "dubious ownership") || !strings.Contains(got.Next, "safe.directory") {
+		t.Errorf("got %q, next %q", got.Message, got.Next)
 	}
 }
 
