@@ -2,9 +2,12 @@
 // as proto/PROTOCOL.md has them, and what was noise. The host is not trusted:
 // what it sends is bounded in memory and in time.
 //
-// Round trips: Open sends nothing but the command and waits for nothing, and a
-// Call goes out without waiting for the greeting, so that Open and the first
-// Call together cost one round trip on a channel that is open.
+// Round trips: Open sends nothing but the command and waits for nothing, and a Call
+// goes out without waiting for the greeting. On a channel that is open, Open and the first
+// Call together cost one round trip where the host takes input at once, and two
+// with OpenSSH, which opens a session's window only when the command has started: the
+// command goes out and the greeting comes back, the request goes out and the answer
+// comes back. Every later Call costs one.
 package agentclient
 
 import (

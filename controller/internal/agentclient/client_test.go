@@ -96,75 +96,6 @@ func TestSeveralCallsInOrder(t *testing.T) {
 	}
 }
 
-func TestNoiseBeforeGreeting(t *testing.T) {
-	client, heard := open(t, func(_ *bufio.Reader, stdout, stderr io.Writer) int {
-		_, _ = io.WriteString(stderr, "stderr \x1b[31mred\n")
-		_, _ = io.WriteString(stdout, "Welcome\x07 to "+strings.Repeat("x", 20<<10)+"\nno newline"+goodHello+"\n")
-		return 0
-	})
-	if _, err := client.Hello(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	got := heard.all()
-	if !strings.Contains(got, `pp1: the login shell prints: Welcome\x07 to xxx`) || strings.ContainsRune(got, 0x1b) {
-		t.Errorf("warned %.200q", got)
-	}
-	if len(got) > noiseShown+stderrShown+1000 {
-		t.Errorf("warned of %d bytes", len(got))
-	}
-	<-client.broken // the host has ended, so its stderr is read to the end
-	<-client.stderr.ended
-	if !strings.Contains(heard.all(), `pp1: stderr \x1b[31mred`) {
-		t.Errorf("warned %.200q", heard.all())
-	}
-}
-
-func TestFailuresBeforeGreeting(t *testing.T) {
-	hello := func(fields string) string { return `{"event":"hello","marker":"rp-agent/1",` + fields + `}` }
-	cases := []struct {
-		name           string
-		stdout, stderr string
-		status         int
-		code           exit.Code
-		message, next  string
-	}{
-		{"not installed", "", "bash: line 1: rp-agent: command not found\n", 127, exit.NoAgent,
-			`rp-agent is not installed: "bash: line 1`, "rpctl agent install --env preprod"},
-		{"csh", "", "rp-agent: Command not found.\n", 1, exit.NoAgent, "rp-agent is not installed", "rpctl agent install --env preprod"},
-		{"wrong architecture", "", "cannot execute binary file: Exec format error\n", 126, exit.NoAgent,
-			"rp-agent cannot be executed", "rpctl agent install --env preprod"},
-		{"nologin", "This account is currently not available.\n", "", 1, exit.NoAgent,
-			`no greeting from rp-agent: the command ended with status 1: "This account`, "ssh pp1 rp-agent rpc"},
-		{"silent end", "", "", 0, exit.NoAgent, "no greeting from rp-agent: the command ended with status 0", "ssh pp1 rp-agent rpc"},
-		{"lost", "half a li", "", -1, exit.Unreachable, "lost the connection before rp-agent answered", ""},
-		{"refuses to serve", hello(`"protocol":{"min":1,"max":1},"error":{"code":"config","message":"agent.toml is \u001b[1mbad","next":"rp-agent doctor"}`) + "\n",
-			"", 0, exit.HostFailed, `agent.toml is \x1b[1mbad`, "rp-agent doctor"},
-		{"too new", hello(`"agent":"9.0","protocol":{"min":7,"max":9}`) + "\n", "", 0, exit.NoAgent,
-			"rp-agent 9.0 is too new: it speaks protocol 7 to 9, this rpctl 1 to 1", "go install"},
-		{"too old", hello(`"agent":"0.0","protocol":{"min":0,"max":0}`) + "\n", "", 0, exit.NoAgent,
-			"rp-agent 0.0 is too old", "rpctl agent upgrade --env preprod"},
-		{"greeting that is no JSON", hello(`"protocol":x`) + "\n", "", 0, exit.HostFailed,
-			"does not speak the protocol: its greeting cannot be read", "rpctl doctor --env preprod"},
-		{"noise without end", strings.Repeat("y\n", proto.MaxLine), "", 0, exit.HostFailed,
-			"does not speak the protocol: it prints without end", ""},
-		{"one endless line", strings.Repeat("y", 2*proto.MaxLine), "", 0, exit.HostFailed,
-			"does not speak the protocol: it prints without end", ""},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			client, _ := open(t, func(_ *bufio.Reader, stdout, stderr io.Writer) int {
-				_, _ = io.WriteString(stderr, c.stderr)
-				_, _ = io.WriteString(stdout, c.stdout)
-				return c.status
-			})
-			err := client.Call(t.Context(), proto.OpStatus, nil, nil, nil)
-			checkFailure(t, err, c.code, c.message, c.next)
-			_, err = client.Hello(t.Context())
-			checkFailure(t, err, c.code, c.message, c.next)
-		})
-	}
-}
-
 func checkFailure(t *testing.T, err error, code exit.Code, message, next string) {
 	t.Helper()
 	if err == nil {
@@ -344,22 +275,6 @@ func TestPings(t *testing.T) {
 		synctest.Wait()
 		if len(times) != 3 || times[0] != 10*time.Second || times[2] != 30*time.Second {
 			t.Errorf("pings at %v, want every 10 s", times)
-		}
-	})
-}
-
-func TestGreetingNeverComes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client, _ := open(t, func(stdin *bufio.Reader, _, stderr io.Writer) int {
-			_, _ = io.WriteString(stderr, "mounting home\n")
-			_, _ = io.Copy(io.Discard, stdin)
-			return 0
-		})
-		start := time.Now()
-		_, err := client.Hello(t.Context())
-		checkFailure(t, err, exit.HostFailed, `no word from rp-agent within 20s: "mounting home"`, "ssh pp1 rp-agent rpc")
-		if waited := time.Since(start); waited != 20*time.Second {
-			t.Errorf("waited %s", waited)
 		}
 	})
 }

@@ -3,6 +3,11 @@
 // over a live ControlMaster where there is one. Host keys are checked strictly,
 // always. Every failure is an *exit.Error of code Unreachable that says what to
 // type next.
+//
+// Round trips with OpenSSH, measured: Dial costs none over a live master and seven
+// otherwise (TCP, key exchange 2, authentication service, "none", key offer,
+// signature), each jump as many again and one for the channel through it; Start costs one.
+// They are those of ssh itself.
 package connect
 
 import (

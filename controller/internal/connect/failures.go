@@ -31,6 +31,9 @@ func located(ctx context.Context, alias string, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return &exit.Error{Code: exit.Interrupted, Host: alias, Message: "interrupted while connecting", Err: ctx.Err()}
 	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return &exit.Error{Code: exit.Unreachable, Host: alias, Message: "not connected in the time that there was", Next: "ssh " + alias, Err: ctx.Err()}
+	}
 	var known *failure
 	if !errors.As(err, &known) {
 		known = &failure{message: err.Error(), next: "ssh " + alias, err: err}

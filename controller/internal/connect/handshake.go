@@ -7,9 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
-	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -56,7 +54,7 @@ func (d *Dialer) handshake(ctx context.Context, raw net.Conn, r Resolved) (*ssh.
 // explain says why a login failed.
 func (l *login) explain(err error) error {
 	next := l.dialer.ssh(l.r.typed, "-v")
-	text := err.Error()
+	text := strings.TrimPrefix(err.Error(), "ssh: handshake failed: ")
 	switch {
 	case strings.Contains(strings.ToLower(text), "too many authentication failures"):
 		return &failure{
@@ -64,7 +62,7 @@ func (l *login) explain(err error) error {
 			next:    next, err: err,
 		}
 	case errors.Is(err, errNoPassphrase):
-		return &failure{message: safe(strings.TrimPrefix(text, "ssh: handshake failed: ")), next: "ssh-add", err: err}
+		return &failure{message: safe(text), next: "ssh-add", err: err}
 	case l.asked && strings.Contains(text, "unable to authenticate"):
 		return l.refused(err)
 	case strings.Contains(text, "no common algorithm"):
@@ -109,61 +107,3 @@ func counted(keys int) string {
 
 // safe makes text of a host fit for an error message.
 func safe(text string) string { return printable.Excerpt(text, 300) }
-
-// patience ends a handshake that takes too long. While a person may be asked something
-// (a passphrase, a touch on a key), humanPause is added, once at a time.
-type patience struct {
-	mu    sync.Mutex
-	timer *time.Timer
-	until time.Time
-	over  bool // it has run out
-	done  bool
-}
-
-// humanPause is as long as sshd waits for a login by default (LoginGraceTime in sshd_config(5)).
-const humanPause = 2 * time.Minute
-
-func newPatience(within time.Duration, expire func()) *patience {
-	p := &patience{until: time.Now().Add(within)}
-	p.timer = time.AfterFunc(within, func() {
-		p.mu.Lock()
-		expired := !p.done
-		p.over = expired
-		p.mu.Unlock()
-		if expired {
-			expire()
-		}
-	})
-	return p
-}
-
-// human stops the clock, for humanPause at most, until the returned function is called.
-func (p *patience) human() (back func()) {
-	began := time.Now()
-	p.shift(humanPause)
-	return func() { p.shift(time.Since(began) - humanPause) }
-}
-
-func (p *patience) shift(by time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.until = p.until.Add(by)
-	if !p.done && !p.over {
-		p.timer.Reset(time.Until(p.until))
-	}
-}
-
-// end stops the clock for good; false when it had run out.
-func (p *patience) end() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.done = true
-	p.timer.Stop()
-	return !p.over
-}
-
-func (p *patience) expired() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.over
-}
