@@ -134,8 +134,6 @@ func TestSecondCtrlCLeavesAtOnce(t *testing.T) {
 	d.system.Signals = signals
 	d.system.Restore = func() { restored = true }
 	d.system.Exit = func(code int) { left <- code; select {} }
-	d.answers["pp1"]["dial"] = nil
-	d.system.Dial = nil
 	stuck := make(chan struct{})
 	defer close(stuck)
 	d.system.Dial = stuckDial(stuck, signals)

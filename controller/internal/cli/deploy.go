@@ -35,7 +35,7 @@ func (a *app) deployCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return deploy.Deploy(cmd.Context(), a.world(o.env), options)
+			return deploy.Deploy(cmd.Context(), a.world(), options)
 		},
 	}
 	a.changingFlags(cmd, &o)
@@ -54,7 +54,7 @@ func (a *app) rollbackCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return deploy.Rollback(cmd.Context(), a.world(o.env), options)
+			return deploy.Rollback(cmd.Context(), a.world(), options)
 		},
 	}
 	a.changingFlags(cmd, &o)
@@ -74,7 +74,7 @@ func (a *app) restartCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return deploy.Restart(cmd.Context(), a.world(o.env), options)
+			return deploy.Restart(cmd.Context(), a.world(), options)
 		},
 	}
 	a.changingFlags(cmd, &o)

@@ -96,11 +96,18 @@ func (o oracle) Call(ctx context.Context, op proto.Op, _, result any, on func(pr
 		return answer
 	case func(context.Context, func(proto.Event)) error:
 		return answer(ctx, on)
+	case func() any:
+		return copied(answer(), result)
 	default:
-		line, err := json.Marshal(answer)
-		if err != nil || result == nil {
-			return err
-		}
-		return json.Unmarshal(line, result)
+		return copied(answer, result)
 	}
+}
+
+// copied carries an answer over as the wire does.
+func copied(answer, result any) error {
+	line, err := json.Marshal(answer)
+	if err != nil || result == nil {
+		return err
+	}
+	return json.Unmarshal(line, result)
 }

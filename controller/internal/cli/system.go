@@ -47,7 +47,11 @@ type app struct {
 	sshMu  sync.Mutex
 	ssh    *ssh
 	heard  listeners
+	hurry  chan struct{} // closed by the second Ctrl-C
 }
+
+// lastGrace is what a second Ctrl-C leaves to local commands, which are killed then.
+const lastGrace = 300 * time.Millisecond
 
 // flags are those that every command has.
 type flags struct {
@@ -61,7 +65,7 @@ func Run(system System) int {
 	if system.Now == nil {
 		system.Now = time.Now
 	}
-	a := &app{System: system}
+	a := &app{System: system, hurry: make(chan struct{})}
 	ctx, stop := a.interruptible()
 	defer stop()
 	defer a.closeView() // after a panic too
@@ -85,8 +89,15 @@ func (a *app) interruptible() (context.Context, func()) {
 				cancel()
 				continue
 			}
+			close(a.hurry)
+			select {
+			case <-done:
+				return
+			case <-time.After(lastGrace):
+			}
 			a.restore()
 			a.Exit(int(exit.Interrupted))
+			return
 		}
 	}()
 	return ctx, func() { close(done); cancel() }

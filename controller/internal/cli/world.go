@@ -11,9 +11,9 @@ import (
 )
 
 // world is what the steps of a deploy work with, on this machine.
-func (a *app) world(environment string) deploy.World {
+func (a *app) world() deploy.World {
 	world := deploy.World{Fleet: a.fleet(), Sink: a.view(), Now: a.Now}
-	a.local(&world, environment)
+	a.local(&world)
 	if a.Asks {
 		world.Confirm = a.confirm
 	}

@@ -25,6 +25,9 @@ func (r *run) command(ctx context.Context) error {
 			Err:     err,
 		}
 	}
+	if ctx.Err() != nil {
+		return ctx.Err() // it ended well in spite of Ctrl-C, but nobody is asked any more
+	}
 	return r.moved(ctx)
 }
 

@@ -24,8 +24,8 @@ type Sink interface {
 
 // Tree is the developer's work tree.
 type Tree interface {
-	// Check changes nothing: it refuses a tree that is not clean.
-	Check(ctx context.Context) error
+	// Check changes nothing: it refuses a tree that branch cannot be deployed from.
+	Check(ctx context.Context, branch string) error
 	// Update puts the tree on branch and brings it up to date with its remote, by fast-forward only.
 	Update(ctx context.Context, branch string) error
 	// Revision is the commit that is checked out.

@@ -182,10 +182,18 @@ func (s *sink) texts(kind event.Kind) string {
 	return strings.Join(all, "\n")
 }
 
-type tree struct{ checkErr, updateErr error }
+type tree struct {
+	checkErr, updateErr error
+	updating            func(context.Context) error
+}
 
-func (f *tree) Check(context.Context) error              { return f.checkErr }
-func (f *tree) Update(context.Context, string) error     { return f.updateErr }
+func (f *tree) Check(context.Context, string) error { return f.checkErr }
+func (f *tree) Update(ctx context.Context, _ string) error {
+	if f.updating != nil {
+		return f.updating(ctx)
+	}
+	return f.updateErr
+}
 func (f *tree) Revision(context.Context) (string, error) { return "4d1f00d", nil }
 
 // bench is two healthy hosts, a work tree, and a deploy command that makes release 42.

@@ -30,6 +30,7 @@ type host struct {
 	restarted []proto.Restarted
 	verdicts  []proto.UnitVerdict
 	err       error // why this host is out; ErrLost among others
+	told      bool  // err is part of a step's failure already
 
 	mu     sync.Mutex
 	phases map[string]proto.Phase // last phase that was seen of each unit
@@ -122,12 +123,13 @@ func onHost(name string, err error) *exit.Error {
 	return &told
 }
 
-// notReady is the failures of hosts as one; nil when there is none.
-// consequence says what that means for the operation.
+// notReady is the failures of hosts that no step has told yet as one; nil when there
+// is none. consequence says what that means for the operation.
 func (r *run) notReady(consequence string) error {
 	var bad []*exit.Error
 	for _, h := range r.hosts {
-		if h.err != nil {
+		if h.err != nil && !h.told {
+			h.told = true
 			bad = append(bad, exit.From(h.err))
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // local brings the work tree to what will be deployed: clean, on the branch, up to date.
 func (r *run) local(ctx context.Context) error {
 	r.busy("looking at the work tree")
-	if err := r.Tree.Check(ctx); err != nil {
+	if err := r.Tree.Check(ctx, r.Environment.Branch); err != nil {
 		return err
 	}
 	r.busy("git, bringing " + r.Environment.Branch + " up to date")

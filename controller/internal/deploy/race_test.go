@@ -10,6 +10,7 @@ import (
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/controller/internal/inventory"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -67,10 +68,12 @@ func TestInterrupted(t *testing.T) {
 	}{
 		{"connecting", "dial", "rpctl deploy --env preprod"},
 		{"taking the lease", string(proto.OpLease), "rpctl deploy --env preprod"},
+		{"local", "git pull", "rpctl deploy --env preprod"},
 		{"prepare", "composer", "rpctl deploy --env preprod"},
 		{"deploy", "make", "rpctl status --env preprod"},
 		{"restart", string(proto.OpRestart), "rpctl restart --env preprod"},
 		{"verify", string(proto.OpVerify), "rpctl restart --env preprod"},
+		{"health", "https://pp.example", "rpctl status --env preprod"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench("pp1", "pp2")
@@ -91,6 +94,9 @@ func TestInterrupted(t *testing.T) {
 			}
 			b.hosts["pp1"].during = func(ctx context.Context, op proto.Op) error { return strike(ctx, string(op)) }
 			b.running = func(ctx context.Context, argv []string) error { return strike(ctx, argv[0]) }
+			b.tree.updating = func(ctx context.Context) error { return strike(ctx, "git pull") }
+			b.options.Environment.Health = &inventory.Health{URL: "https://pp.example"}
+			b.world.Healthy = func(ctx context.Context, h inventory.Health, _ string) (string, error) { return "", strike(ctx, h.URL) }
 
 			b.want(t, Deploy(ctx, b.world, b.options), exit.Interrupted, "interrupted in step", test.next)
 			if text := <-told; !strings.Contains(text, "in progress: ") {

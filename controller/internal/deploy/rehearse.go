@@ -16,7 +16,7 @@ func (r *run) rehearse(ctx context.Context, steps []step) error {
 	s := step{name: stepPreflight, do: r.rehearseHosts}
 	ok := r.one(ctx, s)
 	if ok && r.operation == opDeploy {
-		ok = r.one(ctx, step{name: stepLocal, do: func(ctx context.Context) error { return r.Tree.Check(ctx) }})
+		ok = r.one(ctx, step{name: stepLocal, do: func(ctx context.Context) error { return r.Tree.Check(ctx, r.Environment.Branch) }})
 	}
 	if ok {
 		r.rehearseCommands(steps)

@@ -107,13 +107,16 @@ func orUnknown(code string) string {
 func (r *run) interrupted(where string) (message, next string) {
 	env := r.Environment.Name
 	restarted, total := 0, 0
-	asked := false
+	asked, proved := false, true
 	for _, h := range r.hosts {
 		restarted += h.begun()
 		total += h.units()
 		asked = asked || h.asked
+		proved = proved && r.codeOf(h) == codeNew
 	}
 	switch {
+	case proved:
+		return where + ": all workers run the new code", "rpctl status --env " + env
 	case asked:
 		return fmt.Sprintf("%s: %d of %d units were seen to start again", where, restarted, total), r.finish()
 	case r.switched:

@@ -35,10 +35,10 @@ func (r *run) restart(ctx context.Context) error {
 }
 
 func (r *run) restartHost(ctx context.Context, h *host) error {
-	r.busy(fmt.Sprintf("%s restarts %d units (systemd finishes what it was told)", h.name(), h.units()))
+	r.busy(fmt.Sprintf("%s restarts %s (systemd finishes what it was told)", h.name(), counted(h.units())))
 	r.emit(event.Event{
 		Kind: event.Host, Host: h.name(), State: event.Busy, Plan: h.patterns,
-		Text: fmt.Sprintf("restarting %d units", h.units()),
+		Text: "restarting " + counted(h.units()),
 	})
 	h.asked = true
 	var result proto.RestartResult
@@ -50,7 +50,7 @@ func (r *run) restartHost(ctx context.Context, h *host) error {
 		return &exit.Error{Code: exit.Failed, Message: "the host restarted no unit"}
 	}
 	h.restarted = result.Units
-	r.emit(event.Event{Kind: event.Host, Host: h.name(), State: event.Done, Text: fmt.Sprintf("%d units restarted", len(result.Units))})
+	r.emit(event.Event{Kind: event.Host, Host: h.name(), State: event.Done, Text: counted(len(result.Units)) + " restarted"})
 	return nil
 }
 
@@ -82,4 +82,11 @@ func (h *host) begun() int {
 		}
 	}
 	return count
+}
+
+func counted(units int) string {
+	if units == 1 {
+		return "1 unit"
+	}
+	return fmt.Sprintf("%d units", units)
 }

@@ -73,6 +73,9 @@ func (r *run) all(ctx context.Context, steps []step) error {
 	if err := r.admit(ctx, steps); err != nil {
 		return err
 	}
+	if r.Environment.Health == nil {
+		steps = slices.DeleteFunc(steps, func(s step) bool { return s.name == stepHealth })
+	}
 	defer r.release()
 	r.emit(event.Event{
 		Kind: event.Begin, Operation: r.operation, Environment: r.Environment.Name, Operator: r.Operator,
@@ -114,7 +117,7 @@ func (r *run) one(ctx context.Context, s step) bool {
 		r.fail(ctx.Err())
 		return false
 	}
-	if slices.Contains(r.Skip, s.name) || (s.name == stepHealth && r.Environment.Health == nil) {
+	if slices.Contains(r.Skip, s.name) {
 		r.reports = append(r.reports, event.StepReport{Step: s.name, Result: "skipped"})
 		r.emit(event.Event{Kind: event.Step, Step: s.name, State: event.Skipped})
 		return true

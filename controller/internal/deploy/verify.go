@@ -24,7 +24,9 @@ func (r *run) verify(ctx context.Context) error {
 			return err
 		}
 		h.verdicts = result.Units
-		h.after = &result.Release
+		if result.Release.Path != "" {
+			h.after = &result.Release
+		}
 		for _, verdict := range result.Units {
 			r.emit(event.Event{Kind: event.Verdict, Host: h.name(), Verdict: &verdict})
 		}
@@ -59,10 +61,12 @@ func missing(h *host) error {
 // judged is the bad verdicts of all hosts as one failure.
 func (r *run) judged() error {
 	var bad []string
+	allNew := true
 	for _, h := range r.hosts {
 		for _, v := range h.verdicts {
 			if !v.OK() {
 				bad = append(bad, fmt.Sprintf("%s: %s: %s", h.name(), v.Unit, v.Verdict))
+				allNew = allNew && v.NewCode
 			}
 		}
 	}
@@ -70,7 +74,7 @@ func (r *run) judged() error {
 		return nil
 	}
 	next := "rpctl logs --env " + r.Environment.Name
-	if r.operation == opDeploy && len(r.Environment.Rollback) > 0 {
+	if !allNew && r.operation == opDeploy && len(r.Environment.Rollback) > 0 {
 		next += ", then mend it or: rpctl rollback --env " + r.Environment.Name
 	}
 	return &exit.Error{Code: exit.Failed, Message: few(bad), Next: next}

@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/internal/printable"
@@ -17,7 +18,9 @@ func (t *text) summary(e event.Event) string {
 		out.WriteString(t.hostTable(report.Hosts))
 	}
 	out.WriteString(t.problems(report.Hosts))
-	out.WriteString(t.faint(steps(report.Steps)) + "\n")
+	for _, line := range steps(report.Steps, t.width()) {
+		out.WriteString(t.faint(line) + "\n")
+	}
 	result := t.good(report.Operation + " " + report.Environment + ": ok")
 	if report.Exit != 0 {
 		result = t.bad(report.Operation + " " + report.Environment + ": " + strings.ReplaceAll(report.Result, "_", " "))
@@ -56,18 +59,31 @@ func (t *text) problems(hosts []event.HostReport) string {
 	return out.String()
 }
 
-// steps is the durations in one line: `preflight 1.2 s · local 3.0 s`.
-func steps(all []event.StepReport) string {
-	var parts []string
+// steps is the durations in as few lines as fit: `preflight 1.2 s · local 3.0 s`.
+func steps(all []event.StepReport, width int) []string {
+	var lines []string
+	line := ""
 	for _, s := range all {
-		switch s.Result {
-		case "ok":
-			parts = append(parts, s.Step+" "+took(s.DurationMS))
-		case "skipped", "not begun":
-			parts = append(parts, s.Step+" "+s.Result)
+		part := stepWords(s)
+		switch {
+		case line == "":
+			line = part
+		case utf8.RuneCountInString(line+" · "+part) > width:
+			lines, line = append(lines, line), part
 		default:
-			parts = append(parts, s.Step+" "+took(s.DurationMS)+" ("+strings.ReplaceAll(s.Result, "_", " ")+")")
+			line += " · " + part
 		}
 	}
-	return strings.Join(parts, " · ")
+	return append(lines, line)
+}
+
+func stepWords(s event.StepReport) string {
+	switch s.Result {
+	case "ok":
+		return s.Step + " " + took(s.DurationMS)
+	case "skipped", "not begun":
+		return s.Step + " " + s.Result
+	default:
+		return s.Step + " " + took(s.DurationMS) + " (" + strings.ReplaceAll(s.Result, "_", " ") + ")"
+	}
 }

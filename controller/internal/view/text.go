@@ -112,7 +112,7 @@ func (t *text) command(e event.Event) string {
 	if e.DryRun {
 		sign = "    would run: "
 	}
-	return sign + strings.Join(e.Argv, " ") + "\n"
+	return sign + printable.Line(strings.Join(e.Argv, " ")) + "\n"
 }
 
 func (t *text) plan(e event.Event) string {
