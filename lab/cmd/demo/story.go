@@ -19,7 +19,7 @@ var story = []scene{
 	}},
 	{"The mistakes of today are refused", []step{
 		say("deploy.php edited by hand, as the old runbook wanted it:"),
-		appended("deploy.php", "// TODO: put prod's workers back"),
+		appended("deploy.php", "// TODO: the workers of prod"),
 		typed("rpctl deploy --env preprod", 4, "deploy.php"),
 		typed("git checkout -q deploy.php", 0),
 		say("A hosts.toml that says prod's host is a preprod one: the host knows better."),
