@@ -45,6 +45,34 @@ func (a Application) Check() error {
 	return CheckAccount(a.User)
 }
 
+// maxTolerance and maxSimulationHours bound what a host's file may allow: beyond
+// them a gate would be no gate.
+const (
+	maxTolerance       = 1000
+	maxSimulationHours = 31 * 24
+)
+
+// Check calls refuse with each key, as agent.toml spells it, whose value may not be followed.
+func (c Console) Check(refuse func(key string, err error)) {
+	if CheckApplicationPath(c.PHP) != nil {
+		refuse("php", fmt.Errorf("bad php %q: want an absolute path like /usr/bin/php", c.PHP))
+	}
+	if c.Script == "" || strings.HasPrefix(c.Script, "/") || strings.HasPrefix(c.Script, "-") || CheckApplicationPath("/"+c.Script) != nil {
+		refuse("script", fmt.Errorf("bad script %q: want a path within the release, like bin/console", c.Script))
+	}
+	if c.After != "" {
+		if err := CheckEnvironment(c.After); err != nil {
+			refuse("after", err)
+		}
+	}
+	if c.Tolerance < 0 || c.Tolerance > maxTolerance {
+		refuse("tolerance", fmt.Errorf("tolerance %d is not between 0 and %d people", c.Tolerance, maxTolerance))
+	}
+	if c.SimulationHours < 1 || c.SimulationHours > maxSimulationHours {
+		refuse("simulation_hours", fmt.Errorf("simulation_hours %d is not between 1 and %d", c.SimulationHours, maxSimulationHours))
+	}
+}
+
 // CheckApplicationPath refuses a path that is not absolute, clean and of plain names.
 func CheckApplicationPath(name string) error {
 	slash := strings.HasPrefix(name, "/") && len(name) > 1

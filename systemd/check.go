@@ -23,7 +23,7 @@ func Check(cfg proto.HostConfig) error {
 	for _, pattern := range cfg.Workers {
 		problems = append(problems, checkPattern(pattern))
 	}
-	problems = append(problems, checkGroups("look", cfg.Look), checkGroups("act", cfg.Act))
+	problems = append(problems, checkGroups("look", cfg.Look), checkGroups("act", cfg.Act), checkConsole(cfg.Console))
 	return errors.Join(problems...)
 }
 
@@ -36,6 +36,15 @@ func checkApplication(app proto.Application) error {
 	default:
 		return app.Check()
 	}
+}
+
+func checkConsole(console *proto.Console) error {
+	if console == nil {
+		return nil
+	}
+	var problems []error
+	console.Check(func(key string, err error) { problems = append(problems, fmt.Errorf("console.%s: %w", key, err)) })
+	return errors.Join(problems...)
 }
 
 func checkPattern(pattern proto.UnitPattern) error {

@@ -66,7 +66,10 @@ func TestCheckRefusesWhatWouldMeanSomethingElse(t *testing.T) {
 		"the agent's own unit": func(c *proto.HostConfig) { c.Workers = []proto.UnitPattern{"rp-agent-console@*.service"} },
 		"quote in a pattern":   func(c *proto.HostConfig) { c.Workers = []proto.UnitPattern{`x", verbs: [] }, {@*.service`} },
 		"nobody may look":      func(c *proto.HostConfig) { c.Look = nil },
-		"bad group":            func(c *proto.HostConfig) { c.Act = []string{"rp ctl"} },
+		"console of a shell": func(c *proto.HostConfig) {
+			c.Console = &proto.Console{PHP: "php", Script: "bin/console", SimulationHours: 1}
+		},
+		"bad group": func(c *proto.HostConfig) { c.Act = []string{"rp ctl"} },
 	} {
 		cfg := preprod()
 		change(&cfg)

@@ -23,6 +23,22 @@ func (f file) check(doc *stricttoml.Document) {
 	each(doc, "workers.units", f.Workers.Units, func(unit string) error { return proto.UnitPattern(unit).Check() })
 	each(doc, "access.look", f.Access.Look, proto.CheckAccount)
 	each(doc, "access.act", f.Access.Act, proto.CheckAccount)
+	if f.Console != nil {
+		f.Console.check(doc, f.Environment)
+	}
+}
+
+func (c console) check(doc *stricttoml.Document, environment string) {
+	proto.Console(c).Check(func(key string, err error) {
+		if path := "console." + key; doc.Has(path) {
+			doc.Refuse(path, "%s", err)
+		} else {
+			doc.Refuse(path, "`%s` is missing", path)
+		}
+	})
+	if c.After == environment && environment != "" {
+		doc.Refuse("console.after", "`console.after` is this host's own environment")
+	}
 }
 
 // required refuses a key that is missing or whose value check refuses.

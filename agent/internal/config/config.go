@@ -25,6 +25,7 @@ type file struct {
 	Application application `toml:"application"`
 	Workers     workers     `toml:"workers"`
 	Access      access      `toml:"access"`
+	Console     *console    `toml:"console"`
 }
 
 type application struct {
@@ -39,6 +40,17 @@ type workers struct {
 type access struct {
 	Look []string `toml:"look"`
 	Act  []string `toml:"act"`
+}
+
+// console is proto.Console. Every rule is spelled out: a gate must not hang on a default that one forgets.
+type console struct {
+	PHP             string `toml:"php"`
+	Script          string `toml:"script"`
+	After           string `toml:"after"`
+	SelfApproval    bool   `toml:"self_approval"`
+	BreakGlass      bool   `toml:"break_glass"`
+	Tolerance       int64  `toml:"tolerance"`
+	SimulationHours int    `toml:"simulation_hours"`
 }
 
 // Load reads the host's own file. Every error is a *proto.Error of code
@@ -83,6 +95,10 @@ func Parse(path string, data []byte) (proto.HostConfig, error) {
 	}
 	for _, unit := range f.Workers.Units {
 		config.Workers = append(config.Workers, proto.UnitPattern(unit))
+	}
+	if f.Console != nil {
+		rules := proto.Console(*f.Console)
+		config.Console = &rules
 	}
 	return config, nil
 }

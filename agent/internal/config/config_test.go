@@ -53,7 +53,15 @@ func TestAccessByDefault(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	tests := map[string]struct{ old, new, want string }{
 		"unknown key":           {"act =", "acts =", "agent.toml:13:1: unknown key `acts`: did you mean `act`?"},
-		"later issue's key":     {"user = \"app\"", "user = \"app\"\n[console]\nphp = \"php\"", "agent.toml:6:1: unknown key `console`"},
+		"later version's key":   {"user = \"app\"", "user = \"app\"\n[cronjobs]\nphp = \"php\"", "agent.toml:6:1: unknown key `cronjobs`"},
+		"console without php":   {"[access]", "[console]\nscript = \"bin/console\"\nsimulation_hours = 1\n[access]", "`console.php` is missing"},
+		"php relative":          {"[access]", "[console]\nphp = \"php\"\nscript = \"bin/console\"\nsimulation_hours = 1\n[access]", "agent.toml:12:1: bad php \"php\""},
+		"script absolute":       {"[access]", "[console]\nphp = \"/usr/bin/php\"\nscript = \"/bin/console\"\nsimulation_hours = 1\n[access]", "agent.toml:13:1: bad script"},
+		"script out of release": {"[access]", "[console]\nphp = \"/usr/bin/php\"\nscript = \"../x\"\nsimulation_hours = 1\n[access]", "agent.toml:13:1: bad script"},
+		"script an option":      {"[access]", "[console]\nphp = \"/usr/bin/php\"\nscript = \"-r\"\nsimulation_hours = 1\n[access]", "agent.toml:13:1: bad script"},
+		"tolerance below 0":     {"[access]", "[console]\nphp = \"/usr/bin/php\"\nscript = \"bin/console\"\nsimulation_hours = 1\ntolerance = -1\n[access]", "tolerance -1"},
+		"after itself":          {"[access]", "[console]\nphp = \"/usr/bin/php\"\nscript = \"bin/console\"\nsimulation_hours = 1\nafter = \"preprod\"\n[access]", "own environment"},
+		"simulation for ever":   {"[access]", "[console]\nphp = \"/usr/bin/php\"\nscript = \"bin/console\"\nsimulation_hours = 100000\n[access]", "simulation_hours 100000"},
 		"version missing":       {"version = 1", "", "agent.toml:1: `version` is missing"},
 		"version newer":         {"version = 1", "version = 2", "agent.toml:1:1: version 2 is not known to this agent"},
 		"version of text":       {"version = 1", "version = '1'", "agent.toml:1:1: `version` must be a whole number"},
@@ -115,7 +123,10 @@ func checkRefused(t *testing.T, want string, f func() error) {
 func TestRenderIsReadBack(t *testing.T) {
 	plain := wanted()
 	plain.Workers = []proto.UnitPattern{"worker.service"}
-	for _, config := range []proto.HostConfig{wanted(), plain} {
+	migrating := wanted()
+	migrating.Console = &proto.Console{PHP: "/usr/bin/php", Script: "bin/console", After: "preprod", BreakGlass: true, Tolerance: 2, SimulationHours: 24}
+	migrating.Environment = "prod"
+	for _, config := range []proto.HostConfig{wanted(), plain, migrating} {
 		text := Render(config)
 		got, err := Parse("agent.toml", text)
 		if err != nil || !reflect.DeepEqual(got, config) {
@@ -129,6 +140,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(good))
 	f.Add([]byte("version = 1\n[workers]\nunits = [1]"))
 	f.Add(Render(wanted()))
+	f.Add([]byte(good + "[console]\nphp = \"/usr/bin/php\"\nscript = \"bin/console\"\nsimulation_hours = 1\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		config, err := Parse("agent.toml", data)
 		if err != nil {

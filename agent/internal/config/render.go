@@ -28,7 +28,24 @@ user = %s
 	out.WriteString("\n# groups whose members may read state, and may change it\n[access]\n")
 	writeList(&out, "look", config.Look)
 	writeList(&out, "act", config.Act)
+	if config.Console != nil {
+		writeConsole(&out, *config.Console)
+	}
 	return out.Bytes()
+}
+
+func writeConsole(out *bytes.Buffer, c proto.Console) {
+	fmt.Fprintf(out, `
+# how migrations run here, and behind which rules (docs/gates.md)
+[console]
+php = %s
+script = %s
+`, stricttoml.Quote(c.PHP), stricttoml.Quote(c.Script))
+	if c.After != "" {
+		fmt.Fprintf(out, "after = %s\n", stricttoml.Quote(c.After))
+	}
+	fmt.Fprintf(out, "self_approval = %t\nbreak_glass = %t\ntolerance = %d\nsimulation_hours = %d\n",
+		c.SelfApproval, c.BreakGlass, c.Tolerance, c.SimulationHours)
 }
 
 func writeList[T ~string](out *bytes.Buffer, key string, list []T) {

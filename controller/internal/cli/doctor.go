@@ -89,7 +89,7 @@ func (a *app) examine(ctx context.Context, environment inventory.Environment, ta
 	}
 	checks = append(checks,
 		quiet(noise()),
-		check("configuration", "agent.toml is what hosts.toml says", deploy.Fits(environment, hello)),
+		check("configuration", "agent.toml is what hosts.toml says", deploy.Fits(environment, target.Host, hello)),
 	)
 	var report proto.DoctorReport
 	if err := agent.Call(ctx, proto.OpDoctor, nil, &report, nil); err != nil {

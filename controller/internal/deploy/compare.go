@@ -3,6 +3,7 @@ package deploy
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +25,32 @@ func compare(want, have proto.HostConfig) []string {
 	differ("workers", list(want.Workers), list(have.Workers))
 	differ("look", list(want.Look), list(have.Look))
 	differ("act", list(want.Act), list(have.Act))
+	for _, rule := range consoleRules {
+		differ("console."+rule.name, told(want.Console, rule.tell), told(have.Console, rule.tell))
+	}
 	return all
+}
+
+// consoleRules are the fields of [console], as a person reads them.
+var consoleRules = []struct {
+	name string
+	tell func(proto.Console) string
+}{
+	{"php", func(c proto.Console) string { return c.PHP }},
+	{"script", func(c proto.Console) string { return c.Script }},
+	{"after", func(c proto.Console) string { return c.After }},
+	{"self_approval", func(c proto.Console) string { return strconv.FormatBool(c.SelfApproval) }},
+	{"break_glass", func(c proto.Console) string { return strconv.FormatBool(c.BreakGlass) }},
+	{"tolerance", func(c proto.Console) string { return strconv.FormatInt(c.Tolerance, 10) }},
+	{"simulation_hours", func(c proto.Console) string { return strconv.Itoa(c.SimulationHours) }},
+}
+
+// told is a rule of a console, or nothing where there is no console.
+func told(c *proto.Console, tell func(proto.Console) string) string {
+	if c == nil {
+		return ""
+	}
+	return tell(*c)
 }
 
 func list[S ~string](items []S) string {

@@ -217,7 +217,7 @@ func newBench(names ...string) *bench {
 		Application: proto.Application{Path: "/home/app/www", User: "app"}, Look: []string{"rpctl"}, Act: []string{"rpctl"},
 	}
 	for _, name := range names {
-		config := env.HostConfig()
+		config := env.HostConfig(name)
 		b.hosts[name] = &fakeHost{
 			hello: proto.Hello{
 				Agent: "1.0", Protocol: proto.Speaks(), Environment: "preprod", Config: &config,

@@ -59,7 +59,7 @@ func (r *run) connect(ctx context.Context) error {
 		h.agent = result.Value.Agent
 		err := result.Err
 		if err == nil {
-			err = Fits(r.Environment, result.Value.Hello)
+			err = Fits(r.Environment, h.name(), result.Value.Hello)
 		}
 		if err != nil {
 			r.out(h, err)
@@ -75,7 +75,7 @@ func (r *run) connect(ctx context.Context) error {
 
 // Fits says whether a host is the one that is meant, knows what is needed, and
 // enforces what hosts.toml says.
-func Fits(environment inventory.Environment, hello proto.Hello) error {
+func Fits(environment inventory.Environment, host string, hello proto.Hello) error {
 	name := environment.Name
 	if hello.Error != nil {
 		return hello.Error
@@ -106,7 +106,7 @@ func Fits(environment inventory.Environment, hello proto.Hello) error {
 			Next:    "rpctl doctor --env " + name,
 		}
 	}
-	if differences := compare(environment.HostConfig(), *hello.Config); len(differences) > 0 {
+	if differences := compare(environment.HostConfig(host), *hello.Config); len(differences) > 0 {
 		return &exit.Error{
 			Code:    exit.Refused,
 			Message: "the host's agent.toml is not what hosts.toml says: " + strings.Join(differences, "; "),

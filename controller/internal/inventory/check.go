@@ -52,6 +52,9 @@ func (c checker) environment(name string, e environment) {
 	c.list(at, "operators", e.Operators, false, proto.CheckAccount)
 	c.list(at, "access.look", e.Access.Look, false, proto.CheckAccount)
 	c.list(at, "access.act", e.Access.Act, false, proto.CheckAccount)
+	if e.Console != nil {
+		c.console(at+".console", *e.Console)
+	}
 	if e.Health != nil {
 		c.health(at+".health", *e.Health)
 	}
@@ -115,6 +118,17 @@ func (c checker) argvs(at string, list [][]string) {
 			c.doc.Refuse(stricttoml.Index(at+".prepare", i), "a command in `prepare` %s", err)
 		}
 	}
+}
+
+// console leaves `after` to the check of the environments' order.
+func (c checker) console(at string, rules console) {
+	rules.build("").Check(func(key string, err error) {
+		if path := at + "." + key; c.doc.Has(path) {
+			c.doc.Refuse(path, "%s", err)
+		} else {
+			c.doc.Refuse(path, "`%s` is missing", "console."+key)
+		}
+	})
 }
 
 func (c checker) consoleHost(at string, e environment) {

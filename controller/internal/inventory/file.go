@@ -41,11 +41,21 @@ type environment struct {
 	Health      *health     `toml:"health"`
 	After       string      `toml:"after"`
 	Confirm     bool        `toml:"confirm"`
+	Console     *console    `toml:"console"`
 }
 
 type application struct {
 	Path string `toml:"path"`
 	User string `toml:"user"`
+}
+
+type console struct {
+	PHP             string `toml:"php"`
+	Script          string `toml:"script"`
+	SelfApproval    *bool  `toml:"self_approval"`
+	BreakGlass      bool   `toml:"break_glass"`
+	Tolerance       int64  `toml:"tolerance"`
+	SimulationHours *int   `toml:"simulation_hours"`
 }
 
 type access struct {
@@ -76,6 +86,10 @@ func (e environment) build(name string) Environment {
 	if built.ConsoleHost == "" {
 		built.ConsoleHost = e.Hosts[0]
 	}
+	if e.Console != nil {
+		rules := e.Console.build(e.After)
+		built.Console = &rules
+	}
 	if e.Health != nil {
 		built.Health = &Health{
 			URL: e.Health.URL, Status: DefaultStatus,
@@ -84,6 +98,22 @@ func (e environment) build(name string) Environment {
 		if e.Health.Status != nil {
 			built.Health.Status = *e.Health.Status
 		}
+	}
+	return built
+}
+
+// build fills in what goes without saying. Where an environment comes first, this
+// one is the one that counts: there approver and operator are two people.
+func (c console) build(after string) proto.Console {
+	built := proto.Console{
+		PHP: c.PHP, Script: c.Script, After: after, SelfApproval: after == "",
+		BreakGlass: c.BreakGlass, Tolerance: c.Tolerance, SimulationHours: proto.DefaultSimulationHours,
+	}
+	if c.SelfApproval != nil {
+		built.SelfApproval = *c.SelfApproval
+	}
+	if c.SimulationHours != nil {
+		built.SimulationHours = *c.SimulationHours
 	}
 	return built
 }

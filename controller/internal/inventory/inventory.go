@@ -25,6 +25,8 @@ type Environment struct {
 	Application proto.Application
 	// ConsoleHost is the host that runs console commands; the only one where there is one.
 	ConsoleHost string
+	// Console is how migrations run on ConsoleHost, and behind which rules; nil where there are none.
+	Console *proto.Console
 	// Operators are login users that the installer puts into group rpctl.
 	Operators []string
 	// Look and Act are the groups that may read state and change it; `rpctl` by default.
@@ -43,9 +45,14 @@ type Health struct {
 	RevisionJSON   string
 }
 
-// HostConfig is what the hosts of this environment must enforce.
-func (e Environment) HostConfig() proto.HostConfig {
-	return proto.HostConfig{
+// HostConfig is what a host of this environment must enforce. Only the console
+// host has the rules of migrations: on any other there is nothing to run.
+func (e Environment) HostConfig(host string) proto.HostConfig {
+	config := proto.HostConfig{
 		Environment: e.Name, Application: e.Application, Workers: e.Workers, Look: e.Look, Act: e.Act,
 	}
+	if host == e.ConsoleHost {
+		config.Console = e.Console
+	}
+	return config
 }

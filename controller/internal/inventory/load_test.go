@@ -41,6 +41,10 @@ act = ["deployers"]
 [environments.prod.health]
 url = "https://pro.example.org/health"
 revision_json = "build.revision"
+[environments.prod.console]
+php = "/usr/bin/php8.3"
+script = "bin/console"
+simulation_hours = 24
 `
 
 func TestLoad(t *testing.T) {
@@ -63,7 +67,7 @@ func TestLoad(t *testing.T) {
 			Application: proto.Application{Path: "/srv/app", User: "app"}, ConsoleHost: "rp-prod2",
 			Operators: []string{"app"}, Look: []string{"rpctl"}, Act: []string{"deployers"},
 			Health: &Health{URL: "https://pro.example.org/health", Status: 200, RevisionJSON: "build.revision"},
-			After:  "preprod", Confirm: true,
+			After:  "preprod", Confirm: true, Console: prodConsole(),
 		},
 	}}
 	if !reflect.DeepEqual(got, want) {
@@ -71,8 +75,25 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+func prodConsole() *proto.Console {
+	return &proto.Console{PHP: "/usr/bin/php8.3", Script: "bin/console", After: "preprod", SimulationHours: 24}
+}
+
+func TestConsoleByDefault(t *testing.T) {
+	text := strings.Replace(good, "[environments.prod]", "[environments.preprod.console]\nphp = \"/usr/bin/php\"\nscript = \"bin/console\"\n[environments.prod]", 1)
+	got, err := Load(write(t, text))
+	want := proto.Console{PHP: "/usr/bin/php", Script: "bin/console", SelfApproval: true, SimulationHours: proto.DefaultSimulationHours}
+	if err != nil || *got.Environments[0].Console != want {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestLoadRefuses(t *testing.T) {
 	tests := map[string]struct{ old, new, want string }{
+		"console without php":     {"php = \"/usr/bin/php8.3\"\n", "", "`console.php` is missing"},
+		"console of a shell":      {"\"bin/console\"", "\"bin/console; id\"", "bad script"},
+		"simulation for ever":     {"simulation_hours = 24", "simulation_hours = 0", "simulation_hours 0 is not"},
+		"after in the console":    {"simulation_hours = 24", "after = \"preprod\"", "unknown key `after`"},
 		"unknown key":             {"workers = [\n", "worker = [\n", "hosts.toml:6:1: unknown key `worker`: did you mean `workers`?"},
 		"unknown key at the top":  {"version = 1", "version = 1\nhosts = []", "hosts.toml:2:1: unknown key `hosts`"},
 		"unknown table":           {"[environments.prod.access]", "[environments.prod.acces]", "hosts.toml:25:1: unknown key `acces`: did you mean `access`?"},
@@ -231,10 +252,14 @@ func TestHostConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := inventory.Environments[1].HostConfig()
+	got := inventory.Environments[1].HostConfig("rp-prod2")
 	want := proto.HostConfig{
 		Environment: "prod", Application: proto.Application{Path: "/srv/app", User: "app"},
 		Workers: []proto.UnitPattern{"messenger_worker@*.service"}, Look: []string{"rpctl"}, Act: []string{"deployers"},
+		Console: prodConsole(),
+	}
+	if other := inventory.Environments[1].HostConfig("rp-prod"); other.Console != nil {
+		t.Errorf("a host that runs no console has rules for it: %+v", other.Console)
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
