@@ -13,11 +13,10 @@ import (
 func Run(s System) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	return RunContext(ctx, s)
+	return s.run(ctx)
 }
 
-// RunContext is Run where signals are the caller's business: ctx ends the verb.
-func RunContext(ctx context.Context, s System) int {
+func (s System) run(ctx context.Context) int {
 	root := s.newRootCommand()
 	root.SetArgs(s.Args)
 	root.SetIn(s.Stdin)

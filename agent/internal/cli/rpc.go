@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/re-connect/rpctl/agent/internal/ask"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -21,7 +22,7 @@ func (s System) newRPCCommand() *cobra.Command {
 		Short: "Connect standard input and output to the agent; rpctl runs this",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			conn, err := s.dial(cmd.Context())
+			conn, err := ask.Dial(cmd.Context(), s.Socket)
 			if err != nil {
 				return err
 			}

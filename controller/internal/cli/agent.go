@@ -1,10 +1,22 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
 
-// agentCommand is the group of verbs that put rp-agent on hosts or take it away; each verb has a file.
+	"github.com/spf13/cobra"
+
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/install"
+	"github.com/re-connect/rpctl/controller/internal/inventory"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// agentCommand is the group of verbs that put rp-agent on hosts or take it away.
 func (a *app) agentCommand() *cobra.Command {
-	return &cobra.Command{
+	group := &cobra.Command{
 		Use: "agent", Short: "Install, compare, upgrade or remove rp-agent on hosts",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -14,4 +26,176 @@ func (a *app) agentCommand() *cobra.Command {
 			return cmd.Help()
 		},
 	}
+	group.AddCommand(
+		a.agentVerb("install", "Put rp-agent on an environment's hosts, as hosts.toml says", (*installation).install),
+		a.agentVerb("upgrade", "Bring rp-agent and its files on the hosts to this rpctl's version", (*installation).install),
+		a.agentVerb("diff", "Show what an install would change; exit 1 when there is something", (*installation).diff),
+		a.agentVerb("uninstall", "Remove rp-agent from the hosts; state and audit stay", (*installation).uninstall),
+	)
+	return group
+}
+
+// installation is what was typed, and what it works with.
+type installation struct {
+	app                   *app
+	env, login, binary    string
+	forcedKey, forcedUser string
+	dryRun, yes           bool
+	spec                  proto.SetupSpec
+}
+
+// agentVerb is one verb of the group; all of them visit host after host.
+func (a *app) agentVerb(name, short string, visit func(*installation, context.Context, *install.Visit, string) error) *cobra.Command {
+	i := &installation{app: a}
+	cmd := &cobra.Command{
+		Use: name + " --env ENVIRONMENT", Short: short, Args: noArgs,
+		Long: short + ".\n\nIt needs an admin login: root, or a user with sudo (--login; the alias's own user otherwise).",
+		RunE: func(cmd *cobra.Command, _ []string) error { return i.run(cmd.Context(), visit) },
+	}
+	a.envFlag(cmd, &i.env, "environment of hosts.toml")
+	flags := cmd.Flags()
+	flags.StringVar(&i.login, "login", "", "log in as this user instead of the alias's own")
+	flags.StringVar(&i.binary, "binary", "", "rp-agent to bring there (the one beside rpctl otherwise)")
+	if name == "install" || name == "upgrade" {
+		flags.StringVar(&i.forcedKey, "forced-key", "", "file of a public key that shall be able to use the agent and nothing else")
+		flags.StringVar(&i.forcedUser, "forced-user", "", "login user whose authorized_keys gets that key")
+	}
+	if name != "diff" {
+		flags.BoolVar(&i.dryRun, "dry-run", false, "show what would change, change nothing")
+		flags.BoolVarP(&i.yes, "yes", "y", false, "do not ask before changing a host")
+	}
+	return cmd
+}
+
+// run visits the environment's hosts one after the other, and stops at the first that fails.
+func (i *installation) run(ctx context.Context, visit func(*installation, context.Context, *install.Visit, string) error) error {
+	environment, err := i.app.environment(i.env)
+	if err != nil {
+		return err
+	}
+	if err := i.prepare(environment); err != nil {
+		return err
+	}
+	for done, host := range environment.Hosts {
+		if err := i.visit(ctx, host, visit); err != nil {
+			if done > 0 {
+				failure := *exit.From(err)
+				failure.Code = exit.Partial
+				return &failure
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// prepare makes the spec, so that bad input is told before any host is reached.
+func (i *installation) prepare(environment inventory.Environment) error {
+	i.spec = proto.SetupSpec{Config: environment.HostConfig(), Operators: environment.Operators}
+	if (i.forcedKey == "") != (i.forcedUser == "") {
+		return &exit.Error{Code: exit.BadInput, Message: "--forced-key and --forced-user go together"}
+	}
+	if i.forcedKey == "" {
+		return nil
+	}
+	data, err := os.ReadFile(i.forcedKey)
+	if err != nil {
+		return &exit.Error{Code: exit.BadInput, Message: "cannot read the public key: " + err.Error(), Err: err}
+	}
+	i.spec.ForcedKey = &proto.ForcedKey{User: i.forcedUser, PublicKey: strings.TrimSpace(string(data))}
+	return nil
+}
+
+func (i *installation) visit(ctx context.Context, host string, do func(*installation, context.Context, *install.Visit, string) error) (err error) {
+	conn, err := i.app.sshOf().dialer.DialAs(ctx, i.login, host)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	rpctl, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	remote := install.Host{Name: host, Host: install.Remote{Conn: conn}}
+	if i.app.Secret != nil {
+		remote.Password = func(ctx context.Context) ([]byte, error) { return i.app.sudoPassword(ctx, host) }
+	}
+	v, err := install.Begin(ctx, remote, install.Binaries{Named: i.binary, Rpctl: rpctl})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if left := v.Close(); err == nil {
+			err = left
+		}
+	}()
+	return do(i, ctx, v, host)
+}
+
+// sudoPassword asks for a password, the live region out of the way.
+func (a *app) sudoPassword(_ context.Context, host string) (secret []byte, err error) {
+	a.view().Pause(func() { secret, err = a.Secret("password for sudo on " + safe(host) + ": ") })
+	return secret, err
+}
+
+func (i *installation) install(ctx context.Context, v *install.Visit, host string) error {
+	report, err := v.Compare(ctx, i.spec)
+	if err != nil {
+		return err
+	}
+	if agreed, err := i.agreed(ctx, host, report); err != nil || !agreed {
+		return err
+	}
+	report, err = v.Apply(ctx, i.spec)
+	if err == nil {
+		i.show(host, report)
+	}
+	return err
+}
+
+func (i *installation) uninstall(ctx context.Context, v *install.Visit, host string) error {
+	report, err := v.Uninstall(ctx, true)
+	if err != nil {
+		return err
+	}
+	if agreed, err := i.agreed(ctx, host, report); err != nil || !agreed {
+		return err
+	}
+	report, err = v.Uninstall(ctx, false)
+	if err == nil {
+		i.show(host, report)
+	}
+	return err
+}
+
+func (i *installation) diff(ctx context.Context, v *install.Visit, host string) error {
+	report, err := v.Compare(ctx, i.spec)
+	if err != nil {
+		return err
+	}
+	i.show(host, report)
+	if len(report.Changes) > 0 {
+		return &exit.Error{Code: exit.Failed, Host: host, Message: fmt.Sprintf("%d things differ from hosts.toml", len(report.Changes)),
+			Next: "rpctl agent upgrade --env " + i.env}
+	}
+	return nil
+}
+
+// agreed shows what would change and asks; false when there is nothing to do.
+func (i *installation) agreed(ctx context.Context, host string, report proto.SetupReport) (bool, error) {
+	i.show(host, report)
+	switch {
+	case len(report.Changes) == 0 || i.dryRun:
+		return false, nil
+	case i.yes:
+		return true, nil
+	case !i.app.Asks:
+		return false, &exit.Error{Code: exit.Refused, Host: host, Message: "cannot ask whether to change the host: there is no terminal",
+			Next: "add --yes"}
+	}
+	answer, err := i.app.confirm(ctx, fmt.Sprintf("change %s? type yes: ", safe(host)))
+	if err == nil && strings.TrimSpace(answer) != "yes" {
+		err = &exit.Error{Code: exit.Refused, Host: host, Message: "not confirmed; nothing was changed"}
+	}
+	return err == nil, err
 }

@@ -23,11 +23,7 @@ func (a *app) sshOf() *ssh {
 	a.sshMu.Lock()
 	defer a.sshMu.Unlock()
 	if a.ssh == nil {
-		config := a.flags.sshConfig
-		if config == "" {
-			config = a.Getenv("RPCTL_SSH_CONFIG")
-		}
-		options := connect.Options{SSHConfig: config, DialWithin: a.flags.timeout}
+		options := connect.Options{SSHConfig: a.flags.sshConfig, DialWithin: a.flags.timeout}
 		if a.Secret != nil {
 			options.Passphrase = a.passphrase
 		}

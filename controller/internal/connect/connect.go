@@ -64,7 +64,12 @@ func New(options Options) *Dialer {
 
 // Dial connects to an alias. ctx bounds the dialling, not the connection's life.
 func (d *Dialer) Dial(ctx context.Context, alias string) (*Conn, error) {
-	target := hop{host: alias}
+	return d.DialAs(ctx, "", alias)
+}
+
+// DialAs connects as another user than the configuration's, like ssh -l; an empty user changes nothing.
+func (d *Dialer) DialAs(ctx context.Context, user, alias string) (*Conn, error) {
+	target := hop{user: user, host: alias}
 	if err := target.check(); err != nil {
 		return nil, &exit.Error{Code: exit.BadInput, Host: alias, Message: err.Error()}
 	}

@@ -29,6 +29,7 @@ const (
 	Log      Kind = "log"     // one line of a host's journal
 	History  Kind = "history" // one entry of a host's audit
 	Check    Kind = "check"   // one assumption that doctor probed
+	Setup    Kind = "setup"   // what an install would change on a host, or has changed
 	Version  Kind = "version" // what this rpctl is
 	ErrorEnd Kind = "error"   // the failure that the exit code stands for; always last
 )
@@ -36,7 +37,7 @@ const (
 // Kinds is all of them.
 var Kinds = []Kind{
 	Begin, Step, Host, Unit, Verdict, Command, Output, Plan, Health, Message, Warning, Summary,
-	Status, Log, History, Check, Version, ErrorEnd,
+	Status, Log, History, Check, Setup, Version, ErrorEnd,
 }
 
 // State is how far a step or a host is.
@@ -85,6 +86,7 @@ type Event struct {
 	Log     *proto.LogLine       `json:"log,omitempty"`
 	Audit   *proto.AuditEntry    `json:"audit,omitempty"`
 	Check   *proto.Check         `json:"check,omitempty"`
+	Setup   *proto.SetupReport   `json:"setup,omitempty"`
 	Version *Build               `json:"version,omitempty"`
 	Error   *Failure             `json:"error,omitempty"`
 }

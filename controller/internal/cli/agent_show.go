@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// show tells what would change on a host, or what has changed (report.Applied).
+func (i *installation) show(host string, report proto.SetupReport) {
+	if i.app.flags.json {
+		i.app.emit(event.Event{Kind: event.Setup, Environment: i.env, Host: host, Setup: &report})
+		return
+	}
+	i.app.print(setupText(host, report, i.env))
+}
+
+func setupText(host string, report proto.SetupReport, env string) string {
+	var out strings.Builder
+	if report.Applied {
+		fmt.Fprintf(&out, "%s  %d changes made\n  next: rpctl doctor --env %s\n", safe(host), len(report.Changes), env)
+		return out.String()
+	}
+	if len(report.Changes) == 0 {
+		fmt.Fprintf(&out, "%s  nothing to change\n", safe(host))
+	}
+	for _, change := range report.Changes {
+		fmt.Fprintf(&out, "%s  %-8s %s", safe(host), printable.Line(change.Action), printable.Line(change.Target))
+		if change.Detail != "" {
+			fmt.Fprintf(&out, "  (%s)", printable.Line(change.Detail))
+		}
+		out.WriteByte('\n')
+	}
+	for _, note := range report.Notes {
+		fmt.Fprintf(&out, "%s  note: %s\n", safe(host), printable.Line(note))
+	}
+	return out.String()
+}

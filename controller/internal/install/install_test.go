@@ -1,0 +1,193 @@
+package install
+
+import (
+	"bytes"
+	"context"
+	"debug/elf"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/upload"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// host is a host that knows the commands of a visit, and sudo's manners.
+type host struct {
+	uid, password string // an empty password: sudo does not ask
+	files         map[string][]byte
+	asked         []string // what ran as root
+	report        string   // what setup answers
+}
+
+func (h *host) Client() *ssh.Client { return nil }
+
+func (h *host) Run(_ context.Context, command string, stdin io.Reader) ([]byte, error) {
+	var input []byte
+	if stdin != nil {
+		input, _ = io.ReadAll(stdin)
+	}
+	words := strings.Fields(command)
+	switch {
+	case command == "uname -m":
+		return []byte("x86_64\n"), nil
+	case command == "id -u":
+		return []byte(h.uid + "\n"), nil
+	case words[0] == "dd":
+		h.files[strings.TrimPrefix(words[2], "of=")] = input
+	case words[0] == "sha256sum":
+		return fmt.Appendf(nil, "%s  %s\n", upload.Sum(h.files[words[1]]), words[1]), nil
+	case words[0] == "mv":
+		h.files[words[3]] = h.files[words[2]]
+		delete(h.files, words[2])
+	case words[0] == "rm":
+		h.files = map[string][]byte{}
+	case words[0] == "sudo":
+		return h.sudo(command, input)
+	case strings.HasPrefix(command, "./"):
+		return h.setup(command, input)
+	}
+	return nil, nil
+}
+
+func (h *host) sudo(command string, input []byte) ([]byte, error) {
+	if rest, ok := strings.CutPrefix(command, "sudo -n "); ok {
+		if h.password != "" {
+			return nil, errors.New("sudo: a password is required")
+		}
+		return h.setup(rest, input)
+	}
+	rest := strings.TrimPrefix(command, "sudo -k -S -p : ")
+	typed, input, _ := bytes.Cut(input, []byte("\n"))
+	if string(typed) != h.password {
+		return nil, errors.New("sudo: 1 incorrect password attempt")
+	}
+	return h.setup(rest, input)
+}
+
+func (h *host) setup(command string, input []byte) ([]byte, error) {
+	h.asked = append(h.asked, command)
+	if strings.HasSuffix(command, "true") {
+		return nil, nil
+	}
+	var spec proto.SetupSpec
+	if !strings.Contains(command, "--uninstall") && (json.Unmarshal(input, &spec) != nil || spec.Config.Environment != "preprod") {
+		return nil, fmt.Errorf("setup read %q", input)
+	}
+	return []byte(h.report + "\n"), nil
+}
+
+// binaries is a folder with this very test as rp-agent: a Linux program, if not a static one everywhere.
+func binaries(t *testing.T) Binaries {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "rp-agent"), program(elf.EM_X86_64), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return Binaries{Rpctl: filepath.Join(dir, "rpctl")}
+}
+
+// program is the head of a 64-bit Linux program without segments.
+func program(machine elf.Machine) []byte {
+	header := make([]byte, 64)
+	copy(header, "\x7fELF\x02\x01\x01")
+	header[16], header[18], header[20] = byte(elf.ET_EXEC), byte(machine), 1
+	header[19] = byte(machine >> 8)
+	header[52], header[54], header[58] = 64, 56, 64
+	return header
+}
+
+func TestVisit(t *testing.T) {
+	spec := proto.SetupSpec{Config: proto.HostConfig{Environment: "preprod"}}
+	const report = `{"changes":[{"action":"create","target":"/usr/local/bin/rp-agent"}],"applied":true}`
+	for name, c := range map[string]struct {
+		uid, password, typed string
+		code                 exit.Code
+		nobody               bool
+	}{
+		"root":                    {uid: "0"},
+		"sudo without a password": {uid: "1000"},
+		"sudo with a password":    {uid: "1000", password: "secret", typed: "secret"},
+		"wrong password":          {uid: "1000", password: "secret", typed: "other", code: exit.Refused},
+		"nobody to ask":           {uid: "1000", password: "secret", nobody: true, code: exit.Refused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := &host{uid: c.uid, password: c.password, files: map[string][]byte{}, report: report}
+			target := Host{Name: "rp-preprod", Host: fake, Password: func(context.Context) ([]byte, error) { return []byte(c.typed), nil }}
+			if c.nobody {
+				target.Password = nil
+			}
+			visit, err := Begin(t.Context(), target, binaries(t))
+			if c.code != exit.OK {
+				if failure := exit.From(err); failure == nil || failure.Code != c.code || failure.Next == "" || len(fake.files) > 0 {
+					t.Errorf("%v, files %v", err, fake.files)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := visit.Apply(t.Context(), spec)
+			if err != nil || !got.Applied || len(got.Changes) != 1 || visit.Via != "exec" {
+				t.Errorf("%+v, %v, by %s", got, err, visit.Via)
+			}
+			for _, command := range fake.asked {
+				if strings.Contains(command, "secret") {
+					t.Errorf("the password is in %q", command)
+				}
+			}
+			if err := visit.Close(); err != nil || len(fake.files) > 0 {
+				t.Errorf("%v, left %v", err, fake.files)
+			}
+		})
+	}
+}
+
+func TestSetupThatFailsIsTold(t *testing.T) {
+	fake := &host{uid: "0", files: map[string][]byte{}, report: `{"changes":[],"error":{"code":"storage","message":"cannot write: disk full","next":"df -h"}}`}
+	visit, err := Begin(t.Context(), Host{Name: "rp-preprod", Host: fake}, binaries(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = visit.Uninstall(t.Context(), false)
+	if failure := exit.From(err); failure == nil || failure.Code != exit.HostFailed || failure.Next != "df -h" || !strings.Contains(failure.Message, "rp-preprod: cannot write") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestBinariesAreLookedAtBeforeTheyAreSent(t *testing.T) {
+	dir := t.TempDir()
+	for name, c := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"text":                 {[]byte("#!/bin/sh\n"), "no Linux program"},
+		"truncated":            {program(elf.EM_X86_64)[:40], "no Linux program"},
+		"another architecture": {program(elf.EM_AARCH64), "the host is EM_X86_64"},
+	} {
+		path := filepath.Join(dir, "bad")
+		if err := os.WriteFile(path, c.data, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (Binaries{Named: path}).For("x86_64"); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := (Binaries{Named: filepath.Join(dir, "none")}).For("x86_64"); err == nil {
+		t.Error("a missing binary was found")
+	}
+	if _, err := (Binaries{Rpctl: filepath.Join(dir, "rpctl")}).For("x86_64"); err == nil || !strings.Contains(err.Error(), "make build") && exit.From(err).Next == "" {
+		t.Errorf("%v", err)
+	}
+	if _, err := (Binaries{}).For("riscv64"); err == nil {
+		t.Error("there is a binary for riscv64")
+	}
+}
