@@ -11,6 +11,7 @@ import (
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/install"
 	"github.com/re-connect/rpctl/controller/internal/inventory"
+	"github.com/re-connect/rpctl/controller/internal/upload"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -116,7 +117,7 @@ func (i *installation) visit(ctx context.Context, host string, do func(*installa
 	if err != nil {
 		return err
 	}
-	remote := install.Host{Name: host, Host: install.Remote{Conn: conn}}
+	remote := install.Host{Name: host, Host: upload.Remote{Conn: conn}}
 	if i.app.Secret != nil {
 		remote.Password = func(ctx context.Context) ([]byte, error) { return i.app.sudoPassword(ctx, host) }
 	}
