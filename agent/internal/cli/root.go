@@ -43,6 +43,7 @@ func (s System) newRootCommand() *cobra.Command {
 		s.newStatusCommand(), s.newDoctorCommand(), s.newAuditCommand(), s.newHistoryCommand("history"),
 		s.newRPCCommand(), s.newSSHCommand(), s.newInstanceCommand(), newSetupCommand(s.Setup), newVersionCommand(),
 	)
+	root.AddCommand(newJobCommands()...)
 	return root
 }
 

@@ -4,8 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/re-connect/rpctl/agent/internal/setup"
 	"github.com/re-connect/rpctl/proto"
@@ -19,7 +23,7 @@ func newSetupCommand(host *setup.Host) *cobra.Command {
 		Short: "Put the agent on this host (as root), or take it away",
 		Long: "Compares this host with the spec on standard input, shows what differs, and changes exactly that.\n" +
 			"The spec comes from hosts.toml: rpctl agent install --env ENVIRONMENT does all of it over SSH.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			plan, err := planSetup(cmd, host, uninstall)
 			if err != nil {
@@ -27,6 +31,8 @@ func newSetupCommand(host *setup.Host) *cobra.Command {
 			}
 			report := plan.Report()
 			if !dryRun {
+				// A login that is lost must not stop it between two changes.
+				signal.Ignore(syscall.SIGHUP)
 				err = plan.Apply(cmd.Context())
 				report.Applied = err == nil
 			}
@@ -43,6 +49,10 @@ func planSetup(cmd *cobra.Command, host *setup.Host, uninstall bool) (*setup.Pla
 	if uninstall {
 		return setup.NewUninstall(cmd.Context(), host)
 	}
+	if isTerminal(cmd.InOrStdin()) {
+		return nil, usage("setup reads what this host shall be from its standard input, and that is a terminal",
+			"`rpctl agent install --env ENVIRONMENT` (on your machine)")
+	}
 	spec, err := setup.ReadSpec(cmd.InOrStdin())
 	if err != nil {
 		return nil, err
@@ -50,13 +60,28 @@ func planSetup(cmd *cobra.Command, host *setup.Host, uninstall bool) (*setup.Pla
 	return setup.New(cmd.Context(), host, spec)
 }
 
+func isTerminal(r io.Reader) bool {
+	file, ok := r.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
 // writeSetup shows the report and returns err, so that the exit status says it too.
 func writeSetup(w io.Writer, report proto.SetupReport, err error, asJSON bool) error {
-	if !asJSON {
-		return errors.Join(setup.WriteText(w, report), err)
-	}
-	if err != nil && !errors.As(err, &report.Error) {
+	var refused *proto.Error
+	if errors.As(err, &refused) {
+		report.Error = refused
+	} else if err != nil {
 		report.Error = &proto.Error{Code: proto.CodeHost, Message: err.Error()}
 	}
-	return errors.Join(json.NewEncoder(w).Encode(report), err)
+	show := func() error { return setup.WriteText(w, report) }
+	if asJSON {
+		show = func() error { return json.NewEncoder(w).Encode(report) }
+	}
+	if shown := show(); err == nil {
+		return shown
+	}
+	if refused != nil && refused.Code == proto.CodeBadRequest {
+		return usage(refused.Message, refused.Next) // the spec is this command's input
+	}
+	return err
 }

@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/systemd"
@@ -96,7 +97,10 @@ func (p *Plan) Report() proto.SetupReport {
 func hostError(what string, err error) error {
 	return &proto.Error{
 		Code:    proto.CodeHost,
-		Message: fmt.Sprintf("%s: %v", what, err),
+		Message: what + ": " + oneLine(err),
 		Next:    "mend what it names, then run the same command again: it goes on from where the host is",
 	}
 }
+
+// oneLine is an error of several parts as one sentence: messages are shown on a line.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

@@ -43,7 +43,7 @@ func ReadSpec(r io.Reader) (proto.SetupSpec, error) {
 func badSpec(err error) error {
 	return &proto.Error{
 		Code:    proto.CodeBadRequest,
-		Message: fmt.Sprintf("cannot use what standard input says that this host shall be: %v", err),
+		Message: "cannot use what standard input says that this host shall be: " + oneLine(err),
 		Next:    "rpctl agent install --env ENVIRONMENT (on your machine) writes it",
 	}
 }
