@@ -19,7 +19,7 @@ func runSetup(t *testing.T, stdin string, args ...string) (status int, stdout, s
 		Getenv: func(string) string { return "" },
 		Setup:  &setup.Host{Root: "/", UID: 1000},
 	}
-	return s.run(t.Context()), out.String(), said.String()
+	return RunContext(t.Context(), s), out.String(), said.String()
 }
 
 const goodSpec = `{"config":{"environment":"preprod","application":{"path":"/home/app/www","user":"app"},` +
@@ -64,7 +64,7 @@ func TestJobVerbsSayThatThereAreNoPlans(t *testing.T) {
 	for verb, says := range map[string]string{"run": "no plans yet", "console": "no plans yet", "console-end": ""} {
 		var out, said bytes.Buffer
 		s := System{Args: []string{verb, "abcdefgh"}, Stdout: &out, Stderr: &said}
-		if status := s.run(t.Context()); status != exitNoPlans || !strings.Contains(said.String(), says) || out.Len() > 0 {
+		if status := RunContext(t.Context(), s); status != exitNoPlans || !strings.Contains(said.String(), says) || out.Len() > 0 {
 			t.Errorf("%s: status %d, stdout %q, stderr %q", verb, status, out.String(), said.String())
 		}
 	}
