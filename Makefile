@@ -6,11 +6,17 @@ LDFLAGS := -s -w -X github.com/re-connect/rpctl/internal/version.Version=$(VERSI
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 FUZZTIME ?= 10s
 
-.PHONY: build test lab lab-prepare lab-down fuzz lint cross clean
+.PHONY: build demo test lab lab-prepare lab-down fuzz lint cross clean
 
 build:
 	$(GOBUILD) -o bin/rpctl ./controller/cmd/rpctl
 	$(GOBUILD) -o bin/rp-agent ./agent/cmd/rp-agent
+
+# The story on hosts that are part of one process; KEEP=1 leaves them up until Ctrl-C.
+demo:
+	@$(GOBUILD) -o bin/rpctl ./controller/cmd/rpctl
+	@$(GOBUILD) -o bin/demo ./lab/cmd/demo
+	@bin/demo $(if $(KEEP),-keep)
 
 # All tests, with the set-up that they need: as root on Debian the lab's packages are
 # installed (and named), elsewhere the lab's tests are skipped; the last line says how many

@@ -1,7 +1,6 @@
 package proto
 
 import (
-	"regexp"
 	"time"
 
 	"github.com/re-connect/rpctl/proto/plan"
@@ -27,11 +26,9 @@ const (
 // JobID names a job; the controller makes it up, so that asking twice cannot start twice.
 type JobID string
 
-// jobForm is what the polkit rule and the unit names allow.
-var jobForm = regexp.MustCompile(`^[a-z0-9]{8,64}$`)
-
-// Valid says whether the id may be a folder's and a unit's name.
-func (id JobID) Valid() bool { return jobForm.MatchString(string(id)) }
+// Valid says whether the id may be a folder's and a unit's name, as the polkit rule and the
+// unit files have it: 8 to 64 lower-case letters and digits.
+func (id JobID) Valid() bool { return len(id) >= 8 && word(string(id), isLowerAlnum, "", 64) }
 
 // JobKind is what a job does with a plan.
 type JobKind string

@@ -3,17 +3,11 @@ package proto
 import (
 	"fmt"
 	"path"
-	"regexp"
+	"strings"
 )
 
 // Names stand in unit files, polkit rules, sudo lines and file names: the forms are
 // narrow on purpose, so that none of them needs quoting anywhere.
-var (
-	environmentForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
-	// accountForm is what adduser(8) and directory services give out, without the trailing dollar.
-	accountForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,31}$`)
-	pathForm    = regexp.MustCompile(`^(/[A-Za-z0-9_.@+-]+)+$`)
-)
 
 // maxPath is the longest application path, in bytes: Deployer's releases and the
 // application's own files must still fit below it.
@@ -24,7 +18,7 @@ const AllEnvironments = "all"
 
 // CheckEnvironment refuses what is no environment's name; the error says what is meant.
 func CheckEnvironment(name string) error {
-	if !environmentForm.MatchString(name) {
+	if !word(name, isLowerAlnum, "-", 32) || !isLower(name[0]) {
 		return fmt.Errorf("bad environment name %q: want a name like preprod (a-z, 0-9 and -, at most 32, a letter first)", name)
 	}
 	if name == AllEnvironments {
@@ -35,7 +29,8 @@ func CheckEnvironment(name string) error {
 
 // CheckAccount refuses what is no name of a user or a group.
 func CheckAccount(name string) error {
-	if !accountForm.MatchString(name) {
+	// It is what adduser(8) and directory services give out, without the trailing dollar.
+	if !word(name, isAlnum, "_.-", 32) || strings.IndexByte("0123456789.-", name[0]) >= 0 {
 		return fmt.Errorf("bad user or group name %q: want a name like www-data", name)
 	}
 	return nil
@@ -80,7 +75,8 @@ func (c Console) Check(refuse func(key string, err error)) {
 
 // CheckApplicationPath refuses a path that is not absolute, clean and of plain names.
 func CheckApplicationPath(name string) error {
-	if !pathForm.MatchString(name) || path.Clean(name) != name || len(name) > maxPath {
+	slash := strings.HasPrefix(name, "/") && len(name) > 1
+	if !slash || !word(name, isAlnum, "/_.@+-", maxPath) || path.Clean(name) != name {
 		return fmt.Errorf("bad application path %q: want an absolute path like /home/app/www (letters, digits and _.@+- only)", name)
 	}
 	return nil

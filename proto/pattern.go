@@ -3,7 +3,6 @@ package proto
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
 )
 
@@ -12,16 +11,20 @@ import (
 // nothing else; a pattern without @ is one plain service.
 type UnitPattern string
 
-// patternForm is systemd's unit name (systemd.unit(5)) cut down to what a worker needs:
+// wellFormed is systemd's unit name (systemd.unit(5)) cut down to what a worker needs:
 // no escapes, no path characters, at most one star, and that one only as the whole instance.
-var patternForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}(@(\*|[A-Za-z0-9_.-]{1,64}))?\.service$`)
+func (p UnitPattern) wellFormed() bool {
+	base, isService := strings.CutSuffix(string(p), ".service")
+	name, instance, templated := strings.Cut(base, "@")
+	return isService && unitWord(name) && (!templated || instance == "*" || unitWord(instance))
+}
 
-// instanceForm is the instance names that the polkit rule and the agent accept.
-var instanceForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+// unitWord is the names and instance names that the polkit rule and the agent accept.
+func unitWord(s string) bool { return word(s, isAlnum, "_.-", 64) }
 
 // Check refuses what is no pattern; the error says what is meant.
 func (p UnitPattern) Check() error {
-	if !patternForm.MatchString(string(p)) {
+	if !p.wellFormed() {
 		return fmt.Errorf("bad unit pattern %q: want a name like messenger_worker_async@*.service", string(p))
 	}
 	return nil
@@ -46,5 +49,5 @@ func (p UnitPattern) Match(unit string) bool {
 		return false
 	}
 	_, rest, templated := strings.Cut(unit, "@")
-	return !templated || instanceForm.MatchString(strings.TrimSuffix(rest, ".service"))
+	return !templated || unitWord(strings.TrimSuffix(rest, ".service"))
 }

@@ -199,6 +199,10 @@ func installFixture(t *testing.T) {
 	t.Cleanup(func() {
 		_ = exec.Command("systemctl", "stop", "rpctltest*", "rp-agent-run@rpctltest*", "rp-agent-console@rpctltest*").Run()
 		_ = exec.Command("systemctl", "daemon-reload").Run()
+		outputs, _ := filepath.Glob("/var/lib/rp-agent-console/output/rpctltest*")
+		for _, name := range outputs {
+			_ = os.Remove(name)
+		}
 	})
 	run(t, "systemctl", "daemon-reload")
 	run(t, "systemctl", "start", worker, "rpctltest_worker@2.service", unlisted, runner, console)

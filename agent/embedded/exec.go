@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -10,9 +9,9 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/re-connect/rpctl/agent/internal/cli"
 	"github.com/re-connect/rpctl/agent/internal/peer"
 	"github.com/re-connect/rpctl/agent/internal/session"
-	"github.com/re-connect/rpctl/proto"
 )
 
 // Caller is who logged in. On a real host the kernel proves it.
@@ -22,25 +21,43 @@ type Caller struct {
 	Groups []string
 	// Connection is sshd's SSH_CONNECTION: client address and port, server address and port.
 	Connection string
+	// Forced says that the login's key runs `rp-agent ssh` whatever is asked for (authorized_keys(5)).
+	Forced bool
 }
 
-// What a shell says of a command that is not there, bash(1), EXIT STATUS.
-const statusNotFound = 127
+// What a shell says of a command that is not there (bash(1), EXIT STATUS), and rp-agent of
+// what the host cannot do (docs/exit-codes.md).
+const (
+	statusNotFound   = 127
+	statusHostFailed = 8
+)
 
 // Exec runs what `ssh host COMMAND` would and returns its exit status: rp-agent and nothing
 // else. The words are split at spaces; there is no shell. When ctx ends the caller is gone:
 // Exec returns, and what the host was told to do is finished.
 func (h *Host) Exec(ctx context.Context, command string, caller Caller, stdin io.Reader, stdout, stderr io.Writer) int {
 	words := strings.Fields(command)
+	if caller.Forced {
+		words = []string{"rp-agent", "ssh"}
+	}
 	if len(words) == 0 || words[0] != "rp-agent" {
 		fmt.Fprintf(stderr, "bash: line 1: %s: command not found\n", strings.Join(words[:min(len(words), 1)], ""))
 		return statusNotFound
 	}
-	return h.agent(ctx, words[1:], caller, stdin, stdout, stderr)
+	if len(words) > 1 && (words[1] == "setup" || words[1] == "instance") {
+		fmt.Fprintf(stderr, "rp-agent: %s does not apply: this host is embedded\n", words[1])
+		return statusHostFailed
+	}
+	login := map[string]string{"SSH_CONNECTION": caller.Connection, "SSH_ORIGINAL_COMMAND": command}
+	return cli.RunContext(ctx, cli.System{
+		Args: words[1:], Stdin: stdin, Stdout: stdout, Stderr: stderr,
+		Getenv: func(name string) string { return login[name] },
+		Dial:   func(context.Context) (*net.UnixConn, error) { return h.dial(caller) },
+	})
 }
 
 // dial is a connection to the agent as the socket unit makes it: each is served by itself.
-func (h *Host) dial(caller Caller) (net.Conn, error) {
+func (h *Host) dial(caller Caller) (*net.UnixConn, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("cannot connect to the agent: %w", err)
@@ -50,31 +67,8 @@ func (h *Host) dial(caller Caller) (net.Conn, error) {
 	return ours, nil
 }
 
-// bridge joins the login to the agent, as `rp-agent rpc` does.
-func (h *Host) bridge(ctx context.Context, caller Caller, stdin io.Reader, stdout, stderr io.Writer) int {
-	conn, err := h.dial(caller)
-	if err != nil {
-		fmt.Fprintln(stderr, "rp-agent:", err)
-		return 1
-	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	line, err := json.Marshal(proto.Line{Bridge: &proto.Bridge{SSHConnection: caller.Connection}})
-	if err != nil {
-		fmt.Fprintln(stderr, "rp-agent:", err)
-		return 1
-	}
-	go func() {
-		_, _ = conn.Write(append(line, '\n'))
-		_, _ = io.Copy(conn, stdin)
-		_ = conn.(*net.UnixConn).CloseWrite()
-	}()
-	_, _ = io.Copy(stdout, conn)
-	return 0
-}
-
 // socketPair is two ends of a Unix socket, each of which can be half closed.
-func socketPair() (ours, theirs net.Conn, err error) {
+func socketPair() (ours, theirs *net.UnixConn, err error) {
 	syscall.ForkLock.RLock()
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err == nil {
@@ -96,8 +90,12 @@ func socketPair() (ours, theirs net.Conn, err error) {
 }
 
 // connOf takes the descriptor over.
-func connOf(fd int) (net.Conn, error) {
+func connOf(fd int) (*net.UnixConn, error) {
 	file := os.NewFile(uintptr(fd), "agent")
 	defer file.Close()
-	return net.FileConn(file)
+	conn, err := net.FileConn(file)
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.UnixConn), nil
 }

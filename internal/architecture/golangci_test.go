@@ -40,17 +40,18 @@ linters:
       rules:
 `)
 	for _, dependency := range slices.Sorted(maps.Keys(homes)) {
-		rule(&b, dependency, homes[dependency], dependency, "its home is "+strings.Join(homes[dependency], " and "))
+		name := strings.NewReplacer(".", "-", "/", "-").Replace(dependency) // a dot would be a key's end
+		rule(&b, name, homes[dependency], dependency, "its home is "+strings.Join(homes[dependency], " and "))
 	}
 	rule(&b, "agent", []string{"agent", "lab"}, module+"agent", "only the agent imports the agent, and the lab its embedded form")
 	rule(&b, "controller", []string{"controller"}, module+"controller", "only the controller imports the controller")
-	b.WriteString(`        proto:
+	fmt.Fprintf(&b, `        proto:
           list-mode: strict
-          files: ["**/proto/*.go", "!$test"]
-          allow: [$gostd]
+          files: ["**/proto/**", "!$test"]
+          allow: [$gostd, %sproto]
 formatters:
   enable: [gofmt]
-`)
+`, module)
 	return b.String()
 }
 

@@ -17,7 +17,7 @@ const patience = 2 * time.Minute
 func (s System) question(ctx context.Context, op proto.Op, args, result any) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	conn, err := ask.Dial(ctx, s.Socket)
+	conn, err := s.dial(ctx)
 	if err != nil {
 		return err
 	}

@@ -13,10 +13,11 @@ import (
 func Run(s System) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	return s.run(ctx)
+	return RunContext(ctx, s)
 }
 
-func (s System) run(ctx context.Context) int {
+// RunContext is Run where signals are the caller's business: ctx ends the verb.
+func RunContext(ctx context.Context, s System) int {
 	root := s.newRootCommand()
 	root.SetArgs(s.Args)
 	root.SetIn(s.Stdin)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/re-connect/rpctl/agent/internal/ask"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -22,7 +21,7 @@ func (s System) newRPCCommand() *cobra.Command {
 		Short: "Connect standard input and output to the agent; rpctl runs this",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			conn, err := ask.Dial(cmd.Context(), s.Socket)
+			conn, err := s.dial(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -44,14 +44,13 @@ func (s System) newSSHCommand() *cobra.Command {
 
 // forcedVerbs are the commands that a forced key may run, to the last character. What changes the
 // host itself (setup) or serves it (instance) is not among them.
-var forcedVerbs = regexp.MustCompile(`^rp-agent (` + strings.Join([]string{
-	`rpc`,
-	`status( --json)?`,
-	`doctor( --json)?`,
-	`(audit log|history)( -n [0-9]{1,3})?( --json)?`,
-	`audit verify( --json)?`,
-	`version`,
-}, "|") + `)$`)
+const forcedVerbs = `^rp-agent (` +
+	`rpc|` +
+	`status( --json)?|` +
+	`doctor( --json)?|` +
+	`(audit log|history)( -n [0-9]{1,3})?( --json)?|` +
+	`audit verify( --json)?|` +
+	`version)$`
 
 // forcedWords is the arguments of rp-agent in a command that a forced key may run. There is no
 // quoting and no escaping, since nothing that is allowed needs any.
@@ -59,7 +58,7 @@ func forcedWords(command string) ([]string, error) {
 	if command == "" {
 		return nil, &failure{status: exitRefused, message: "this key opens no shell: it can only ask rp-agent", next: whatToType}
 	}
-	if len(command) > maxCommand || !forcedVerbs.MatchString(command) {
+	if len(command) > maxCommand || !regexp.MustCompile(forcedVerbs).MatchString(command) {
 		return nil, &failure{status: exitRefused, next: whatToType,
 			message: fmt.Sprintf("this key cannot run %q: it can only ask rp-agent", printable.Excerpt(command, maxCommand))}
 	}

@@ -3,10 +3,12 @@
 package cli
 
 import (
+	"context"
 	"io"
 	"net"
 	"os"
 
+	"github.com/re-connect/rpctl/agent/internal/ask"
 	"github.com/re-connect/rpctl/agent/internal/host"
 	"github.com/re-connect/rpctl/agent/internal/setup"
 	"github.com/re-connect/rpctl/proto"
@@ -25,6 +27,8 @@ type System struct {
 	// Socket is the agent's own. It is no flag and no variable: a forced command could be
 	// talked into another one.
 	Socket string
+	// Dial replaces the connection to Socket where the agent is part of the process; nil means Socket.
+	Dial func(context.Context) (*net.UnixConn, error)
 	// Paths are what an instance serves from.
 	Paths host.Paths
 	// Inherited is the connection that systemd handed to an instance.
@@ -49,4 +53,12 @@ func ThisProcess() System {
 		Inherited: inherited,
 		Setup:     setup.ThisHost(),
 	}
+}
+
+// dial connects to the agent of this host.
+func (s System) dial(ctx context.Context) (*net.UnixConn, error) {
+	if s.Dial != nil {
+		return s.Dial(ctx)
+	}
+	return ask.Dial(ctx, s.Socket)
 }

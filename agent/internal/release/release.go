@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/re-connect/rpctl/proto"
 )
@@ -23,7 +24,10 @@ const (
 )
 
 // nameForm is what a release may be called: Deployer counts (1, 2, 3…) or takes release_name.
-var nameForm = regexp.MustCompile(`^[0-9A-Za-z_-][0-9A-Za-z._-]{0,63}$`)
+// It is compiled when it is needed: the agent starts anew for every connection.
+var nameForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9A-Za-z_-][0-9A-Za-z._-]{0,63}$`)
+})
 
 // Layout is an application on this host. Path is absolute.
 type Layout struct{ Path string }
@@ -84,7 +88,7 @@ func (l Layout) name(target string) (string, error) {
 		relative = l.inside(target)
 	}
 	parent, name := filepath.Split(relative)
-	if parent != folder+"/" || !nameForm.MatchString(name) {
+	if parent != folder+"/" || !nameForm().MatchString(name) {
 		return "", l.refuse("%s leads to %q, which is not a folder of %s",
 			l.current(), target, filepath.Join(l.Path, folder))
 	}

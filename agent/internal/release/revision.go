@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -15,7 +16,7 @@ const revisionFile = "REVISION"
 // revisionLimit is how much of the file is read, in bytes: a revision has at most 64.
 const revisionLimit = 256
 
-var revisionForm = regexp.MustCompile(`^[0-9a-zA-Z._/-]{1,64}$`)
+var revisionForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-zA-Z._/-]{1,64}$`) })
 
 // revision is what the release says of itself; empty when it says nothing that can be shown.
 func revision(root *os.Root, name string) string {
@@ -44,7 +45,7 @@ func revision(root *os.Root, name string) string {
 func parseRevision(content []byte) string {
 	line, _, _ := strings.Cut(string(content), "\n")
 	line = strings.TrimRight(line, " \t\r")
-	if !revisionForm.MatchString(line) {
+	if !revisionForm().MatchString(line) {
 		return ""
 	}
 	return line

@@ -30,6 +30,7 @@ func (p *Plan) services(ctx context.Context) error {
 		return err
 	} else if !enabled {
 		p.command(proto.SetupChange{Action: "enable", Target: systemd.Socket, Detail: "at every boot"}, "systemctl", "enable", systemd.Socket)
+		p.actions[len(p.actions)-1].undo = func() error { return os.Remove(p.host.path(socketLink)) }
 	}
 	switch {
 	case socket["ActiveState"] != "active":

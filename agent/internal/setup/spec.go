@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/systemd"
@@ -76,13 +77,15 @@ func operators(spec proto.SetupSpec) []string {
 
 // publicKeyForm is one line of sshd(8)'s AUTHORIZED_KEYS without options: what an
 // attacker could put before or after the key would be believed by sshd.
-var publicKeyForm = regexp.MustCompile(`^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com) ([A-Za-z0-9+/]+={0,2})( [\x20-\x7e]{1,256})?$`)
+var publicKeyForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com) ([A-Za-z0-9+/]+={0,2})( [\x20-\x7e]{1,256})?$`)
+})
 
 func checkPublicKey(line string) error {
 	if len(line) > maxPublicKey {
 		return errors.New("bad public key: it is longer than any key")
 	}
-	parts := publicKeyForm.FindStringSubmatch(line)
+	parts := publicKeyForm().FindStringSubmatch(line)
 	if parts == nil {
 		return errors.New("bad public key: want one line like `ssh-ed25519 AAAA… comment`, without options")
 	}

@@ -78,6 +78,7 @@ func (i *installation) run(ctx context.Context, visit func(*installation, contex
 		return err
 	}
 	for done, host := range environment.Hosts {
+		i.spec.Config = environment.HostConfig(host)
 		if err := i.visit(ctx, host, visit); err != nil {
 			if done > 0 {
 				failure := *exit.From(err)
@@ -92,7 +93,7 @@ func (i *installation) run(ctx context.Context, visit func(*installation, contex
 
 // prepare makes the spec, so that bad input is told before any host is reached.
 func (i *installation) prepare(environment inventory.Environment) error {
-	i.spec = proto.SetupSpec{Config: environment.HostConfig(), Operators: environment.Operators}
+	i.spec = proto.SetupSpec{Operators: environment.Operators}
 	if (i.forcedKey == "") != (i.forcedUser == "") {
 		return &exit.Error{Code: exit.BadInput, Message: "--forced-key and --forced-user go together"}
 	}

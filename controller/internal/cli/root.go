@@ -34,7 +34,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(badFlag)
 	all := root.PersistentFlags()
 	all.StringVar(&a.flags.hosts, "hosts", "", "hosts.toml to use")
-	all.StringVar(&a.flags.sshConfig, "ssh-config", "", "read this instead of ~/.ssh/config, like ssh -F")
+	all.StringVar(&a.flags.sshConfig, "ssh-config", "", "read this instead of ~/.ssh/config, like ssh -F (or $RPCTL_SSH_CONFIG)")
 	all.BoolVar(&a.flags.json, "json", false, "one JSON object a line (docs/json.md)")
 	all.BoolVar(&a.flags.noColor, "no-color", false, "no colours (NO_COLOR does the same)")
 	all.DurationVar(&a.flags.timeout, "timeout", 10*time.Second, "give up on a host that cannot be reached for so long")

@@ -23,7 +23,11 @@ func (a *app) sshOf() *ssh {
 	a.sshMu.Lock()
 	defer a.sshMu.Unlock()
 	if a.ssh == nil {
-		options := connect.Options{SSHConfig: a.flags.sshConfig, DialWithin: a.flags.timeout}
+		config := a.flags.sshConfig
+		if config == "" {
+			config = a.Getenv("RPCTL_SSH_CONFIG")
+		}
+		options := connect.Options{SSHConfig: config, DialWithin: a.flags.timeout}
 		if a.Secret != nil {
 			options.Passphrase = a.passphrase
 		}

@@ -86,7 +86,7 @@ func TestRefusals(t *testing.T) {
 				return &exit.Error{Code: exit.LocalFailed, Message: "cannot find " + argv[0]}
 			}
 		}, exit.LocalFailed, []string{"cannot find make"}},
-		{"lost before the deploy", func(b *bench) { b.hosts["pp1"].fail[proto.OpRelease] = lostAgent },
+		{"lost before the deploy", func(b *bench) { b.hosts["pp1"].fail[proto.OpRelease] = errLostAgent },
 			exit.Unreachable, []string{"nothing was deployed"}},
 		{"unknown step", func(b *bench) { b.options.Skip = []string{"prepair"} },
 			exit.BadInput, []string{`"prepair"`, "prepare, announce, health"}},
@@ -198,7 +198,7 @@ func TestLostHost(t *testing.T) {
 			b := newBench("pp1", "pp2")
 			b.running = func(_ context.Context, argv []string) error {
 				if argv[0] == "make" {
-					b.hosts["pp1"].fail[test.at] = lostAgent
+					b.hosts["pp1"].fail[test.at] = errLostAgent
 				}
 				return nil
 			}
@@ -214,7 +214,7 @@ func TestLostHost(t *testing.T) {
 
 func TestEveryHostLostIsPartialToo(t *testing.T) {
 	b := newBench("pp1")
-	b.hosts["pp1"].fail[proto.OpRestart] = lostAgent
+	b.hosts["pp1"].fail[proto.OpRestart] = errLostAgent
 	b.want(t, Deploy(t.Context(), b.world, b.options), exit.Partial, "rpctl restart --env preprod")
 }
 

@@ -312,5 +312,5 @@ func (b *bench) want(t *testing.T, err error, code exit.Code, holds ...string) {
 	}
 }
 
-// lostAgent is how a call ends when the connection is gone.
-var lostAgent = fmt.Errorf("%w: the cable was pulled", fleet.ErrLost)
+// errLostAgent is how a call ends when the connection is gone.
+var errLostAgent = fmt.Errorf("%w: the cable was pulled", fleet.ErrLost)

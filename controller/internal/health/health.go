@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/inventory"
 	"github.com/re-connect/rpctl/internal/printable"
 )
@@ -48,17 +47,6 @@ type Result struct {
 	Revision string // as it is served; "" when it is not read, or not told
 	Detail   string // one line: what was found, and what was wanted
 	Attempts int
-}
-
-// Err is nil when all is well, and else an *exit.Error of code Failed.
-func (r Result) Err(url string) error {
-	if r.OK {
-		return nil
-	}
-	return &exit.Error{
-		Code: exit.Failed, Message: fmt.Sprintf("%s is not well: %s", printable.Line(url), r.Detail),
-		Next: "curl -i " + printable.Line(url),
-	}
 }
 
 // Check asks the URL until all is well: the expected status and, where the

@@ -12,7 +12,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -39,7 +38,8 @@ type Options struct {
 	// Stdin is nothing at all when nil. An *os.File is handed over as it is.
 	Stdin io.Reader
 	// Stdout and Stderr get the output as it comes, byte for byte; nil discards it. The same
-	// writer for both is written to by one goroutine at a time.
+	// writer for both keeps the order and is written to by one goroutine; two are written to
+	// at the same time.
 	Stdout, Stderr io.Writer
 	// Grace is how long the command may take to end at each step of its ending; 0 means DefaultGrace.
 	Grace time.Duration
@@ -87,22 +87,6 @@ func Run(ctx context.Context, argv []string, o Options) error {
 		how := running.end(o)
 		return interrupted(ctx, argv, running.err, how)
 	}
-}
-
-// Look says whether Run would find argv's program from dir, without running it: a
-// missing one is better told before the first step than after the third.
-func Look(argv []string, dir string) error {
-	if len(argv) == 0 {
-		return &exit.Error{Code: exit.BadInput, Message: "cannot run a command of no words"}
-	}
-	name := argv[0]
-	if strings.ContainsRune(name, filepath.Separator) && !filepath.IsAbs(name) {
-		name = filepath.Join(dir, name)
-	}
-	if _, err := exec.LookPath(name); err != nil && !(errors.Is(err, exec.ErrDot) && filepath.Base(argv[0]) != argv[0]) {
-		return notStarted(argv, dir, err)
-	}
-	return nil
 }
 
 // environment is rpctl's own, changed as the options say, and marked.

@@ -150,26 +150,6 @@ func TestRunFailures(t *testing.T) {
 	failure(t, Run(t.Context(), sh("kill -INT $$"), Options{}), exit.Interrupted)
 }
 
-func TestLook(t *testing.T) {
-	dir := t.TempDir()
-	for path, mode := range map[string]os.FileMode{"tool": 0o755, "plain": 0o644} {
-		must(t, os.WriteFile(filepath.Join(dir, path), []byte("#!/bin/sh\n"), mode))
-	}
-	for _, argv := range [][]string{{"sh"}, {"./tool"}, {filepath.Join(dir, "tool")}} {
-		if err := Look(argv, dir); err != nil {
-			t.Errorf("%q: %v", argv, err)
-		}
-	}
-	for name, want := range map[string]string{
-		"no-such-program-here": "is not on PATH", "./none": "there is no ./none", "./plain": "may not be executed",
-	} {
-		if got := failure(t, Look([]string{name}, dir), exit.LocalFailed); !strings.Contains(got.Message, want) {
-			t.Errorf("%s: got %q", name, got.Message)
-		}
-	}
-	failure(t, Look(nil, dir), exit.BadInput)
-}
-
 func TestRunWithout(t *testing.T) {
 	t.Setenv("RPCTL_TEST_VARIABLE", "set")
 	var out bytes.Buffer

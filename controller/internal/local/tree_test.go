@@ -23,21 +23,6 @@ type repository struct {
 // template is a folder with a clone and its remote, made once: git is slow to start.
 var template string
 
-func TestMain(m *testing.M) {
-	for name, value := range map[string]string{
-		"GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_NOSYSTEM": "1",
-		"GIT_AUTHOR_NAME": "Dev", "GIT_AUTHOR_EMAIL": "dev@example.org",
-		"GIT_COMMITTER_NAME": "Dev", "GIT_COMMITTER_EMAIL": "dev@example.org",
-	} {
-		_ = os.Setenv(name, value)
-	}
-	code := m.Run()
-	if template != "" {
-		_ = os.RemoveAll(template)
-	}
-	os.Exit(code)
-}
-
 func newRepository(t *testing.T) repository {
 	t.Helper()
 	if template == "" {

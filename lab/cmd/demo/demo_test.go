@@ -1,0 +1,71 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// programs builds rpctl and the demo, as make demo does.
+func programs(t *testing.T) (demo string) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, pkg := range []string{"controller/cmd/rpctl", "lab/cmd/demo"} {
+		out := filepath.Join(dir, filepath.Base(pkg))
+		build := exec.CommandContext(t.Context(), "go", "build", "-o", out, "github.com/re-connect/rpctl/"+pkg)
+		if said, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("go build: %v\n%s", err, said)
+		}
+	}
+	return filepath.Join(dir, "demo")
+}
+
+// TestDemo tells the whole story, keeps the hosts, and presses Ctrl-C: nothing may be left.
+func TestDemo(t *testing.T) {
+	command := exec.CommandContext(t.Context(), programs(t), "-keep")
+	tmp := t.TempDir()
+	command.Env = append(os.Environ(), "TMPDIR="+tmp)
+	var errs bytes.Buffer
+	command.Stderr = &errs
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var told strings.Builder
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		told.WriteString(lines.Text() + "\n")
+		if strings.HasPrefix(lines.Text(), "The inventory is ") {
+			break
+		}
+	}
+	left := workers(told.String())
+	_ = command.Process.Signal(os.Interrupt)
+	if err := command.Wait(); err != nil {
+		t.Fatalf("%v\n%s%s", err, told.String(), errs.String())
+	}
+	if entries, err := os.ReadDir(tmp); err != nil || len(entries) > 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+	for _, pid := range left {
+		if _, err := os.Stat("/proc/" + pid); err == nil {
+			t.Errorf("worker %s runs on", pid)
+		}
+	}
+}
+
+// workers is the process ids that `rp-agent status` showed.
+func workers(told string) []string {
+	var pids []string
+	for _, row := range regexp.MustCompile(`(?m)^messenger_worker\S+ +running +\S+ +(\d+)`).FindAllStringSubmatch(told, -1) {
+		pids = append(pids, row[1])
+	}
+	return pids
+}
