@@ -23,12 +23,15 @@ type UnreachableError struct {
 
 func (e *UnreachableError) Error() string { return e.Message }
 
-// Dial connects to the agent's socket. Its errors are *UnreachableError.
+// Dial connects to the agent's socket. Its errors are *UnreachableError, or ctx's.
 func Dial(ctx context.Context, socket string) (*net.UnixConn, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "unix", socket)
 	if err == nil {
 		return conn.(*net.UnixConn), nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	failure := &UnreachableError{Message: fmt.Sprintf("cannot reach the agent of this host: %v", err)}
 	switch {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -14,8 +15,12 @@ import (
 	"github.com/re-connect/rpctl/internal/printable"
 )
 
-// memoryGoal is where the collector starts to work harder, in bytes; the unit's MemoryMax is the bound.
-const memoryGoal = 48 << 20
+// A connection needs little memory and is one of many: the collector is to work early (at a fourth of
+// its usual threshold, in percent) and hard from memoryGoal on, in bytes; the unit's MemoryMax is the bound.
+const (
+	collectAt  = 25
+	memoryGoal = 48 << 20
+)
 
 // newInstanceCommand serves the connection that rp-agent@.service hands over.
 func (s System) newInstanceCommand() *cobra.Command {
@@ -24,23 +29,27 @@ func (s System) newInstanceCommand() *cobra.Command {
 		Short:  "Serve one connection on standard input; rp-agent@.service runs this",
 		Hidden: true,
 		Args:   noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			debug.SetMemoryLimit(memoryGoal)
-			conn, err := s.Inherited()
-			if err != nil {
-				return &failure{status: exitBadInput, message: fmt.Sprintf("cannot serve: %v", err),
-					next: "nothing: rp-agent.socket starts this; a person types `rp-agent status`"}
-			}
-			caller, err := peer.FromConn(conn)
-			if err != nil {
-				return errors.Join(err, conn.Close())
-			}
-			here, free := host.Open(s.Paths)
-			here.Log = s.log
-			err = session.Serve(cmd.Context(), conn, caller, here)
-			return errors.Join(err, free())
-		},
+		RunE:   func(cmd *cobra.Command, _ []string) error { return s.serve(cmd.Context()) },
 	}
+}
+
+// serve speaks with the caller on standard input until either side ends it.
+func (s System) serve(ctx context.Context) error {
+	debug.SetGCPercent(collectAt)
+	debug.SetMemoryLimit(memoryGoal)
+	conn, err := s.Inherited()
+	if err != nil {
+		return &failure{status: exitBadInput, message: fmt.Sprintf("cannot serve: %v", err),
+			next: "nothing: rp-agent.socket starts this; a person types `rp-agent status`"}
+	}
+	caller, err := peer.FromConn(conn)
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	here, free := host.Open(s.Paths)
+	here.Log = s.log
+	err = session.Serve(ctx, conn, caller, here)
+	return errors.Join(err, free())
 }
 
 // log writes for the host's journal.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -50,7 +51,8 @@ func (s System) bridge(ctx context.Context, conn *net.UnixConn) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case err != nil && !errors.Is(err, net.ErrClosed):
+	// An agent that hangs up on words that it did not read resets the connection; what it said came first.
+	case err != nil && !errors.Is(err, syscall.ECONNRESET):
 		return fmt.Errorf("lost the connection to the agent: %w", err)
 	default:
 		return nil

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/re-connect/rpctl/agent/internal/setup"
+)
+
+// socketVariable tells the rp-agent of these scripts, and only that one, its socket.
+const socketVariable = "RP_AGENT_TEST_SOCKET"
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"rp-agent": func() {
+		s := ThisProcess()
+		s.Socket, s.Setup = os.Getenv(socketVariable), &setup.Host{Root: "/nowhere", UID: 1}
+		s.Paths.Config = "/nowhere/agent.toml"
+		os.Exit(Run(s))
+	}})
+}
+
+// TestScripts plays the command lines of testdata; `exits N rp-agent …` checks the exit status.
+// $HEALTHY and $SICK are the sockets of two hosts.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			// A socket's path is short (unix(7)), a script's folder may not be.
+			folder, err := os.MkdirTemp("", "rp")
+			if err != nil {
+				return err
+			}
+			env.Defer(func() { _ = os.RemoveAll(folder) })
+			tb := env.T().(testing.TB)
+			for name, f := range map[string]fakeHost{"healthy": {}, "sick": {problems: []string{"the disk is full\x1b[2J"}}} {
+				state := filepath.Join(folder, name)
+				if err := os.Mkdir(state, 0o700); err != nil {
+					return err
+				}
+				listen(tb, state+".sock", state, f)
+			}
+			env.Setenv("HEALTHY", filepath.Join(folder, "healthy.sock"))
+			env.Setenv("SICK", filepath.Join(folder, "sick.sock"))
+			env.Setenv(socketVariable, filepath.Join(folder, "healthy.sock"))
+			env.Setenv("TZ", "UTC")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+	})
+}
+
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		status := regexp.MustCompile(`exit status (\d+)`).FindStringSubmatch(err.Error())
+		if status == nil {
+			ts.Fatalf("%v", err)
+		}
+		got, _ = strconv.Atoi(status[1])
+	}
+	if got != want {
+		ts.Fatalf("exit %d, want %d", got, want)
+	}
+}
