@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/re-connect/rpctl/lab/sshhost"
@@ -75,10 +76,11 @@ func (l *Lab) hostsTOML() []byte {
 			workers[i] = string(pattern)
 		}
 		to := l.Application(e.Name)
+		app, from := l.fromTree(l.options.App), l.fromTree(to)
 		fmt.Fprintf(&b, "\n[environments.%s]\nhosts = %s\nbranch = %q\n", e.Name, list(e.Hosts), e.Branch)
 		fmt.Fprintf(&b, "prepare = [%s]\n", list([]string{"git", "--version"}))
-		fmt.Fprintf(&b, "deploy = %s\n", list([]string{l.options.App, "deploy", l.WorkTree(), to}))
-		fmt.Fprintf(&b, "rollback = %s\n", list([]string{l.options.App, "rollback", to}))
+		fmt.Fprintf(&b, "deploy = %s\n", list([]string{app, "deploy", ".", from}))
+		fmt.Fprintf(&b, "rollback = %s\n", list([]string{app, "rollback", from}))
 		fmt.Fprintf(&b, "workers = %s\napplication = { path = %q, user = %q }\n", list(workers), to, appUser)
 		fmt.Fprintf(&b, "console_host = %q\n", e.Hosts[0])
 		if e.After != "" {
@@ -98,4 +100,13 @@ func list(words []string) string {
 		quoted[i] = fmt.Sprintf("%q", word)
 	}
 	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+// fromTree is a path as commands that run in the work tree may write it.
+func (l *Lab) fromTree(path string) string {
+	relative, err := filepath.Rel(l.WorkTree(), path)
+	if err != nil {
+		return path
+	}
+	return relative
 }

@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// ThisProcess is the system of the real rpctl.
+func ThisProcess() System {
+	in, out := int(os.Stdin.Fd()), int(os.Stdout.Fd())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	dir, _ := os.Getwd()         // "" is told where hosts.toml is looked for
+	hostname, _ := os.Hostname() // as told to the host's audit, where empty is told too
+	s := System{
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+		Dir: dir, Hostname: hostname, Signals: signals, Exit: os.Exit, Now: time.Now,
+		Asks: term.IsTerminal(in) && term.IsTerminal(int(os.Stderr.Fd())), Live: term.IsTerminal(out),
+		Width: func() int { return width(out) },
+	}
+	if s.Asks {
+		s.Secret = func(question string) ([]byte, error) { return secret(in, question) }
+		if state, err := term.GetState(in); err == nil {
+			s.Restore = func() { _ = term.Restore(in, state) } // the process ends: nothing else can be done
+		}
+	}
+	return s
+}
+
+// width is the columns of the terminal, 80 where it does not tell.
+func width(fd int) int {
+	if columns, _, err := term.GetSize(fd); err == nil && columns > 0 {
+		return columns
+	}
+	return 80
+}
+
+// secret reads a line without showing it.
+func secret(fd int, question string) ([]byte, error) {
+	fmt.Fprint(os.Stderr, question)
+	defer fmt.Fprintln(os.Stderr)
+	return term.ReadPassword(fd)
+}
