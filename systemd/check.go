@@ -3,14 +3,10 @@ package systemd
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/re-connect/rpctl/proto"
 )
-
-// deep is a path below a folder of the top: an application is never a whole /home or /srv.
-var deep = regexp.MustCompile(`^/[^/]+/[^/]+`)
 
 // Check refuses a configuration that must not be rendered for root to believe. All that is
 // wrong is said at once.
@@ -31,7 +27,7 @@ func checkApplication(app proto.Application) error {
 	switch {
 	case app.User == "root" || app.User == User:
 		return fmt.Errorf("the application's user cannot be %s: it must be a user of its own", app.User)
-	case app.Check() == nil && !deep.MatchString(app.Path):
+	case app.Check() == nil && strings.Count(app.Path, "/") < 2:
 		return fmt.Errorf("bad application path %q: want a folder of its own, like /home/app/www", app.Path)
 	default:
 		return app.Check()

@@ -305,7 +305,7 @@ func TestBusThatIsGoneFailsOnlyWhatNeedsIt(t *testing.T) {
 	}
 }
 
-type stuckReleases struct{ fakeReleases }
+type stuckReleases struct{}
 
 func (stuckReleases) Current() (proto.Release, error) { panic("stale file handle") }
 

@@ -91,7 +91,12 @@ func (p *Plan) config(ctx context.Context, cfg proto.HostConfig) error {
 	if err != nil {
 		return err
 	}
-	return p.file(target{proto.ConfigPath, 0o644, root.uid, root.gid, fromBytes(config.Render(cfg))})
+	content := config.Render(cfg)
+	// The agent that is being installed must be able to follow it, or the host would serve nobody.
+	if _, err := config.Parse(proto.ConfigPath, content); err != nil {
+		return err
+	}
+	return p.file(target{proto.ConfigPath, 0o644, root.uid, root.gid, fromBytes(content)})
 }
 
 // binary plans the agent itself, last of all files: until then the old one serves.

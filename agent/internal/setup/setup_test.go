@@ -201,6 +201,9 @@ func TestRefusedBeforeAnythingIsTouched(t *testing.T) {
 		"state is a file":       {func(f *fakeHost, _ *proto.SetupSpec) { f.write("/var/lib/rp-agent", "x") }, "is no folder"},
 		"no application's user": {func(_ *fakeHost, spec *proto.SetupSpec) { spec.Config.Application.User = "web" }, "user web is not on this host"},
 		"bad spec":              {func(_ *fakeHost, spec *proto.SetupSpec) { spec.Config.Workers = nil }, "no worker patterns"},
+		"what the agent would refuse": {func(_ *fakeHost, spec *proto.SetupSpec) {
+			spec.Config.Workers = append(spec.Config.Workers, spec.Config.Workers[0])
+		}, "is there twice"},
 		"forced key for nobody": {func(_ *fakeHost, spec *proto.SetupSpec) {
 			spec.ForcedKey = &proto.ForcedKey{User: "mallory", PublicKey: testKey}
 		}, "mallory of the forced-command key"},
