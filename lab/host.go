@@ -34,7 +34,9 @@ func (l *Lab) newHost(role Role) *Host {
 // Boot starts a host that is not running and returns when systemd says that
 // everything has started and sshd answers.
 func (h *Host) Boot(ctx context.Context) error {
-	if err := h.powerOn(); err != nil {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if err := h.powerOn(cancel); err != nil {
 		return err
 	}
 	if err := h.waitForSystemd(ctx); err != nil {
@@ -43,8 +45,9 @@ func (h *Host) Boot(ctx context.Context) error {
 	return h.waitForSSH(ctx)
 }
 
-// powerOn starts nspawn in a session of its own, so that the host outlives us.
-func (h *Host) powerOn() error {
+// powerOn starts nspawn in a session of its own, so that the host outlives us;
+// ended is told when it ends.
+func (h *Host) powerOn(ended func(error)) error {
 	argv, err := enterCgroups(h.root)
 	if err != nil {
 		return err
@@ -64,7 +67,7 @@ func (h *Host) powerOn() error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("cannot start systemd-nspawn: %w", err)
 	}
-	go func() { _ = cmd.Wait() }() // how it ends is seen from the processes, by whoever looks
+	go func() { ended(fmt.Errorf("systemd-nspawn has ended: %v", cmd.Wait())) }()
 	return nil
 }
 

@@ -132,7 +132,7 @@ const pollEvery = 30 * time.Millisecond
 
 // poll calls f until it returns nil; when the time is over it returns f's last error.
 func poll(ctx context.Context, limit time.Duration, f func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("waited %s", limit))
 	defer cancel()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
@@ -143,7 +143,7 @@ func poll(ctx context.Context, limit time.Duration, f func() error) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w (waited %s)", err, limit)
+			return fmt.Errorf("%w (%w)", err, context.Cause(ctx))
 		case <-tick.C:
 		}
 	}
