@@ -53,17 +53,18 @@ const (
 
 // Log is the audit file of one state folder. It may be used by many processes at once.
 type Log struct {
-	dir string
-	now func() time.Time
+	dir  string
+	now  func() time.Time
+	sync func(*os.File) error // waits until what was written is on the disk
 }
 
 // New is the log in dir, the agent's state folder. Nothing is opened before it is needed.
-func New(dir string) *Log { return &Log{dir: dir, now: time.Now} }
+func New(dir string) *Log { return &Log{dir: dir, now: time.Now, sync: (*os.File).Sync} }
 
 // Append writes entry at the end and returns it as written: with its number, its
 // time (now, unless entry has one), its hashes, and text made safe to show. When it
 // returns without error the entry is on the disk. Errors are *proto.Error of
-// CodeStorage; nothing of the entry is then in the file.
+// CodeStorage; the entry is then not in the file, or, when the disk failed in the end, may not be.
 func (l *Log) Append(entry proto.AuditEntry) (proto.AuditEntry, error) {
 	unlock, err := l.lock()
 	if err != nil {
@@ -80,7 +81,7 @@ func (l *Log) Append(entry proto.AuditEntry) (proto.AuditEntry, error) {
 		return entry, err
 	}
 	text, entry := l.compose(end, entry)
-	if err := write(file, end.size, text); err != nil {
+	if err := l.write(file, end.size, text); err != nil {
 		return entry, storage("write the audit file", err)
 	}
 	if end.size == 0 {
@@ -111,12 +112,12 @@ func (l *Log) compose(end ending, entry proto.AuditEntry) ([]byte, proto.AuditEn
 
 // write appends text and waits until it is on the disk. What was written of a text
 // that did not fit is taken back: nobody was told that it is there.
-func write(file *os.File, size int64, text []byte) error {
+func (l *Log) write(file *os.File, size int64, text []byte) error {
 	if _, err := file.Write(text); err != nil {
 		_ = file.Truncate(size)
 		return err
 	}
-	return file.Sync()
+	return l.sync(file)
 }
 
 // bounded is the entry with its text cut to length and safe to show.

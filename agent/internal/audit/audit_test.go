@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -172,6 +173,17 @@ func TestWritersOfManyProcessesDoNotTearTheChain(t *testing.T) {
 	writers.Wait()
 	if report := verify(t, New(dir)); !report.OK || report.Entries != 40 {
 		t.Errorf("Verify = %+v", report)
+	}
+}
+
+// What is not on the disk must not be taken for written.
+func TestFailedSync(t *testing.T) {
+	log := testLog(t)
+	log.sync = func(*os.File) error { return syscall.EIO }
+	_, err := log.Append(entry(ActionLease))
+	var refusal *proto.Error
+	if !errors.As(err, &refusal) || refusal.Code != proto.CodeStorage {
+		t.Errorf("Append = %v, want storage", err)
 	}
 }
 

@@ -119,7 +119,7 @@ func summarise(ctx context.Context, result proto.RestartResult, err error) (word
 		detail += "; killed after timeout: " + strings.Join(killed, ", ")
 	}
 	switch {
-	case errors.Is(context.Cause(ctx), errCancelled):
+	case err != nil && errors.Is(context.Cause(ctx), errCancelled):
 		return "cancelled", detail
 	case err != nil:
 		return "failed", err.Error()

@@ -96,6 +96,7 @@ func (s *session) end() {
 	s.dropLease()
 	s.watch.Stop()
 	s.lose(nil)
+	_ = s.conn.Close() // now, and not when AfterFunc gets to it
 }
 
 var (
