@@ -165,7 +165,15 @@ type Output struct {
 	Stream string `json:"stream"`
 	Offset int64  `json:"offset"`
 	Length int    `json:"length"`
+	// Raw is the bytes that follow the line, where they were read; no part of the line itself.
+	Raw []byte `json:"-"`
 }
+
+// The streams of a job.
+const (
+	Stdout = "stdout"
+	Stderr = "stderr"
+)
 
 // MaxOutput is the most raw bytes that one output event announces.
 const MaxOutput = 256 << 10

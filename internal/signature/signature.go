@@ -60,6 +60,17 @@ func (s Signers) find(key ssh.PublicKey, namespace string, at time.Time) (Signer
 	return Signer{}, false
 }
 
+// PublicKey is the key that made a signature as a line of an allowed_signers
+// file has it, type and base64; empty when it cannot be read. It says who claims
+// to have signed, and nothing of whether the signature fits.
+func PublicKey(signed proto.Signed) string {
+	made, err := sshsig.Unarmor([]byte(signed.Signature))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(made.PublicKey)))
+}
+
 // Fingerprint is how people compare the key that made a signature; empty when it cannot be read.
 func Fingerprint(signed proto.Signed) string {
 	made, err := sshsig.Unarmor([]byte(signed.Signature))

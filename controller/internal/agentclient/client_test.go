@@ -332,6 +332,7 @@ func FuzzReceive(f *testing.F) {
 	f.Add([]byte(goodHello + "\n" + `{"event":"done","id":1,"result":{"name":"1"}}` + "\n"))
 	f.Add([]byte("noise" + goodHello + "\n" + `{"event":"error","id":1,"error":{"code":"host","message":"\u001b"}}` + "\n"))
 	f.Add([]byte(goodHello + "\nnull\n"))
+	f.Add([]byte(goodHello + "\n" + `{"event":"output","id":1,"output":{"stream":"stdout","offset":0,"length":2}}` + "\n\xff\n\n"))
 	f.Add([]byte(goodHello + "\n" + `{"event":"unit","id":1,"unit":{}}` + "\n" + `{"event":"done","id":2}`))
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		var warned strings.Builder

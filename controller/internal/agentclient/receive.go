@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/re-connect/rpctl/proto"
 )
@@ -23,7 +24,7 @@ func (c *Client) receive() {
 		case err != nil:
 			err = c.endOfStream(err)
 		default:
-			err = c.dispatch(line)
+			err = c.dispatch(line, lines)
 		}
 		if err != nil {
 			c.fail(err)
@@ -33,14 +34,20 @@ func (c *Client) receive() {
 }
 
 // dispatch hands one event over, or says why the line is none. Events of a kind
-// that this code does not know are passed over: a newer agent may send them.
-func (c *Client) dispatch(line []byte) error {
+// that this code does not know are passed over: a newer agent may send them. The
+// bytes that an output event announces are read in any case, or the next line would be lost.
+func (c *Client) dispatch(line []byte, lines *proto.Reader) error {
 	event, problem := readEvent(line)
 	if problem != "" {
 		return c.notProtocol(problem, line)
 	}
 	if !known(event.Event) {
 		return nil
+	}
+	if event.Event == proto.EventOutput {
+		if err := c.receiveRaw(event.Output, lines); err != nil {
+			return err
+		}
 	}
 	if event.ID == 0 && event.Event == proto.EventError { // the agent gives up the connection
 		return c.refusal(event.Error)
@@ -54,6 +61,20 @@ func (c *Client) dispatch(line []byte) error {
 	case <-request.gone:
 	case <-c.closed:
 	}
+	return nil
+}
+
+// receiveRaw reads what an output event announces. Of one call at most as many
+// outputs are held as its channel has places; then the host waits.
+func (c *Client) receiveRaw(output *proto.Output, lines *proto.Reader) error {
+	raw, err := lines.ReadRaw(output.Length)
+	switch {
+	case errors.Is(err, proto.ErrTruncated):
+		return c.endOfStream(err)
+	case err != nil:
+		return c.notProtocol(err.Error(), nil)
+	}
+	output.Raw = raw
 	return nil
 }
 
@@ -87,15 +108,24 @@ func readEvent(line []byte) (event proto.Event, problem string) {
 		return event, "it greets twice"
 	case event.Event == proto.EventError && event.Error == nil,
 		event.Event == proto.EventUnit && event.Unit == nil,
-		event.Event == proto.EventLog && event.Log == nil:
+		event.Event == proto.EventLog && event.Log == nil,
+		event.Event == proto.EventJob && event.Job == nil,
+		event.Event == proto.EventOutput && event.Output == nil:
 		return event, fmt.Sprintf("it sent an event %q without its content", event.Event)
+	case event.Event == proto.EventOutput && !sound(*event.Output):
+		return event, "it sent output of no stream or of no place"
 	}
 	return event, ""
 }
 
+// sound says whether an output names one of the two streams and a place in it.
+func sound(o proto.Output) bool {
+	return (o.Stream == proto.Stdout || o.Stream == proto.Stderr) && o.Offset >= 0 && o.Offset <= math.MaxInt64-proto.MaxOutput
+}
+
 func known(kind proto.EventKind) bool {
 	switch kind {
-	case proto.EventDone, proto.EventError, proto.EventUnit, proto.EventLog:
+	case proto.EventDone, proto.EventError, proto.EventUnit, proto.EventLog, proto.EventJob, proto.EventOutput:
 		return true
 	}
 	return false

@@ -18,7 +18,7 @@ const (
 	Failed      Code = 1   // it ran, and the outcome is bad (a crash loop, an unhealthy host, nothing moved)
 	BadInput    Code = 2   // the command line or hosts.toml; nothing was touched
 	Partial     Code = 3   // some hosts are done, others are not or are unknown
-	Refused     Code = 4   // a rule said no (lease held, dirty tree, wrong environment, not confirmed)
+	Refused     Code = 4   // a rule said no (lease held, gate closed, dirty tree, wrong environment, not confirmed)
 	Unreachable Code = 5   // no SSH connection: name, network, host key, login
 	NoAgent     Code = 6   // rp-agent is missing, or too old or too new
 	LocalFailed Code = 7   // a local command (git, prepare, deploy) failed or is missing
@@ -76,8 +76,10 @@ func From(err error) *Error {
 // ofAgent is the exit code of an agent's refusal.
 func ofAgent(code proto.Code) Code {
 	switch code {
-	case proto.CodeEnvironment, proto.CodeForbidden, proto.CodeLeaseHeld, proto.CodeLeaseRequired:
+	case proto.CodeEnvironment, proto.CodeForbidden, proto.CodeLeaseHeld, proto.CodeLeaseRequired, proto.CodeGate:
 		return Refused
+	case proto.CodeJob:
+		return BadInput
 	case proto.CodeUnsupported, proto.CodeBadRequest:
 		return NoAgent
 	case proto.CodeNoUnits, proto.CodeRelease:
