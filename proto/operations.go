@@ -17,10 +17,14 @@ type Lease struct {
 // RecordArgs tells the host's audit how the purpose of the lease went: it is
 // the controller that sees the deploy command end, and the host that must remember.
 type RecordArgs struct {
-	Result   string `json:"result"` // succeeded or failed
+	Result   string `json:"result"` // succeeded, failed or NotBegun
 	Revision string `json:"revision,omitempty"`
 	Detail   string `json:"detail,omitempty"`
 }
+
+// NotBegun is the result of a deploy that was refused or stopped before it
+// touched anything: it is in the history, but it is not the last deploy.
+const NotBegun = "not begun"
 
 // HistoryArgs asks for the newest Limit entries; 0 means 20.
 type HistoryArgs struct {

@@ -26,7 +26,8 @@ func (l *Log) Last(n int) ([]proto.AuditEntry, error) {
 
 // LastDeploy is the newest deploy or rollback: the lease that was taken for one, what was recorded
 // under it, and its end. One that ended without a record has result "unknown"; one without an end
-// is "running" if holder, who holds the host now (nil: nobody), holds it for that. Nil: there was none.
+// is "running" if holder, who holds the host now (nil: nobody), holds it for that. One that was
+// refused before it touched anything does not count. Nil: there was none.
 func (l *Log) LastDeploy(holder *proto.Holder) (*proto.DeployRecord, error) {
 	var found *proto.DeployRecord
 	var record, end *proto.AuditEntry
@@ -40,7 +41,8 @@ func (l *Log) LastDeploy(holder *proto.Holder) (*proto.DeployRecord, error) {
 		case ActionLeaseEnd:
 			end = &entry
 		case ActionLease:
-			if entry.Purpose == "deploy" || entry.Purpose == "rollback" {
+			deploys := entry.Purpose == "deploy" || entry.Purpose == "rollback"
+			if deploys && (record == nil || record.Result != proto.NotBegun) {
 				live := newest && holder != nil && holder.UID == entry.UID && holder.Purpose == entry.Purpose
 				found = deployOf(entry, record, end, live)
 				return false

@@ -62,3 +62,18 @@ func TestLastDeploy(t *testing.T) {
 		})
 	}
 }
+
+// TestARefusedDeployIsNotTheLastOne: a mistake that was refused must not hide what runs.
+func TestARefusedDeployIsNotTheLastOne(t *testing.T) {
+	log := testLog(t)
+	for _, line := range []proto.AuditEntry{
+		{Action: ActionLease, Purpose: "deploy", Operator: "alice"}, {Action: ActionRecord, Result: "succeeded", Release: "2"}, {Action: ActionLeaseEnd},
+		{Action: ActionLease, Purpose: "deploy", Operator: "bob"}, {Action: ActionRecord, Result: proto.NotBegun}, {Action: ActionLeaseEnd},
+	} {
+		add(t, log, line)
+	}
+	last, err := log.LastDeploy(nil)
+	if err != nil || last == nil || last.Operator != "alice" || last.Release != "2" || last.Result != "succeeded" {
+		t.Errorf("%+v, %v", last, err)
+	}
+}

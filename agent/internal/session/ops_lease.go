@@ -14,7 +14,7 @@ import (
 
 var (
 	purposes = []string{"deploy", "rollback", "restart"}
-	outcomes = []string{"succeeded", "failed"}
+	outcomes = []string{"succeeded", "failed", proto.NotBegun}
 )
 
 // takeLease holds the host until the connection ends. Without its line in the audit there is no lease.

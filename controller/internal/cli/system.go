@@ -6,6 +6,8 @@ import (
 	"context"
 	"io"
 	"os"
+	osuser "os/user"
+	"strconv"
 	"sync"
 	"time"
 
@@ -181,8 +183,11 @@ func (a *app) operator() string {
 	if user == "" {
 		user = a.Getenv("LOGNAME")
 	}
+	if known, err := osuser.Current(); user == "" && err == nil { // cron and CI set neither
+		user = known.Username
+	}
 	if user == "" {
-		user = "unknown"
+		user = "uid " + strconv.Itoa(os.Getuid())
 	}
 	return user + "@" + a.Hostname
 }

@@ -137,11 +137,19 @@ func (r *run) finish() string {
 	return "rpctl restart --env " + r.Environment.Name
 }
 
+// touched says that the deploy command ran, or that a restart was asked for.
+func (r *run) touched() bool {
+	return r.commanded || slices.ContainsFunc(r.hosts, func(h *host) bool { return h.asked })
+}
+
 // record tells every host that can still be reached how it went, for its audit.
 func (r *run) record(ctx context.Context, failure *exit.Error) {
 	args := proto.RecordArgs{Result: "succeeded", Revision: r.revision}
 	if failure != nil {
 		args.Result, args.Detail = "failed", failure.Error()
+		if !r.touched() {
+			args.Result = proto.NotBegun
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, recordTime)
 	defer cancel()

@@ -49,7 +49,7 @@ func (b Binaries) For(uname string) ([]byte, error) {
 		}
 		if err != nil {
 			return nil, &exit.Error{Code: exit.BadInput, Err: err, Message: fmt.Sprintf("cannot use %s: %v", path, err),
-				Next: "make cross, then --binary dist/rp-agent-linux-" + wanted.arch}
+				Next: "make cross, then --binary bin/rp-agent-linux-" + wanted.arch}
 		}
 		return data, nil
 	}

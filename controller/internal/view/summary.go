@@ -29,6 +29,14 @@ func (t *text) summary(e event.Event) string {
 	return out.String()
 }
 
+// units counts the workers that are well; a host whose workers were left alone has nothing to count.
+func units(h event.HostReport) string {
+	if h.Code == "unchanged" || h.Units == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d of %d well", h.Good, h.Units)
+}
+
 func (t *text) hostTable(hosts []event.HostReport) string {
 	head := []cell{{"HOST", t.faint}, {"WORKERS RUN", t.faint}, {"RELEASE", t.faint}, {"UNITS", t.faint}}
 	rows := [][]cell{head}
@@ -44,7 +52,7 @@ func (t *text) hostTable(hosts []event.HostReport) string {
 		if h.After != h.Before {
 			release = printable.Line(h.Before) + " → " + printable.Line(h.After)
 		}
-		rows = append(rows, []cell{{h.Host, nil}, {h.Code, paint}, {release, nil}, {fmt.Sprintf("%d of %d well", h.Good, h.Units), nil}})
+		rows = append(rows, []cell{{h.Host, nil}, {h.Code, paint}, {release, nil}, {units(h), nil}})
 	}
 	return table(rows, t.width())
 }
