@@ -22,10 +22,13 @@ const (
 	memoryGoal = 48 << 20
 )
 
+// instanceVerb is what rp-agent@.service runs.
+const instanceVerb = "instance"
+
 // newInstanceCommand serves the connection that rp-agent@.service hands over.
 func (s System) newInstanceCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:    "instance",
+		Use:    instanceVerb,
 		Short:  "Serve one connection on standard input; rp-agent@.service runs this",
 		Hidden: true,
 		Args:   noArguments,

@@ -18,6 +18,10 @@ func Run(s System) int {
 
 // RunContext is Run where signals are the caller's business: ctx ends the verb.
 func RunContext(ctx context.Context, s System) int {
+	// One process a connection: the tree of verbs and flags is not worth its time and memory there.
+	if len(s.Args) == 1 && s.Args[0] == instanceVerb {
+		return s.tell(s.serve(ctx))
+	}
 	root := s.newRootCommand()
 	root.SetArgs(s.Args)
 	root.SetIn(s.Stdin)
