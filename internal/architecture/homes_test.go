@@ -34,7 +34,7 @@ var homes = map[string][]string{
 	"github.com/google/renameio/v2": {"agent", "controller"},
 
 	// The terminal is asked by those who read from it and those who draw on it.
-	"golang.org/x/term": {"agent/internal/cli", "controller/cmd/rpctl", "controller/internal/cli", "controller/internal/connect", "controller/internal/view"},
+	"golang.org/x/term": {"agent/internal/cli", "controller/internal/cli", "controller/internal/connect", "controller/internal/view"},
 
 	// The extended standard library: system calls, wherever they are needed.
 	"golang.org/x/sys": {"agent", "controller", "lab"},

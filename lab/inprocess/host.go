@@ -25,6 +25,9 @@ const (
 // group may look and act, as where hosts.toml says nothing.
 const group = "rpctl"
 
+// Unit is a worker of a host, for Options.Adjust to change.
+type Unit = supervisor.Definition
+
 // Host is one host of a lab. SSH and Agent may be changed by Options.Adjust, before it starts.
 type Host struct {
 	Alias       string

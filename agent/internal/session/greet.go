@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/re-connect/rpctl/proto"
@@ -17,7 +18,9 @@ func (s *session) greet() bool {
 	case s.host.Refused != nil:
 		hello.Error = s.host.Refused
 	case !s.may(look):
-		hello.Error = s.forbidden("look at this host", append(append([]string{}, s.host.Config.Look...), s.host.Config.Act...))
+		groups := slices.Concat(s.host.Config.Look, s.host.Config.Act)
+		slices.Sort(groups)
+		hello.Error = s.forbidden("look at this host", slices.Compact(groups))
 	default:
 		hello.Environment = s.host.Config.Environment
 		hello.Config = &s.host.Config

@@ -11,6 +11,10 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
+// handshakes is how much longer than a TCP connection an SSH login may take, until --timeout gives
+// up: a sshd may look names up before it speaks.
+const handshakes = 3
+
 // ssh reaches hosts as the operator's own ssh would.
 type ssh struct {
 	dialer   *connect.Dialer
@@ -27,7 +31,7 @@ func (a *app) sshOf() *ssh {
 		if config == "" {
 			config = a.Getenv("RPCTL_SSH_CONFIG")
 		}
-		options := connect.Options{SSHConfig: config, DialWithin: a.flags.timeout}
+		options := connect.Options{SSHConfig: config, DialWithin: a.flags.timeout, HandshakeWithin: handshakes * a.flags.timeout}
 		if a.Secret != nil {
 			options.Passphrase = a.passphrase
 		}

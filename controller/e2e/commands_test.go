@@ -1,0 +1,142 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/lab/inprocess"
+	"github.com/re-connect/rpctl/lab/sshhost"
+)
+
+// commands are what a script may say on top of testscript's own words.
+var commands = map[string]func(*testscript.TestScript, bool, []string){
+	"lab": startLab, "merge": merge, "edit": edit, "waitfor": waitFor, "stop-unit": stopUnit, "lose": lose,
+	"changed-key": changedKey, "events": events,
+}
+
+// patience is how long a script waits for something to happen that should.
+const patience = 30 * time.Second
+
+// labs is the lab of each script that runs.
+var labs = make(chan map[*testscript.TestScript]*inprocess.Lab, 1)
+
+func init() { labs <- map[*testscript.TestScript]*inprocess.Lab{} }
+
+func labOf(ts *testscript.TestScript) *inprocess.Lab {
+	all := <-labs
+	defer func() { labs <- all }()
+	if all[ts] == nil {
+		ts.Fatalf("the script has not said `lab` yet")
+	}
+	return all[ts]
+}
+
+// startLab: lab [SCENARIO…] starts hosts, broken as the scenarios say, and goes to the work tree.
+func startLab(ts *testscript.TestScript, _ bool, names []string) {
+	options := inprocess.Options{Dir: ts.MkAbs("lab"), Environments: inprocess.Runbook()}
+	var adjust []func(*inprocess.Host)
+	for _, name := range names {
+		scenario, ok := scenarios[name]
+		if !ok {
+			ts.Fatalf("there is no scenario %q", name)
+		}
+		if scenario.environments != nil {
+			scenario.environments(options.Environments)
+		}
+		if scenario.host != nil {
+			adjust = append(adjust, scenario.host)
+		}
+	}
+	options.Adjust = func(h *inprocess.Host) {
+		for _, change := range adjust {
+			if h.Environment == "preprod" {
+				change(h)
+			}
+		}
+	}
+	ts.Check(os.MkdirAll(options.Dir, 0o755))
+	lab, err := inprocess.Start(context.Background(), options)
+	ts.Check(err)
+	ts.Defer(lab.Close)
+	all := <-labs
+	all[ts] = lab
+	labs <- all
+	ts.Check(ts.Chdir(lab.WorkTree()))
+}
+
+// merge: merge BRANCH FILE TEXT has a colleague push a change to the remote.
+func merge(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(labOf(ts).Merge(context.Background(), args[0], args[1], args[2]+"\n"))
+}
+
+// edit: edit FILE REGEXP TEXT replaces what matches, and fails where nothing does.
+func edit(ts *testscript.TestScript, _ bool, args []string) {
+	name, pattern := ts.MkAbs(args[0]), regexp.MustCompile("(?m)"+args[1])
+	data, err := os.ReadFile(name)
+	ts.Check(err)
+	if !pattern.Match(data) {
+		ts.Fatalf("nothing in %s matches %s", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(name, pattern.ReplaceAll(data, []byte(args[2])), 0o644))
+}
+
+// waitFor: waitfor FILE [REGEXP] waits until a file is there, and something in it.
+func waitFor(ts *testscript.TestScript, _ bool, args []string) {
+	pattern := regexp.MustCompile("(?m)" + slices.Concat(args, []string{""})[1])
+	deadline := time.Now().Add(patience)
+	for time.Now().Before(deadline) {
+		if data, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && pattern.Match(data) {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	ts.Fatalf("%v did not come within %s", args, patience)
+}
+
+// stopUnit: stop-unit HOST UNIT stops a unit as an administrator would.
+func stopUnit(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	ts.Check(labOf(ts).Host(args[0]).Running().Supervisor().Stop(ctx, args[1]))
+}
+
+// lose: lose HOST cuts all its connections and lets no new one in.
+func lose(ts *testscript.TestScript, _ bool, args []string) {
+	labOf(ts).Host(args[0]).Server().Close()
+}
+
+// changedKey: changed-key HOST makes another key the one that is known of a host.
+func changedKey(ts *testscript.TestScript, _ bool, args []string) {
+	lab := labOf(ts)
+	known := filepath.Join(lab.Dir(), "known_hosts")
+	line := lab.Host(args[0]).Server().KnownHostsLine()
+	data, err := os.ReadFile(known)
+	ts.Check(err)
+	other, err := sshhost.Start(sshhost.Options{})
+	ts.Check(err)
+	defer other.Close()
+	address, _, _ := strings.Cut(line, " ")
+	_, key, _ := strings.Cut(other.KnownHostsLine(), " ")
+	ts.Check(os.WriteFile(known, bytes.Replace(data, []byte(line), []byte(address+" "+key), 1), 0o644))
+}
+
+// events: events stdout says that every line is an event that docs/json.md knows.
+func events(ts *testscript.TestScript, _ bool, args []string) {
+	lines := bytes.Split(bytes.TrimSpace([]byte(ts.ReadFile(args[0]))), []byte("\n"))
+	for _, line := range lines {
+		var one event.Event
+		if err := json.Unmarshal(line, &one); err != nil || !slices.Contains(event.Kinds, one.Kind) {
+			ts.Fatalf("no event: %s (%v)", line, err)
+		}
+	}
+}

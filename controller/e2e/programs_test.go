@@ -1,0 +1,85 @@
+package e2e_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// exits runs a command and holds it to an exit code: exits CODE [>FILE] COMMAND… It passes
+// on the signals that it gets. With >FILE, what the command prints stands there while it runs.
+func exits(args []string) int {
+	want, err := strconv.Atoi(args[0])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "exits:", err)
+		return 2
+	}
+	words := args[1:]
+	var out io.Writer = os.Stdout
+	if name, ok := strings.CutPrefix(words[0], ">"); ok {
+		file, err := os.Create(name)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "exits:", err)
+			return 2
+		}
+		out, words = io.MultiWriter(file, os.Stdout), words[1:]
+	}
+	command := exec.Command(words[0], words[1:]...)
+	command.Stdin, command.Stdout, command.Stderr = os.Stdin, out, os.Stderr
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if err := command.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, "exits:", err)
+		return 2
+	}
+	go func() {
+		for s := range signals {
+			_ = command.Process.Signal(s) // it may have ended just now
+		}
+	}()
+	var ended *exec.ExitError
+	if err := command.Wait(); err != nil && !errors.As(err, &ended) {
+		fmt.Fprintln(os.Stderr, "exits:", err)
+		return 2
+	}
+	if got := command.ProcessState.ExitCode(); got != want {
+		fmt.Fprintf(os.Stderr, "exits: exit code %d, want %d\n", got, want)
+		return 1
+	}
+	return 0
+}
+
+// pause is a command that takes long: it says that it has begun in $HOLD/NAME, and waits
+// until $HOLD/NAME.go is there. A signal ends it.
+func pause(name string) int {
+	began := filepath.Join(os.Getenv("HOLD"), name)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if err := os.WriteFile(began, nil, 0o644); err != nil {
+		fmt.Fprintln(os.Stderr, "pause:", err)
+		return 1
+	}
+	fmt.Println(name, "has begun")
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		select {
+		case <-signals:
+			fmt.Println(name, "was stopped")
+			return 1
+		case <-poll.C:
+			if _, err := os.Stat(began + ".go"); err == nil {
+				fmt.Println(name, "goes on")
+				return 0
+			}
+		}
+	}
+}
