@@ -102,6 +102,8 @@ type Hello struct {
 	Environment  string    `json:"environment,omitempty"`
 	// Config is the host's own file, for comparison with hosts.toml; nil when it could not be read.
 	Config *HostConfig `json:"config,omitempty"`
+	// ReceiptKey is the public half of the key that signs this host's receipts (one line, OpenSSH's).
+	ReceiptKey string `json:"receipt_key,omitempty"`
 	// Error is set when the agent can serve nothing; the connection then ends.
 	Error *Error `json:"error,omitempty"`
 }

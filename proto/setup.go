@@ -7,6 +7,14 @@ type SetupSpec struct {
 	Operators []string `json:"operators,omitempty"`
 	// ForcedKey is a key that can do nothing but talk to the agent; nil leaves authorized_keys alone.
 	ForcedKey *ForcedKey `json:"forced_key,omitempty"`
+	// Signers are the keys that the host's gates accept; nil leaves the host's files as they are.
+	Signers *SetupSigners `json:"signers,omitempty"`
+}
+
+// SetupSigners are two files of accepted keys, each an OpenSSH allowed_signers file.
+type SetupSigners struct {
+	Approvers    string `json:"approvers"`     // people: who may approve, and who may apply
+	TrustedHosts string `json:"trusted_hosts"` // hosts whose receipts count here
 }
 
 // ForcedKey is a public key (one line, OpenSSH's, without options) for a login user, who is then

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/re-connect/rpctl/agent/internal/config"
 	"github.com/re-connect/rpctl/agent/internal/doctor"
@@ -39,6 +41,7 @@ func Open(paths Paths) (session.Host, func() error) {
 		host.Refused = refused(err)
 		return host, func() error { return nil }
 	}
+	host.ReceiptKey = receiptKey(paths.State)
 	manager := units.Lazy(func(ctx context.Context) (units.Manager, error) { return systemd.New(ctx) })
 	layout := release.Layout{Path: host.Config.Application.Path}
 	lines := journal.Journalctl{}
@@ -51,6 +54,15 @@ func Open(paths Paths) (session.Host, func() error) {
 		State:  paths.State, Releases: layout, Journal: lines, Installed: doctor.ThisMachine(),
 	}
 	return host, manager.Close
+}
+
+// receiptKey is the public half of the host's key, as setup left it; a host that signs nothing has none.
+func receiptKey(state string) string {
+	line, err := os.ReadFile(filepath.Join(state, "receipt_key.pub"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(line))
 }
 
 func refused(err error) *proto.Error {

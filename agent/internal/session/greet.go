@@ -24,6 +24,7 @@ func (s *session) greet() bool {
 	default:
 		hello.Environment = s.host.Config.Environment
 		hello.Config = &s.host.Config
+		hello.ReceiptKey = s.host.ReceiptKey
 	}
 	s.event(hello)
 	return hello.Error == nil

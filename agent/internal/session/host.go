@@ -14,6 +14,8 @@ type Host struct {
 	Name   string // as the host calls itself
 	Agent  string // version of rp-agent
 	Config proto.HostConfig
+	// ReceiptKey is the public half of the host's receipt key; empty where there is none.
+	ReceiptKey string
 	// Refused says why agent.toml cannot be followed; the session then greets with it and ends.
 	Refused *proto.Error
 	// State is the folder that holds the lease and the audit file.

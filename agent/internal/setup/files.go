@@ -99,6 +99,26 @@ func (p *Plan) config(ctx context.Context, cfg proto.HostConfig) error {
 	return p.file(target{proto.ConfigPath, 0o644, root.uid, root.gid, fromBytes(content)})
 }
 
+// signers plans the files of keys that the host's gates accept.
+func (p *Plan) signers(ctx context.Context, signers *proto.SetupSigners) error {
+	if signers == nil {
+		return nil
+	}
+	root, err := p.root(ctx)
+	if err != nil {
+		return err
+	}
+	const header = "# Who is accepted here (allowed_signers of ssh-keygen(1)). Written by `rpctl agent install`.\n"
+	for _, file := range []struct{ path, content string }{
+		{"/etc/rp-agent/approvers", signers.Approvers}, {"/etc/rp-agent/trusted_hosts", signers.TrustedHosts},
+	} {
+		if err := p.file(target{file.path, 0o644, root.uid, root.gid, fromBytes([]byte(header + file.content))}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // binary plans the agent itself, last of all files: until then the old one serves.
 func (p *Plan) binary(ctx context.Context) error {
 	root, err := p.root(ctx)

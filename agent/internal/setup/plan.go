@@ -62,6 +62,7 @@ func (p *Plan) compare(ctx context.Context, spec proto.SetupSpec) error {
 		func() error { return p.receiptKey(ctx) },
 		func() error { return p.files(ctx, files) },
 		func() error { return p.forcedKey(ctx, spec.ForcedKey) },
+		func() error { return p.signers(ctx, spec.Signers) },
 		func() error { return p.config(ctx, spec.Config) },
 		func() error { return p.binary(ctx) },
 		func() error { return p.services(ctx) },

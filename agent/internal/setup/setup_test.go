@@ -280,6 +280,27 @@ func TestOperatorsThatAreNotNamedAreLeftAlone(t *testing.T) {
 	}
 }
 
+func TestSignersAreWrittenWhereTheyAreNamed(t *testing.T) {
+	const line = `rp-preprod namespaces="applied@rpctl" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ`
+	f := newFakeHost(t)
+	spec := preprod()
+	spec.Signers = &proto.SetupSigners{TrustedHosts: line + "\n"}
+	f.install(spec)
+	if got := f.read("/etc/rp-agent/trusted_hosts"); !strings.Contains(got, line) {
+		t.Errorf("trusted_hosts says %q", got)
+	}
+	if again := f.install(spec); len(again) != 0 {
+		t.Errorf("twice in a row changes %q", again)
+	}
+	if changed := f.install(preprod()); len(changed) != 0 || !strings.Contains(f.read("/etc/rp-agent/trusted_hosts"), line) {
+		t.Errorf("a spec that does not speak of keys changed %q", changed)
+	}
+	spec.Signers.Approvers = "* ssh-ed25519 AAAA\n"
+	if checkSpec(spec) == nil {
+		t.Error("keys that the host could not read were taken")
+	}
+}
+
 func TestUninstallLeavesStateAndAudit(t *testing.T) {
 	f := newFakeHost(t)
 	clean := f.tree()

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/systemd"
 )
@@ -60,6 +61,13 @@ func checkSpec(spec proto.SetupSpec) error {
 	if spec.ForcedKey != nil {
 		problems = append(problems, proto.CheckAccount(spec.ForcedKey.User))
 		problems = append(problems, checkPublicKey(spec.ForcedKey.PublicKey))
+	}
+	if spec.Signers != nil {
+		for name, text := range map[string]string{"approvers": spec.Signers.Approvers, "trusted hosts": spec.Signers.TrustedHosts} {
+			if _, err := signature.ParseSigners([]byte(text)); err != nil {
+				problems = append(problems, fmt.Errorf("%s: %w", name, err))
+			}
+		}
 	}
 	return errors.Join(problems...)
 }

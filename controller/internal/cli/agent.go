@@ -43,11 +43,13 @@ type installation struct {
 	forcedKey, forcedUser string
 	dryRun, yes           bool
 	spec                  proto.SetupSpec
+	signers               *proto.SetupSigners // of the console host
+	removing              bool
 }
 
 // agentVerb is one verb of the group; all of them visit host after host.
 func (a *app) agentVerb(name, short string, visit func(*installation, context.Context, *install.Visit, string) error) *cobra.Command {
-	i := &installation{app: a}
+	i := &installation{app: a, removing: name == "uninstall"}
 	cmd := &cobra.Command{
 		Use: name + " --env ENVIRONMENT", Short: short, Args: noArgs,
 		Long: short + ".\n\nIt needs an admin login: root, or a user with sudo (--login; the alias's own user otherwise).",
@@ -74,11 +76,14 @@ func (i *installation) run(ctx context.Context, visit func(*installation, contex
 	if err != nil {
 		return err
 	}
-	if err := i.prepare(environment); err != nil {
+	if err := i.prepare(ctx, environment); err != nil {
 		return err
 	}
 	for done, host := range environment.Hosts {
-		i.spec.Config = environment.HostConfig(host)
+		i.spec.Config, i.spec.Signers = environment.HostConfig(host), nil
+		if host == environment.ConsoleHost {
+			i.spec.Signers = i.signers
+		}
 		if err := i.visit(ctx, host, visit); err != nil {
 			if done > 0 {
 				failure := *exit.From(err)
@@ -92,7 +97,13 @@ func (i *installation) run(ctx context.Context, visit func(*installation, contex
 }
 
 // prepare makes the spec, so that bad input is told before any host is reached.
-func (i *installation) prepare(environment inventory.Environment) error {
+func (i *installation) prepare(ctx context.Context, environment inventory.Environment) (err error) {
+	if i.removing {
+		return nil
+	}
+	if i.signers, err = i.app.signers(ctx, environment); err != nil {
+		return err
+	}
 	i.spec = proto.SetupSpec{Operators: environment.Operators}
 	if (i.forcedKey == "") != (i.forcedUser == "") {
 		return &exit.Error{Code: exit.BadInput, Message: "--forced-key and --forced-user go together"}

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"path/filepath"
 	"strings"
 
 	"github.com/re-connect/rpctl/internal/stricttoml"
@@ -56,6 +57,7 @@ type console struct {
 	BreakGlass      bool   `toml:"break_glass"`
 	Tolerance       int64  `toml:"tolerance"`
 	SimulationHours *int   `toml:"simulation_hours"`
+	Approvers       string `toml:"approvers"`
 }
 
 type access struct {
@@ -89,6 +91,7 @@ func (e environment) build(name string) Environment {
 	if e.Console != nil {
 		rules := e.Console.build(e.After)
 		built.Console = &rules
+		built.Approvers = e.Console.Approvers
 	}
 	if e.Health != nil {
 		built.Health = &Health{
@@ -155,7 +158,11 @@ func read(path string, data []byte) (*Inventory, error) {
 	}
 	inventory := &Inventory{Path: path}
 	for _, name := range names {
-		inventory.Environments = append(inventory.Environments, f.Environments[name].build(name))
+		built := f.Environments[name].build(name)
+		if built.Approvers != "" && !filepath.IsAbs(built.Approvers) {
+			built.Approvers = filepath.Join(filepath.Dir(path), built.Approvers)
+		}
+		inventory.Environments = append(inventory.Environments, built)
 	}
 	return inventory, nil
 }

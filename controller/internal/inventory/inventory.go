@@ -27,6 +27,9 @@ type Environment struct {
 	ConsoleHost string
 	// Console is how migrations run on ConsoleHost, and behind which rules; nil where there are none.
 	Console *proto.Console
+	// Approvers is the path of the people's keys that the console host shall accept, an OpenSSH
+	// allowed_signers file beside hosts.toml; empty where nobody may approve or sign a start.
+	Approvers string
 	// Operators are login users that the installer puts into group rpctl.
 	Operators []string
 	// Look and Act are the groups that may read state and change it; `rpctl` by default.
