@@ -49,9 +49,13 @@ func (r *run) announce(context.Context) error {
 func (r *run) locally(ctx context.Context, argv []string) error {
 	r.busy("`" + strings.Join(argv, " ") + "` on this machine")
 	r.emit(event.Event{Kind: event.Command, Argv: argv})
-	return r.Run(ctx, argv, func(stream string, chunk []byte) {
+	err := r.Run(ctx, argv, func(stream string, chunk []byte) {
 		r.emit(event.Event{Kind: event.Output, Stream: stream, Text: string(chunk)})
 	})
+	if err != nil && exit.From(err).Code == exit.Interrupted {
+		r.ctrlC = true
+	}
+	return err
 }
 
 // opening and closing are the runbook's messages. They go to a French-speaking channel.

@@ -120,3 +120,21 @@ func TestInterrupted(t *testing.T) {
 		})
 	}
 }
+
+// TestCtrlCThatTheCommandHeardFirst: the terminal tells the command and rpctl at once, and the
+// command may have ended before rpctl's own context has.
+func TestCtrlCThatTheCommandHeardFirst(t *testing.T) {
+	for _, test := range []struct{ command, next string }{
+		{"composer", "rpctl deploy --env preprod"},
+		{"make", "rpctl status --env preprod"},
+	} {
+		b := newBench("pp1")
+		b.running = func(_ context.Context, argv []string) error {
+			if argv[0] != test.command {
+				return nil
+			}
+			return &exit.Error{Code: exit.Interrupted, Message: argv[0] + " failed: ended by signal 2 (interrupt)"}
+		}
+		b.want(t, Deploy(t.Context(), b.world, b.options), exit.Interrupted, "interrupted in step", test.next)
+	}
+}

@@ -56,7 +56,7 @@ func (r *run) conclude(ctx context.Context) *exit.Error {
 	}
 	failure := *exit.From(r.failure)
 	switch {
-	case failure.Code == exit.Interrupted && ctx.Err() != nil:
+	case failure.Code == exit.Interrupted && r.stopped(ctx):
 		failure.Message, failure.Next = r.interrupted(failure.Message)
 	case r.judged() != nil: // a bad verdict is worth more than a lost host
 		failure = *exit.From(r.judged())

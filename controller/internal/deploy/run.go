@@ -52,6 +52,7 @@ type run struct {
 	revision  string // of the work tree, where it is deployed from
 	commanded bool   // the local command was started
 	switched  bool   // current was seen to have moved on every host that answered
+	ctrlC     bool   // a local command ended by Ctrl-C, of which ctx may not know yet: the terminal tells both
 	reports   []event.StepReport
 	failure   error // the first one
 
@@ -126,7 +127,7 @@ func (r *run) one(ctx context.Context, s step) bool {
 	began := r.Now()
 	r.busy(s.name)
 	err := s.do(ctx)
-	if err != nil && ctx.Err() != nil {
+	if err != nil && r.stopped(ctx) {
 		err = &exit.Error{Code: exit.Interrupted, Message: "interrupted in step " + s.name, Err: err}
 	}
 	result := "ok"
@@ -140,6 +141,9 @@ func (r *run) one(ctx context.Context, s step) bool {
 	var soft goOn
 	return err == nil || (errors.As(err, &soft) && ctx.Err() == nil)
 }
+
+// stopped says that the operator has pressed Ctrl-C.
+func (r *run) stopped(ctx context.Context) bool { return ctx.Err() != nil || r.ctrlC }
 
 // fail keeps the first failure; an interruption is told before any other.
 func (r *run) fail(err error) {
