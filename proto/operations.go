@@ -26,7 +26,10 @@ type RecordArgs struct {
 // touched anything: it is in the history, but it is not the last deploy.
 const NotBegun = "not begun"
 
-// HistoryArgs asks for the newest Limit entries; 0 means 20.
+// MaxHistory is how many entries one question may ask for.
+const MaxHistory = 500
+
+// HistoryArgs asks for the newest Limit entries, MaxHistory at most; 0 means 20.
 type HistoryArgs struct {
 	Limit int `json:"limit,omitempty"`
 }

@@ -65,6 +65,9 @@ type DeployRecord struct {
 	Detail   string    `json:"detail,omitempty"`
 }
 
+// MaxLogLines is how many past lines one question may ask for.
+const MaxLogLines = 10_000
+
 // JournalArgs asks for the last Lines lines of the units that match, and, with
 // Follow, for those to come until the request is cancelled or the connection ends.
 type JournalArgs struct {

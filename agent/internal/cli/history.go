@@ -21,8 +21,8 @@ func (s System) newHistoryCommand(name string) *cobra.Command {
 		Short: "The newest entries of the audit file, oldest first",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if limit < 1 || limit > 500 {
-				return usage(fmt.Sprintf("-n %d is not between 1 and 500", limit), "`"+cmd.CommandPath()+" -n 20`")
+			if limit < 1 || limit > proto.MaxHistory {
+				return usage(fmt.Sprintf("-n %d is not between 1 and %d", limit, proto.MaxHistory), "`"+cmd.CommandPath()+" -n 20`")
 			}
 			var history proto.History
 			if err := s.question(cmd.Context(), proto.OpHistory, proto.HistoryArgs{Limit: limit}, &history); err != nil {

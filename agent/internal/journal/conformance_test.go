@@ -143,7 +143,7 @@ func TestLongMessageIsCut(t *testing.T) {
 func TestMemoryForgetsTheOldest(t *testing.T) {
 	var m Memory
 	fill(&m, kept+5)
-	lines, err := m.Tail(t.Context(), one, MaxLines)
+	lines, err := m.Tail(t.Context(), one, proto.MaxLogLines)
 	if err != nil || len(lines) != kept || lines[0].Message != "one 6" {
 		t.Errorf("kept %d lines from %q, %v", len(lines), lines[0].Message, err)
 	}

@@ -15,9 +15,6 @@ import (
 // MaxMessage is the longest message that is passed on, in bytes; a longer one is cut and marked.
 const MaxMessage = 64 << 10
 
-// MaxLines is how many past lines one question may ask for.
-const MaxLines = 10000
-
 // cutMark ends a message that was cut.
 const cutMark = " … (cut)"
 
@@ -51,4 +48,4 @@ func refuse(format string, args ...any) error {
 	return &proto.Error{Code: proto.CodeBadRequest, Message: fmt.Sprintf(format, args...)}
 }
 
-func bounded(n int) int { return min(max(n, 0), MaxLines) }
+func bounded(n int) int { return min(max(n, 0), proto.MaxLogLines) }

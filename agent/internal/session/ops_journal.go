@@ -8,7 +8,6 @@ import (
 
 const (
 	defaultLines = 20
-	maxLines     = 10_000
 	// maxMessage keeps a log event on one line of the wire, whatever JSON must escape in it. Bytes.
 	maxMessage = 64 << 10
 )
@@ -18,8 +17,8 @@ func (s *session) journal(ctx context.Context, request proto.Request) (any, erro
 	if err := s.workerArgs(request, &args, &args.Only); err != nil {
 		return nil, err
 	}
-	if args.Lines < 0 || args.Lines > maxLines {
-		return nil, badRequest("lines %d is not between 0 and %d", args.Lines, maxLines)
+	if args.Lines < 0 || args.Lines > proto.MaxLogLines {
+		return nil, badRequest("lines %d is not between 0 and %d", args.Lines, proto.MaxLogLines)
 	}
 	if args.Lines == 0 {
 		args.Lines = defaultLines

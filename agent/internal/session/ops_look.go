@@ -8,11 +8,7 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
-// Limits of what may be asked for.
-const (
-	defaultHistory = 20
-	maxHistory     = 500
-)
+const defaultHistory = 20
 
 func (s *session) status(ctx context.Context, request proto.Request) (any, error) {
 	if err := decodeArgs(request, &struct{}{}); err != nil {
@@ -53,8 +49,8 @@ func (s *session) history(_ context.Context, request proto.Request) (any, error)
 	if err := decodeArgs(request, &args); err != nil {
 		return nil, err
 	}
-	if args.Limit < 0 || args.Limit > maxHistory {
-		return nil, badRequest("limit %d is not between 0 and %d", args.Limit, maxHistory)
+	if args.Limit < 0 || args.Limit > proto.MaxHistory {
+		return nil, badRequest("limit %d is not between 0 and %d", args.Limit, proto.MaxHistory)
 	}
 	if args.Limit == 0 {
 		args.Limit = defaultHistory

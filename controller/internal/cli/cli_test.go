@@ -11,6 +11,7 @@ import (
 
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/fleet"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -114,6 +115,19 @@ func TestLogsAreInOrderOfTime(t *testing.T) {
 	}
 }
 
+// TestLogsHoldOnlySoMuch: a host that says without end is shown in parts, not gathered.
+func TestLogsHoldOnlySoMuch(t *testing.T) {
+	d := newDesk(t)
+	page := &logPage{app: &app{System: d.system}}
+	message := strings.Repeat("x", 1<<20)
+	for range mostKept>>20 + 1 {
+		page.add(fleet.Target{Host: "p1"}, proto.LogLine{Message: message})
+	}
+	if page.held > mostKept || d.out.Len() == 0 {
+		t.Errorf("%d bytes are held, %d shown", page.held, d.out.Len())
+	}
+}
+
 func TestFollowEndsWithCtrlC(t *testing.T) {
 	d := newDesk(t, "logs", "--env", "prod", "--follow")
 	signals := make(chan os.Signal, 1)
@@ -143,6 +157,41 @@ func TestSecondCtrlCLeavesAtOnce(t *testing.T) {
 	}
 }
 
+// TestSecondCtrlCLeavesAStoppedTerminal: Ctrl-S, or a pager that reads no further, holds the view in a write.
+func TestSecondCtrlCLeavesAStoppedTerminal(t *testing.T) {
+	d := newDesk(t, "restart", "--env", "preprod")
+	signals := make(chan os.Signal, 2)
+	left, stuck := make(chan int), make(chan struct{})
+	defer close(stuck)
+	restored := false
+	d.system.Signals = signals
+	d.system.Live = true
+	d.system.Restore = func() { restored = true }
+	d.system.Exit = func(code int) { left <- code; select {} }
+	d.system.Stdout = stoppedTerminal{signals, stuck}
+	go Run(d.system)
+	if code := <-left; code != int(exit.Interrupted) || !restored {
+		t.Errorf("left with %d, restored: %v", code, restored)
+	}
+}
+
+// stoppedTerminal takes nothing, and its user presses Ctrl-C twice.
+type stoppedTerminal struct {
+	signals chan<- os.Signal
+	stuck   <-chan struct{}
+}
+
+func (s stoppedTerminal) Write(p []byte) (int, error) {
+	for range 2 {
+		select {
+		case s.signals <- syscall.SIGINT:
+		default:
+		}
+	}
+	<-s.stuck
+	return len(p), nil
+}
+
 func TestDoctorGoesOnToTheHost(t *testing.T) {
 	d := newDesk(t, "doctor", "--env", "prod")
 	d.answers["p1"]["hello"] = proto.Hello{Agent: "1.0", Protocol: proto.Speaks(), Environment: "preprod"}
@@ -152,6 +201,14 @@ func TestDoctorGoesOnToTheHost(t *testing.T) {
 		if !strings.Contains(d.out.String(), part) {
 			t.Errorf("no %q in:\n%s", part, &d.out)
 		}
+	}
+}
+
+func TestHistoryAsksForNoMoreThanAHostTells(t *testing.T) {
+	d := newDesk(t, "history", "--env", "prod", "-n", "501")
+	d.run(t, exit.BadInput)
+	if _, dialled := d.dials.Load("p1"); dialled {
+		t.Error("a host was asked")
 	}
 }
 

@@ -22,8 +22,8 @@ func (a *app) historyCommand() *cobra.Command {
 		Short: "Show what the hosts' audit files say: who did what, when, with which result",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if limit < 1 {
-				return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad -n %d: want 1 or more", limit)}
+			if limit < 1 || limit > proto.MaxHistory {
+				return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad -n %d: want 1 to %d", limit, proto.MaxHistory)}
 			}
 			return a.history(cmd.Context(), env, limit)
 		},

@@ -16,8 +16,12 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
-// mostLogLines bounds what is asked of one host, and so what is held before it is sorted.
-const mostLogLines = 10_000
+// mostKept bounds what is held before it is sorted, in bytes of messages: hosts that say more
+// than that are shown in parts, each in order.
+const mostKept = 64 << 20
+
+// lineCost is what a line costs besides its message, in bytes, roughly.
+const lineCost = 512
 
 func (a *app) logsCommand() *cobra.Command {
 	var env string
@@ -29,8 +33,8 @@ func (a *app) logsCommand() *cobra.Command {
 		Long:  "Show the journal of the workers of all hosts, oldest line first. --follow ends with Ctrl-C, which is no failure.",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if args.Lines < 0 || args.Lines > mostLogLines {
-				return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad -n %d: want 0 to %d", args.Lines, mostLogLines)}
+			if args.Lines < 1 || args.Lines > proto.MaxLogLines {
+				return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad -n %d: want 1 to %d", args.Lines, proto.MaxLogLines)}
 			}
 			environment, err := a.environment(env)
 			if err != nil {
@@ -95,6 +99,7 @@ type logPage struct {
 	follow bool
 	mu     sync.Mutex
 	kept   []event.Event
+	held   int // bytes of messages in kept
 }
 
 func (p *logPage) add(target fleet.Target, line proto.LogLine) {
@@ -106,16 +111,23 @@ func (p *logPage) add(target fleet.Target, line proto.LogLine) {
 		return
 	}
 	p.kept = append(p.kept, e)
+	if p.held += len(line.Message) + lineCost; p.held > mostKept {
+		p.showKept()
+	}
 }
 
 func (p *logPage) flush() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.showKept()
+}
+
+func (p *logPage) showKept() {
 	slices.SortStableFunc(p.kept, func(a, b event.Event) int { return a.Log.Time.Compare(b.Log.Time) })
 	for _, e := range p.kept {
 		p.show(e)
 	}
-	p.kept = nil
+	p.kept, p.held = nil, 0
 }
 
 func (p *logPage) show(e event.Event) {

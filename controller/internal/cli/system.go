@@ -105,8 +105,18 @@ func (a *app) interruptible() (context.Context, func()) {
 	return ctx, func() { close(done); cancel() }
 }
 
+// restore leaves the terminal as it was. One that takes nothing (Ctrl-S, a pager that reads no
+// further) holds the view in a write: it is not waited for.
 func (a *app) restore() {
-	a.closeView()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		a.closeView()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(lastGrace):
+	}
 	if a.Restore != nil {
 		a.Restore()
 	}
