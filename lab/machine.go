@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -21,6 +22,16 @@ var tools = []struct{ command, pkg string }{
 	{"git", "git"},
 	{"tar", "tar"},
 	{"make", "make"},
+}
+
+// console is what the application's console needs on this machine, where tests run it beside
+// the lab: a file of each Debian package, as a pattern. A lab is possible without them.
+var console = []struct{ file, pkg string }{
+	{"/usr/bin/php", "php-cli"},
+	{"/usr/share/php/Symfony/Component/Console/autoload.php", "php-symfony-console"},
+	{"/usr/share/php/Symfony/Component/EventDispatcher/autoload.php", "php-symfony-event-dispatcher"},
+	{"/usr/share/php/Symfony/Component/Messenger/autoload.php", "php-symfony-messenger"},
+	{"/usr/lib/php/*/pdo_sqlite.so", "php-sqlite3"},
 }
 
 // Possible says why there can be no lab here, nil when there can be one.
@@ -59,12 +70,23 @@ func Missing() []string {
 	return missing
 }
 
-// Prepare installs what Missing names, with apt-get, and says so on log.
+// missingConsole are the packages without which tests of the console are skipped.
+func missingConsole() []string {
+	var missing []string
+	for _, c := range console {
+		if found, err := filepath.Glob(c.file); err != nil || len(found) == 0 {
+			missing = append(missing, c.pkg)
+		}
+	}
+	return missing
+}
+
+// Prepare installs what Missing names and what the console needs, with apt-get, and says so on log.
 func Prepare(log io.Writer) error {
 	if err := capable(); err != nil {
 		return err
 	}
-	missing := Missing()
+	missing := append(Missing(), missingConsole()...)
 	if len(missing) == 0 {
 		return nil
 	}

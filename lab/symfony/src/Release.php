@@ -23,6 +23,11 @@ final class Release
         return trim((string) @file_get_contents($this->root.'/REVISION')) ?: 'unknown';
     }
 
+    public function path(string $path): string
+    {
+        return $this->root.'/'.$path;
+    }
+
     public function shared(string $path): string
     {
         return dirname($this->root, 2).'/shared/'.$path;
