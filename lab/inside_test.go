@@ -89,9 +89,20 @@ func runInside(t *testing.T, h *lab.Host, root, pkg, binary string) {
 	}
 	out, err := h.Run(t.Context(), "env", "--chdir="+dir, insideVar+"=1", "./inside.test", "-test.v", "-test.timeout=5m")
 	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatalf("%v\n%s", err, withoutPassed(out))
 	}
 	if !strings.Contains(out, "--- PASS: ") || strings.Contains(out, insideVar+"=1 is not set") {
 		t.Errorf("nothing was tested:\n%s", out)
 	}
+}
+
+// withoutPassed keeps of a verbose output what is worth reading.
+func withoutPassed(out string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(out) {
+		if !strings.HasPrefix(line, "=== ") && !strings.Contains(line, "--- PASS: ") {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
 }
