@@ -10,8 +10,8 @@ var homes = map[string][]string{
 	// One home each.
 	"github.com/BurntSushi/toml":           {"internal/stricttoml"},
 	"github.com/kevinburke/ssh_config":     {"controller/internal/connect"},
-	"github.com/coreos/go-systemd/v22":     {"agent/internal/units/systemd"},
-	"github.com/godbus/dbus/v5":            {"agent/internal/units/systemd"},
+	"github.com/coreos/go-systemd/v22":     {"agent/internal/units/systemd", "agent/internal/jobs/systemdengine"},
+	"github.com/godbus/dbus/v5":            {"agent/internal/units/systemd", "agent/internal/jobs/systemdengine"},
 	"charm.land/lipgloss/v2":               {"controller/internal/view"},
 	"github.com/jedib0t/go-pretty/v6":      {"controller/internal/view"},
 	"github.com/clipperhouse/displaywidth": {"agent/internal/symfony"},
@@ -30,7 +30,7 @@ var homes = map[string][]string{
 	"github.com/Shopify/toxiproxy/v2": {"lab", "controller/e2e"},
 
 	// What files need that several processes share.
-	"github.com/gofrs/flock":        {"agent/internal/audit", "agent/internal/lease", "agent/internal/setup", "lab"},
+	"github.com/gofrs/flock":        {"agent/internal/audit", "agent/internal/lease", "agent/internal/setup", "agent/internal/jobs/store", "lab"},
 	"github.com/google/renameio/v2": {"agent", "controller"},
 
 	// The terminal is asked by those who read from it and those who draw on it.

@@ -1,0 +1,132 @@
+package console
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/re-connect/rpctl/agent/internal/statefile"
+	"github.com/re-connect/rpctl/internal/printable"
+)
+
+const endVersion = 1
+
+// maxEnd is more than an end takes, in bytes.
+const maxEnd = 16 << 10
+
+// End is how a run ended, in systemd's words (systemd.exec(5), $SERVICE_RESULT):
+// Result is success, exit-code, signal, …, Code is exited, killed or dumped, and
+// Status an exit status or the name of a signal.
+type End struct {
+	Result     string    `json:"result"`
+	Code       string    `json:"code"`
+	Status     string    `json:"status"`
+	Invocation string    `json:"invocation"`
+	Time       time.Time `json:"time"`
+}
+
+// OK says that the command ended by itself with status 0. systemd calls a command
+// that was stopped by TERM a success too; here it is none.
+func (e End) OK() bool { return e.Result == "success" && e.Code == "exited" && e.Status == "0" }
+
+// Cut says that the command did not end by itself.
+func (e End) Cut() bool { return e.Code != "exited" || e.Result == "timeout" || e.Result == "watchdog" }
+
+func (e End) String() string {
+	switch {
+	case e.Code == "exited":
+		return "it ended with status " + printable.Excerpt(e.Status, 20)
+	case e.Code == "":
+		return "it could not be started (" + printable.Excerpt(e.Result, 40) + ")"
+	default:
+		return fmt.Sprintf("it was %s by %s", printable.Excerpt(e.Code, 20), printable.Excerpt(e.Status, 20))
+	}
+}
+
+// EndFromEnv is what systemd tells an ExecStopPost= command.
+func EndFromEnv(getenv func(string) string, now time.Time) End {
+	field := func(name string) string { return printable.Excerpt(getenv(name), 64) }
+	return End{Result: field("SERVICE_RESULT"), Code: field("EXIT_CODE"), Status: field("EXIT_STATUS"),
+		Invocation: field("INVOCATION_ID"), Time: now.UTC()}
+}
+
+// WriteEnd records an end, once: a first record is never replaced. It does not
+// follow links out of the folder, and leaves no half record.
+func (f Folders) WriteEnd(id ID, end End) error {
+	if !id.Valid() {
+		return fmt.Errorf("%q is no run's id", string(id))
+	}
+	root, err := os.OpenRoot(f.Ends)
+	if err != nil {
+		return fmt.Errorf("cannot open %s: %w", f.Ends, cause(err))
+	}
+	defer root.Close()
+	name := endName(id)
+	if _, err := root.Lstat(name); err == nil {
+		return fmt.Errorf("%s is recorded already", filepath.Join(f.Ends, name))
+	}
+	if err := writeIn(root, name, end); err != nil {
+		return fmt.Errorf("cannot write %s: %w", filepath.Join(f.Ends, name), cause(err))
+	}
+	return statefile.SyncFolder(f.Ends)
+}
+
+func writeIn(root *os.Root, name string, end End) error {
+	content, err := json.Marshal(end)
+	if err != nil {
+		return err
+	}
+	temp := "." + name
+	_ = root.Remove(temp) // of a record that was cut off
+	file, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	// Root writes it, rp-agent reads it; the folder keeps everybody else out.
+	if err := file.Chmod(0o644); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(file, "{\"version\":%d,\"content\":%s}\n", endVersion, content); err != nil {
+		return err
+	}
+	if err := file.Sync(); err != nil {
+		return err
+	}
+	return root.Rename(temp, name)
+}
+
+// ReadEnd is how a run ended; false while there is no record.
+func (f Folders) ReadEnd(id ID) (End, bool, error) {
+	file, err := os.Open(filepath.Join(f.Ends, endName(id)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return End{}, false, nil
+	}
+	if err != nil {
+		return End{}, false, fmt.Errorf("cannot read how run %s ended: %w", id, err)
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxEnd))
+	var end End
+	if err == nil {
+		end, err = parseEnd(data)
+	}
+	if err != nil {
+		return End{}, false, fmt.Errorf("cannot read how run %s ended: %w", id, err)
+	}
+	return end, true, nil
+}
+
+func parseEnd(data []byte) (End, error) {
+	var end End
+	err := statefile.Decode(bytes.TrimSpace(data), endVersion, &end)
+	return end, err
+}
+
+func endName(id ID) string { return string(id) + ".json" }

@@ -1,0 +1,49 @@
+// Package console is one run of the application's console command on a host: what
+// it is to do (spec), where its output goes, and how it ended (end). The runner
+// writes the spec, systemd or the embedded engine opens the output and records the
+// end, and the application's user runs the command.
+package console
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+
+	"github.com/re-connect/rpctl/proto"
+)
+
+// ID names one run: a unit's instance and its files. It is never used twice.
+type ID string
+
+// NewID is the run with this number of a job. It cannot be guessed without the
+// job's id: the folder of specs lets those read who know a name.
+func NewID(job proto.JobID, number int) ID {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d", job, number))
+	return ID(hex.EncodeToString(sum[:16]))
+}
+
+// Valid says whether the id may be a unit's and a file's name.
+func (id ID) Valid() bool { return proto.JobID(id).Valid() }
+
+// Folders are what runner, service manager and command hand to each other: see
+// systemd.Folders for who owns what.
+type Folders struct {
+	Specs, Output, Ends string
+}
+
+// FoldersIn is the layout of a real host below base.
+func FoldersIn(base string) Folders {
+	return Folders{Specs: filepath.Join(base, "specs"), Output: filepath.Join(base, "output"), Ends: filepath.Join(base, "ends")}
+}
+
+// Base is where the folders are on a real host.
+const Base = "/var/lib/rp-agent-console"
+
+// Stdout and Stderr are the files of a run's output.
+func (f Folders) Stdout(id ID) string { return filepath.Join(f.Output, string(id)+".out") }
+
+// Stderr is the file of what a run said on its standard error.
+func (f Folders) Stderr(id ID) string { return filepath.Join(f.Output, string(id)+".err") }
+
+func (f Folders) spec(id ID) string { return filepath.Join(f.Specs, string(id)+".json") }

@@ -1,0 +1,107 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/re-connect/rpctl/agent/internal/statefile"
+	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
+)
+
+const specVersion = 1
+
+// Spec is what a run is to do. It names a step, never a command line: argv is
+// built from it and from the host's own agent.toml by whoever runs it.
+type Spec struct {
+	Step   plan.Step `json:"step"`
+	DryRun bool      `json:"dry_run"`
+}
+
+// WriteSpec puts a spec where the application's user reads it.
+func (f Folders) WriteSpec(id ID, spec Spec) error {
+	return statefile.Write(f.spec(id), specVersion, spec, 0o644)
+}
+
+// ReadSpec reads a spec that only the owner of the folder can have written: the
+// folder and the file belong to owner, and nobody else may write them.
+func (f Folders) ReadSpec(id ID, owner uint32) (Spec, error) {
+	if !id.Valid() {
+		return Spec{}, fmt.Errorf("%q is no run's id", string(id))
+	}
+	root, err := os.OpenRoot(f.Specs)
+	if err != nil {
+		return Spec{}, fmt.Errorf("cannot open %s: %w", f.Specs, cause(err))
+	}
+	defer root.Close()
+	if info, err := root.Stat("."); err != nil || !owned(info, owner) {
+		return Spec{}, fmt.Errorf("%s may not be believed: want a folder of uid %d that nobody else may write", f.Specs, owner)
+	}
+	name := filepath.Base(f.spec(id))
+	// O_NONBLOCK: a pipe that stands there must not make us wait.
+	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return Spec{}, fmt.Errorf("cannot open %s: %w", f.spec(id), cause(err))
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() || !owned(info, owner) {
+		return Spec{}, fmt.Errorf("%s may not be believed: want a file of uid %d that nobody else may write", f.spec(id), owner)
+	}
+	return parseSpec(file)
+}
+
+func parseSpec(r io.Reader) (Spec, error) {
+	data, err := io.ReadAll(io.LimitReader(r, 64<<10))
+	var spec Spec
+	if err == nil {
+		err = statefile.Decode(data, specVersion, &spec)
+	}
+	if err != nil {
+		return Spec{}, fmt.Errorf("cannot read the spec: %w", err)
+	}
+	// The last of three checks of a step: what is refused here never reaches PHP.
+	alone := plan.Plan{Version: plan.Version, Ticket: "-", Centre: "-", Groups: []plan.Group{{Steps: []plan.Step{spec.Step}}}}
+	for _, finding := range plan.Check(alone) {
+		if !finding.Warning {
+			return Spec{}, fmt.Errorf("the spec is refused: %s", finding.Message)
+		}
+	}
+	return spec, nil
+}
+
+// owned says that only the owner can have written what info describes.
+func owned(info os.FileInfo, owner uint32) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && stat.Uid == owner && info.Mode().Perm()&0o022 == 0
+}
+
+func cause(err error) error {
+	var at *os.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}
+
+// Argv is the command of a run: PHP, the console, and the step's own arguments.
+// There is no shell, and no argument comes from anywhere else.
+func (s Spec) Argv(rules proto.Console) []string {
+	return append([]string{rules.PHP, rules.Script, plan.ConsoleCommand}, s.Step.Args(s.DryRun)...)
+}
+
+// Environ is all that the command gets of an environment: who it is, where
+// programs are, and that text is UTF-8. The application's own settings are in its files.
+func Environ(getenv func(string) string) []string {
+	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
+	for _, name := range []string{"HOME", "USER", "LOGNAME"} {
+		if value := getenv(name); value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}

@@ -1,0 +1,184 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/re-connect/rpctl/agent/internal/statefile"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// ErrNotFound says that there is no job of that id.
+var ErrNotFound = errors.New("no such job")
+
+// ErrExists says that the id is taken.
+var ErrExists = errors.New("the job exists already")
+
+// Store is the jobs of one host.
+type Store struct{ dir string }
+
+// New is the jobs below state, the agent's folder. Nothing is opened before it is needed.
+func New(state string) Store { return Store{filepath.Join(state, "jobs")} }
+
+func (s Store) path(id proto.JobID, name string) string {
+	return filepath.Join(s.dir, string(id), name)
+}
+
+// Create makes a job. Making its folder is the permission to start it, and only one
+// caller gets that; for the others the error is ErrExists. The caller holds Admit.
+func (s Store) Create(spec Spec, record Record) error {
+	id := spec.Args.ID
+	if !id.Valid() {
+		return fmt.Errorf("%q is no job's id", string(id))
+	}
+	folder := filepath.Join(s.dir, string(id))
+	err := os.Mkdir(folder, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		if _, err := os.Stat(s.path(id, "job.json")); err == nil {
+			return ErrExists
+		}
+		// Whoever made the folder did not come to the point where anything is started.
+		if err = os.RemoveAll(folder); err == nil {
+			err = os.Mkdir(folder, 0o700)
+		}
+	}
+	if err != nil {
+		return storage("make job "+string(id), err)
+	}
+	if err := statefile.Write(s.path(id, "spec.json"), specVersion, spec, 0o600); err != nil {
+		return err
+	}
+	if err := s.Save(record); err != nil {
+		return err
+	}
+	if err := statefile.SyncFolder(s.dir); err != nil {
+		return storage("make job "+string(id), err)
+	}
+	return nil
+}
+
+// Remove forgets a job whose start was refused, or which is old.
+func (s Store) Remove(id proto.JobID) error {
+	if !id.Valid() {
+		return ErrNotFound
+	}
+	if err := os.RemoveAll(filepath.Join(s.dir, string(id))); err != nil {
+		return storage("remove job "+string(id), err)
+	}
+	return nil
+}
+
+// Spec is what was asked.
+func (s Store) Spec(id proto.JobID) (Spec, error) {
+	var spec Spec
+	return spec, s.read(id, "spec.json", specVersion, &spec)
+}
+
+// Load is where the job is.
+func (s Store) Load(id proto.JobID) (Record, error) {
+	var record Record
+	return record, s.read(id, "job.json", recordVersion, &record)
+}
+
+// Save writes where the job is.
+func (s Store) Save(record Record) error {
+	return statefile.Write(s.path(record.Job.ID, "job.json"), recordVersion, record, 0o600)
+}
+
+// AskCancel leaves the wish that a job ends. Now stays once it was said.
+func (s Store) AskCancel(id proto.JobID, cancel Cancel) error {
+	if before, err := s.CancelAsked(id); err == nil && before != nil && before.Now {
+		cancel.Now = true
+	}
+	return statefile.Write(s.path(id, "cancel.json"), cancelVersion, cancel, 0o600)
+}
+
+// CancelAsked is the wish that a job ends, or nil.
+func (s Store) CancelAsked(id proto.JobID) (*Cancel, error) {
+	var cancel Cancel
+	err := s.read(id, "cancel.json", cancelVersion, &cancel)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return &cancel, err
+}
+
+func (s Store) read(id proto.JobID, name string, version int, into any) error {
+	if !id.Valid() {
+		return ErrNotFound
+	}
+	err := statefile.Read(s.path(id, name), version, into)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNotFound
+	}
+	return err
+}
+
+// Changed is when job.json was last written, to see cheaply whether it was.
+func (s Store) Changed(id proto.JobID) (fs.FileInfo, error) {
+	if !id.Valid() {
+		return nil, ErrNotFound
+	}
+	return os.Stat(s.path(id, "job.json"))
+}
+
+// List is all jobs, newest first. One that cannot be read is left out, with the error of the first such.
+func (s Store) List() ([]Record, error) {
+	entries, err := os.ReadDir(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, storage("list the jobs", err)
+	}
+	var all []Record
+	var first error
+	for _, entry := range entries {
+		record, err := s.Load(proto.JobID(entry.Name()))
+		if err == nil {
+			all = append(all, record)
+		} else if !errors.Is(err, ErrNotFound) && first == nil {
+			first = err
+		}
+	}
+	slices.SortFunc(all, func(a, b Record) int {
+		return cmp.Or(b.Job.Created.Compare(a.Job.Created), cmp.Compare(a.Job.ID, b.Job.ID))
+	})
+	return all, first
+}
+
+// lockWait bounds the wait for another process that starts a job at this moment.
+const lockWait = 5 * time.Second
+
+func storage(what string, err error) *proto.Error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return &proto.Error{
+		Code:    proto.CodeStorage,
+		Message: fmt.Sprintf("cannot %s: %v", what, err),
+		Next:    "on the host: `df -h /var/lib/rp-agent`, then `rp-agent doctor`",
+	}
+}
+
+// tryLock takes a lock that the kernel drops with its holder; nil when another has it.
+func tryLock(path string) (unlock func(), err error) {
+	lock := flock.New(path)
+	got, err := lock.TryLock()
+	if err != nil {
+		return nil, storage("lock "+path, err)
+	}
+	if !got {
+		return nil, nil
+	}
+	return func() { _ = lock.Unlock() }, nil
+}

@@ -1,0 +1,44 @@
+package plans
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/re-connect/rpctl/proto"
+)
+
+// Approve judges an approval and keeps it: it is signed by an approver of this host, for this
+// environment, and for exactly the figures of this host's own simulation. It returns the plan's digest.
+func (f Folder) Approve(signed proto.Signed, now time.Time) (digest, signer string, err error) {
+	approvers, err := f.Keys.Approvers()
+	if err != nil {
+		return "", "", err
+	}
+	var approval proto.Approval
+	if signer, err = Open(approvers, signed, proto.NamespaceApproval, &approval, now); err != nil {
+		return "", "", refuse(err.Error(), "sign with a key that stands in /etc/rp-agent/approvers of this host")
+	}
+	again := "rpctl migrate --plan PLAN --env " + f.Environment
+	switch {
+	case approval.Environment != f.Environment:
+		return "", "", refuse(fmt.Sprintf("it is for environment %.40q", approval.Environment), "")
+	case !now.Before(approval.Expires):
+		return "", "", refuse("it has expired", "rpctl migrate approve --plan PLAN --env "+f.Environment)
+	case approval.Time.After(now.Add(proto.ClockSkew)):
+		return "", "", refuse("it is of the future: one of two clocks is wrong", "timedatectl (on the host, and on your machine)")
+	}
+	e, err := f.Evidence(approval.Plan, now)
+	switch {
+	case err != nil:
+		return "", "", err
+	case e.Simulation == nil:
+		return "", "", refuse("this plan was not simulated on "+f.Host, again)
+	case e.Simulation.FiguresDigest() != approval.Figures:
+		return "", "", refuse("its figures are not those of the simulation on "+f.Host, again+", then approve what it shows")
+	}
+	return approval.Plan, signer, f.SaveSigned(approval.Plan, signed)
+}
+
+func refuse(why, next string) *proto.Error {
+	return &proto.Error{Code: proto.CodeGate, Message: "cannot accept the approval: " + why, Next: next}
+}

@@ -1,0 +1,154 @@
+// Package plans keeps on the host what is known of each plan: its simulation, its
+// approval, that it was applied, and where its steps are. All that is signed is
+// verified again whenever it is read: the disk proves nothing by itself.
+//
+//	plans/DIGEST/plan.json        the plan
+//	plans/DIGEST/simulation.json  signed by this host
+//	plans/DIGEST/approval.json    signed by one of /etc/rp-agent/approvers
+//	plans/DIGEST/applied.json     signed by this host
+//	plans/DIGEST/steps.json       where the steps are
+//
+// Nothing here is ever pruned.
+package plans
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/re-connect/rpctl/agent/internal/statefile"
+	"github.com/re-connect/rpctl/internal/signature"
+	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
+)
+
+// version is of every file here.
+const version = 1
+
+// Keys are whose signatures count here. The functions are called each time, so that
+// a key that was taken out of its file no longer counts.
+type Keys struct {
+	Own       func() (signature.Signers, error) // this host's, under its name
+	Approvers func() (signature.Signers, error)
+	Hosts     func() (signature.Signers, error)
+}
+
+// Folder is the plans of one host.
+type Folder struct {
+	dir         string
+	Host        string
+	Environment string
+	Keys        Keys
+}
+
+// New is the plans below state, the agent's folder.
+func New(state, host, environment string, keys Keys) Folder {
+	return Folder{dir: filepath.Join(state, "plans"), Host: host, Environment: environment, Keys: keys}
+}
+
+// Steps is where a plan's steps are.
+type Steps struct {
+	Job   proto.JobID     `json:"job,omitempty"` // that changed them last
+	Time  time.Time       `json:"time"`
+	Steps []proto.JobStep `json:"steps"`
+}
+
+// State is the state of each step; a step that is not named is pending.
+func (s Steps) State() map[plan.StepID]proto.StepState {
+	states := map[plan.StepID]proto.StepState{}
+	for _, step := range s.Steps {
+		states[step.Step] = step.State
+	}
+	return states
+}
+
+// Begun says that a step has changed data, or may have.
+func (s Steps) Begun() bool {
+	for _, step := range s.Steps {
+		switch step.State {
+		case proto.StepPending, proto.StepSimulated, proto.StepChecking, proto.StepStopped:
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// Keep remembers the plan itself.
+func (f Folder) Keep(p plan.Plan) error {
+	folder := filepath.Join(f.dir, p.Digest())
+	if _, err := os.Stat(filepath.Join(folder, "plan.json")); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return &proto.Error{Code: proto.CodeStorage, Message: fmt.Sprintf("cannot keep the plan: %v", err), Next: "on the host: `rp-agent doctor`"}
+	}
+	if err := statefile.SyncFolder(f.dir); err != nil {
+		return err
+	}
+	return f.write(p.Digest(), "plan.json", p)
+}
+
+// Steps is where the steps of a plan are; nothing is known of a plan that never ran.
+func (f Folder) Steps(digest string) (Steps, error) {
+	var steps Steps
+	_, err := f.read(digest, "steps.json", &steps)
+	return steps, err
+}
+
+// SaveSteps writes where the steps are.
+func (f Folder) SaveSteps(digest string, steps Steps) error {
+	return f.write(digest, "steps.json", steps)
+}
+
+// SaveSigned keeps a simulation or a receipt of this host, or an approval that Approve has judged.
+func (f Folder) SaveSigned(digest string, signed proto.Signed) error {
+	name := fileOf[signed.Namespace]
+	if name == "" {
+		return fmt.Errorf("nothing signed for %q is kept here", signed.Namespace)
+	}
+	return f.write(digest, name, signed)
+}
+
+var fileOf = map[string]string{
+	proto.NamespaceSimulation: "simulation.json",
+	proto.NamespaceApproval:   "approval.json",
+	proto.NamespaceApplied:    "applied.json",
+}
+
+func (f Folder) write(digest, name string, content any) error {
+	path, err := f.path(digest, name)
+	if err != nil {
+		return err
+	}
+	return statefile.Write(path, version, content, 0o600)
+}
+
+// read says whether the file is there.
+func (f Folder) read(digest, name string, into any) (bool, error) {
+	path, err := f.path(digest, name)
+	if err != nil {
+		return false, err
+	}
+	err = statefile.Read(path, version, into)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// path refuses what is no digest: it becomes a folder's name.
+func (f Folder) path(digest, name string) (string, error) {
+	if len(digest) != 64 {
+		return "", fmt.Errorf("%.80q is no plan's digest", digest)
+	}
+	for _, c := range []byte(digest) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return "", fmt.Errorf("%.80q is no plan's digest", digest)
+		}
+	}
+	return filepath.Join(f.dir, digest, name), nil
+}

@@ -1,0 +1,67 @@
+package receiptkey
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/re-connect/rpctl/internal/signature"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// Name is the key's file in the agent's state folder.
+const Name = "receipt_key"
+
+// maxKey is more than a key file takes, in bytes.
+const maxKey = 16 << 10
+
+// Key is a host's own key.
+type Key struct{ signer ssh.Signer }
+
+// Load reads the private key of a host. It must be readable by its owner alone.
+func Load(path string) (Key, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return Key{}, refuse(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return Key{}, refuse(err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return Key{}, refuse(errors.New("others may read it: `chmod 600 " + path + "`"))
+	}
+	data, err := io.ReadAll(io.LimitReader(file, maxKey))
+	if err != nil {
+		return Key{}, refuse(err)
+	}
+	return Parse(data)
+}
+
+// Parse is the key that Generate wrote.
+func Parse(private []byte) (Key, error) {
+	signer, err := ssh.ParsePrivateKey(private)
+	if err != nil {
+		return Key{}, refuse(err)
+	}
+	return Key{signer}, nil
+}
+
+// Sign signs a receipt.
+func (k Key) Sign(namespace, body string) (proto.Signed, error) {
+	return signature.Sign(k.signer, namespace, body)
+}
+
+// Signers accepts this key alone, under the host's name.
+func (k Key) Signers(host string) signature.Signers {
+	return signature.Signers{{Principal: host, Key: k.signer.PublicKey()}}
+}
+
+func refuse(err error) error {
+	return &proto.Error{Code: proto.CodeHost, Message: fmt.Sprintf("cannot use this host's receipt key: %v", err),
+		Next: "on the host: `rp-agent doctor`; `rpctl agent install` makes a key where there is none"}
+}

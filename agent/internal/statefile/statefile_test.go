@@ -1,0 +1,69 @@
+package statefile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/re-connect/rpctl/proto"
+)
+
+type thing struct {
+	Name string `json:"name"`
+}
+
+func TestWrittenIsRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.json")
+	if err := Write(path, 3, thing{"x"}, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	var got thing
+	if err := Read(path, 3, &got); err != nil || got.Name != "x" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if left, _ := filepath.Glob(filepath.Dir(path) + "/.*"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"newer":         {`{"version":4,"content":{"name":"x"}}`, "newer rp-agent (version 4"},
+		"no version":    {`{"content":{"name":"x"}}`, "no version"},
+		"cut off":       {`{"version":3,"cont`, "damaged"},
+		"empty":         {``, "damaged"},
+		"unknown field": {`{"version":3,"content":{"name":"x","more":1}}`, "damaged"},
+		"no content":    {`{"version":3}`, "damaged"},
+		"too long":      {strings.Repeat(" ", maxFile+1), "longer than"},
+	} {
+		path := filepath.Join(t.TempDir(), "a.json")
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := Read(path, 3, &thing{})
+		var refused *proto.Error
+		if !errors.As(err, &refused) || refused.Code != proto.CodeStorage || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := Read(filepath.Join(t.TempDir(), "none"), 3, &thing{}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing: %v", err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"version":1,"content":{"name":"x"}}`))
+	f.Add([]byte(`{"version":2,"content":null}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var got thing
+		if err := Decode(data, 1, &got); err != nil && got.Name != "" && strings.Contains(err.Error(), "newer") {
+			t.Errorf("%q: half understood", data)
+		}
+	})
+}
