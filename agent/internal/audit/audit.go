@@ -34,6 +34,13 @@ const (
 	ActionRestartEnd = "restart-end" // and how it ended
 	ActionRecord     = "record"      // how the lease's purpose went, as the controller tells it
 	ActionRefused    = "refused"     // somebody asked for a change that they may not make
+	ActionJob        = "job"         // a job on a plan began
+	ActionJobEnd     = "job-end"     // and how it ended
+	ActionStep       = "step"        // a step of a plan is about to change data
+	ActionStepEnd    = "step-end"    // and where it stands now
+	ActionBreakGlass = "BREAK-GLASS" // a job passes closed gates, with the operator's reason
+	ActionApprove    = "approve"     // an approval was accepted
+	ActionCancel     = "job-cancel"  // somebody asked a job to stop
 	ActionTorn       = "torn-line"   // the line before was cut off by a power loss or a full disk
 )
 

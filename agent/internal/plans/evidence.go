@@ -117,5 +117,9 @@ func Open(by signature.Signers, signed proto.Signed, namespace string, body any,
 	if want := fmt.Sprintf(`{"kind":%q,`, kinds[namespace]); !strings.HasPrefix(signed.Body, want) {
 		return "", fmt.Errorf("%w: what was signed is no %s", signature.ErrNotSigned, kinds[namespace])
 	}
+	// A key that is there twice, for one, would be read by people otherwise than by us.
+	if proto.CanonicalBody(body) != signed.Body {
+		return "", fmt.Errorf("%w: what was signed is not in canonical form", signature.ErrNotSigned)
+	}
 	return signer, nil
 }

@@ -152,3 +152,18 @@ func (f Folder) path(digest, name string) (string, error) {
 	}
 	return filepath.Join(f.dir, digest, name), nil
 }
+
+// Plan is a plan that was kept.
+func (f Folder) Plan(digest string) (plan.Plan, error) {
+	var p plan.Plan
+	there, err := f.read(digest, "plan.json", &p)
+	switch {
+	case err != nil:
+		return p, err
+	case !there:
+		return p, fmt.Errorf("plan %s is not on this host", digest)
+	case p.Digest() != digest:
+		return p, fmt.Errorf("plan %s was changed on the disk", digest)
+	}
+	return p, nil
+}

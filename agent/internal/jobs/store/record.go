@@ -70,12 +70,32 @@ type Record struct {
 	// Simulated are the dry runs that the forecasts come from.
 	Simulated []proto.StepResult `json:"simulated,omitempty"`
 	Revision  string             `json:"revision,omitempty"` // of the application when the job began
+	// Ending is set once it is decided how the job ends; what is left is to tell, never to run.
+	Ending *Ending `json:"ending,omitempty"`
+}
+
+// Ending is how a job will end.
+type Ending struct {
+	State proto.JobState `json:"state"`
+	Error *proto.Error   `json:"error,omitempty"`
+	// Look is a step of which a dry run shall first tell what it left.
+	Look plan.StepID `json:"look,omitempty"`
 }
 
 // Current is the run that has not ended, or nil.
 func (r *Record) Current() *Run {
 	if n := len(r.Runs); n > 0 && r.Runs[n-1].Open() {
 		return &r.Runs[n-1]
+	}
+	return nil
+}
+
+// Last is the newest run of a step with this purpose, or nil.
+func (r *Record) Last(step plan.StepID, purpose Purpose) *Run {
+	for i := len(r.Runs) - 1; i >= 0; i-- {
+		if r.Runs[i].Step == step && r.Runs[i].Purpose == purpose {
+			return &r.Runs[i]
+		}
 	}
 	return nil
 }

@@ -1,0 +1,174 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/re-connect/rpctl/agent/internal/audit"
+	"github.com/re-connect/rpctl/agent/internal/gates"
+	"github.com/re-connect/rpctl/agent/internal/jobs/store"
+	"github.com/re-connect/rpctl/agent/internal/plans"
+	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
+)
+
+// Limits of what may be asked for.
+const (
+	defaultJobs = 20
+	maxJobs     = 200
+)
+
+// List is the job that is named, or the newest; in a list the receipts and conflicts are left out, which are long.
+func (s *Service) List(ctx context.Context, args proto.JobsArgs) (proto.JobList, error) {
+	list := proto.JobList{Jobs: []proto.Job{}}
+	if args.ID != "" {
+		record, err := s.settled(ctx, args.ID)
+		if err != nil {
+			return list, err
+		}
+		list.Jobs = append(list.Jobs, s.sized(record))
+		return list, nil
+	}
+	if args.Limit < 0 || args.Limit > maxJobs {
+		return list, &proto.Error{Code: proto.CodeBadRequest, Message: fmt.Sprintf("limit %d is not between 0 and %d", args.Limit, maxJobs)}
+	}
+	if args.Limit == 0 {
+		args.Limit = defaultJobs
+	}
+	all, err := s.Jobs.List()
+	if err != nil {
+		return list, err
+	}
+	for _, record := range all[:min(args.Limit, len(all))] {
+		if record, err = s.settled(ctx, record.Job.ID); err != nil {
+			return list, err
+		}
+		list.Jobs = append(list.Jobs, brief(s.sized(record)))
+	}
+	return list, nil
+}
+
+func brief(job proto.Job) proto.Job {
+	job.Receipt = nil
+	for i := range job.Steps {
+		if result := job.Steps[i].Result; result != nil {
+			short := *result
+			short.Conflicts = nil
+			job.Steps[i].Result = &short
+		}
+	}
+	return job
+}
+
+// sized is the job with the output that there is at this moment.
+func (s *Service) sized(record store.Record) proto.Job {
+	job := record.Job
+	job.Stdout, job.Stderr = 0, 0
+	for _, run := range record.Runs {
+		out, err := run.Stdout, run.Stderr
+		if run.Open() {
+			out, err = length(s.Folders.Stdout(run.Console)), length(s.Folders.Stderr(run.Console))
+		}
+		job.Stdout += out
+		job.Stderr += err
+	}
+	return job
+}
+
+func length(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// Cancel asks a job to stop before its next step, or, with Now, ends its command too.
+func (s *Service) Cancel(ctx context.Context, args proto.JobCancelArgs, caller Caller) (proto.Job, error) {
+	record, err := s.settled(ctx, args.ID)
+	if err != nil || record.Job.State.Ended() {
+		return s.sized(record), err
+	}
+	wish, entry := "before its next step", proto.AuditEntry{Action: audit.ActionCancel, Operator: caller.Operator, User: caller.User, UID: caller.UID, From: caller.From}
+	if args.Now {
+		wish = "at once"
+	}
+	entry.Detail = fmt.Sprintf("job %s %s", args.ID, wish)
+	if _, err := s.Audit.Append(entry); err != nil {
+		return proto.Job{}, err
+	}
+	if err := s.Jobs.AskCancel(args.ID, store.Cancel{Now: args.Now, User: caller.User, Time: s.now()}); err != nil {
+		return proto.Job{}, err
+	}
+	// The record is read after the wish is on the disk: a command that starts later is not for us to end.
+	if record, err = s.Jobs.Load(args.ID); err != nil {
+		return proto.Job{}, err
+	}
+	if run := record.Current(); args.Now && run != nil {
+		if err := s.Engine.StopConsole(ctx, run.Console); err != nil {
+			return proto.Job{}, err
+		}
+	}
+	job := s.sized(record)
+	job.CancelAsked = true
+	return job, nil
+}
+
+// PlanStatus is where a plan stands on this host, gate by gate.
+func (s *Service) PlanStatus(ctx context.Context, args proto.PlanStatusArgs) (proto.PlanStatus, error) {
+	running, err := s.Mutating(ctx)
+	if err != nil {
+		return proto.PlanStatus{}, err
+	}
+	now := s.now()
+	question := plans.Question{Plan: args.Plan, Receipts: args.Receipts, Rules: s.Config.Console, Latest: s.latest(), Asked: now, Now: now}
+	status := proto.PlanStatus{Environment: s.Config.Environment, Host: s.Name, Plan: args.Plan.Digest()}
+	if running != nil {
+		question.Running, status.Running = running.ID, running.ID
+	}
+	if current, err := s.Releases.Current(); err == nil {
+		question.Revision = current.Revision
+	}
+	standing, evidence, err := s.Plans.Standing(question)
+	if err != nil {
+		return proto.PlanStatus{}, err
+	}
+	status.Gates = evidence.Explain(gates.All(standing))
+	status.Simulation, status.Approval, status.Applied = evidence.SignedSimulation, evidence.SignedApproval, evidence.SignedApplied
+	status.Steps = stepsOf(args.Plan, evidence.Steps)
+	return status, nil
+}
+
+// stepsOf is every step of the plan, with what is known of it.
+func stepsOf(p plan.Plan, known plans.Steps) []proto.JobStep {
+	steps := []proto.JobStep{}
+	for _, step := range p.Steps() {
+		at := proto.JobStep{Step: step.ID, State: proto.StepPending}
+		for _, k := range known.Steps {
+			if k.Step == step.ID {
+				at = k
+			}
+		}
+		steps = append(steps, at)
+	}
+	return steps
+}
+
+// Approve judges an approval and keeps it.
+func (s *Service) Approve(ctx context.Context, args proto.ApproveArgs, caller Caller) (proto.PlanStatus, error) {
+	digest, signer, err := s.Plans.Approve(args.Approval, s.now())
+	if err != nil {
+		return proto.PlanStatus{}, err
+	}
+	if _, err := s.Audit.Append(proto.AuditEntry{Action: audit.ActionApprove, Operator: caller.Operator, User: caller.User, UID: caller.UID, From: caller.From,
+		Detail: fmt.Sprintf("plan %s approved by %s", digest, signer)}); err != nil {
+		return proto.PlanStatus{}, err
+	}
+	p, err := s.Plans.Plan(digest)
+	if err != nil {
+		return proto.PlanStatus{}, errors.Join(err, fmt.Errorf("plan %s", digest))
+	}
+	return s.PlanStatus(ctx, proto.PlanStatusArgs{Plan: p})
+}

@@ -1,0 +1,198 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/re-connect/rpctl/agent/internal/audit"
+	"github.com/re-connect/rpctl/agent/internal/gates"
+	"github.com/re-connect/rpctl/agent/internal/jobs/store"
+	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
+)
+
+// apply does one step: a dry run that must show the forecast, the real run, and a dry run that must
+// show nothing left. Where it begins depends on what a runner before it has done.
+func (w *work) apply(step plan.Located) error {
+	state := w.record.Step(step.ID).State
+	real := w.record.Last(step.ID, store.Real) != nil
+	switch {
+	case state == proto.StepVerified:
+		return nil
+	case state == proto.StepVerifying && real:
+		return w.verify(step)
+	case real:
+		return w.run(step)
+	case gates.NeedsWord(state):
+		return w.resolve(step)
+	default:
+		return w.check(step)
+	}
+}
+
+// check is gate 5: immediately before the step, the data is what was approved.
+func (w *work) check(step plan.Located) error {
+	w.set(step.ID, proto.StepChecking, "")
+	result, err := w.show(step, store.Check)
+	if err != nil {
+		return w.missed(step.ID, proto.StepStopped, "check", err)
+	}
+	w.record.Step(step.ID).Result = &result
+	why := differs(result, w.record.Forecasts[step.Index], w.record.Simulated[step.Index], w.Config.Console.Tolerance)
+	if why == "" {
+		why = w.switched()
+	}
+	if why != "" {
+		return w.fail(step.ID, proto.StepStopped, store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeGate,
+			Message: fmt.Sprintf("step %s was not begun: gate 5 (drift) is closed: %s", step.ID, why),
+			Next:    "rpctl migrate --plan PLAN --env " + w.Config.Environment + " (a new simulation, to be approved)"}})
+	}
+	if cancelled, err := w.cancelledBefore(step.ID); err != nil || cancelled {
+		return err
+	}
+	return w.run(step)
+}
+
+// switched says that another release is deployed than when the job began.
+func (w *work) switched() string {
+	release, err := w.Releases.Current()
+	switch {
+	case err != nil:
+		return err.Error()
+	case release.Revision != w.record.Revision:
+		return fmt.Sprintf("the application was %.40q when the job began and is %.40q now", w.record.Revision, release.Revision)
+	}
+	return ""
+}
+
+// cancelledBefore puts a step that was only checked back where it was, when somebody asked to stop.
+func (w *work) cancelledBefore(id plan.StepID) (bool, error) {
+	asked, err := w.Jobs.CancelAsked(w.record.Job.ID)
+	if err != nil || asked == nil {
+		return false, err
+	}
+	w.set(id, w.untouched(id), "")
+	return w.cancelled()
+}
+
+// run is the real run, and everything that follows from how it ended.
+func (w *work) run(step plan.Located) error {
+	before := w.record.Step(step.ID).State
+	if w.record.Last(step.ID, store.Real) == nil {
+		w.set(step.ID, proto.StepRunning, "")
+		if err := w.tell(audit.ActionStep, "", "step %s: %s", step.ID, step.Shell(false)); err != nil {
+			return err
+		}
+	}
+	out, err := w.realRun(step)
+	switch {
+	case errors.Is(err, ErrNotStarted):
+		return w.neverBegan(step.ID, before, err)
+	case err != nil:
+		return err
+	case out.gone:
+		return w.broken(step, proto.StepInterrupted, proto.JobInterrupted, "it left no record of its end: the host went down, or it was killed")
+	case !out.end.OK():
+		return w.brokenBy(step, out)
+	}
+	if _, err := w.result(step, out); err != nil {
+		return w.broken(step, proto.StepFailed, proto.JobFailed, "what it printed is not what a migration prints: "+err.Error())
+	}
+	return w.verify(step)
+}
+
+// neverBegan is a real run that certainly was not started: the step is where it was.
+func (w *work) neverBegan(id plan.StepID, before proto.StepState, why error) error {
+	state := proto.StepStopped
+	if gates.NeedsWord(before) {
+		state = before
+	}
+	return w.fail(id, state, store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodePolkit,
+		Message: fmt.Sprintf("cannot run step %s: %v", id, why), Next: "on the host: `rp-agent doctor`"}})
+}
+
+// brokenBy is a real run that ended badly.
+func (w *work) brokenBy(step plan.Located, out outcome) error {
+	asked, err := w.Jobs.CancelAsked(w.record.Job.ID)
+	if err != nil {
+		return err
+	}
+	if asked != nil && asked.Now && out.end.Cut() {
+		if err := w.cancelNow(step.ID, asked, true); err != nil {
+			return err
+		}
+		return w.stepEnded(step.ID)
+	}
+	state := proto.StepFailed
+	if out.end.Cut() {
+		state = proto.StepInterrupted
+	}
+	return w.broken(step, state, proto.JobFailed, out.end.String()+w.lastWords(out))
+}
+
+// broken ends the job at a step that may have changed data. What is left of it is looked at before the end.
+func (w *work) broken(step plan.Located, state proto.StepState, job proto.JobState, why string) error {
+	err := w.fail(step.ID, state, store.Ending{State: job, Look: step.ID, Error: &proto.Error{Code: proto.CodeHost,
+		Message: fmt.Sprintf("step %s is %s: %s", step.ID, state, why), Next: w.askResolve(step.ID)}})
+	if err != nil {
+		return err
+	}
+	return w.stepEnded(step.ID)
+}
+
+func (w *work) askResolve(id plan.StepID) string {
+	return fmt.Sprintf("look at what remains, then rpctl migrate --apply --plan PLAN --env %s --resolve %s=rerun|done --reason \"…\"", w.Config.Environment, id)
+}
+
+// verify is the dry run after a real one: nothing is left, and the totals are the forecast's.
+func (w *work) verify(step plan.Located) error {
+	w.set(step.ID, proto.StepVerifying, "")
+	result, err := w.show(step, store.Verify)
+	var unseen *unseenError
+	if err != nil && !errors.As(err, &unseen) {
+		return err
+	}
+	why := ""
+	if err != nil {
+		why = err.Error()
+	} else {
+		why = left(result, w.record.Forecasts[step.Index], w.Config.Console.Tolerance)
+	}
+	if why != "" {
+		return w.broken(step, proto.StepUnverified, proto.JobFailed, "the command ended well, but the dry run after it does not show that: "+why)
+	}
+	return w.verified(step, result)
+}
+
+// verified is the end of a step that did exactly what was approved.
+func (w *work) verified(step plan.Located, result proto.StepResult) error {
+	var none int64
+	done := w.set(step.ID, proto.StepVerified, "")
+	done.Result, done.Remaining, done.Ended = &result, &none, w.now()
+	if err := w.save(); err != nil {
+		return err
+	}
+	return w.stepEnded(step.ID)
+}
+
+// look tells what a step left, once it is decided that the job ends with it. That it cannot be told changes nothing.
+func (w *work) look(id plan.StepID) error {
+	for _, step := range w.steps {
+		if step.ID != id {
+			continue
+		}
+		result, err := w.show(step, store.Look)
+		var unseen *unseenError
+		if err != nil && !errors.As(err, &unseen) {
+			return err
+		}
+		job := w.record.Step(id)
+		if err == nil {
+			job.Result, job.Remaining = &result, &result.Moved
+		} else {
+			job.Detail += "; what remains is not known: " + err.Error()
+		}
+	}
+	w.record.Ending.Look = ""
+	return w.save()
+}

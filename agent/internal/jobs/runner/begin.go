@@ -1,0 +1,78 @@
+package runner
+
+import (
+	"time"
+
+	"github.com/re-connect/rpctl/agent/internal/audit"
+	"github.com/re-connect/rpctl/agent/internal/gates"
+	"github.com/re-connect/rpctl/agent/internal/plans"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// begin judges the job a last time, from the disk alone, and marks it as running. Errors that are a
+// *proto.Error refuse it.
+func (w *work) begin() error {
+	release, err := w.Releases.Current()
+	if err != nil {
+		return err
+	}
+	w.record.Revision = release.Revision
+	// What could not be signed at the end is not begun.
+	if _, err := w.Key(); err != nil {
+		return err
+	}
+	if w.spec.Args.Kind == proto.KindApply {
+		err = w.judge()
+	} else {
+		err = w.Plans.Keep(w.spec.Args.Plan)
+	}
+	if err != nil {
+		return err
+	}
+	if err := w.tell(audit.ActionJob, "", "plan %s, %s", w.digest, w.spec.Args.Plan.Ticket); err != nil {
+		return err
+	}
+	if reason := w.spec.Args.BreakGlass; reason != "" {
+		if err := w.tell(audit.ActionBreakGlass, "", "THE GLASS IS BROKEN for plan %s: %s", w.digest, reason); err != nil {
+			return err
+		}
+	}
+	w.record.Job.State = proto.JobRunning
+	return w.save()
+}
+
+// judge asks the gates, and takes from the evidence what the steps will be held to.
+func (w *work) judge() error {
+	standing, evidence, err := w.Plans.Standing(plans.Question{
+		Plan: w.spec.Args.Plan, Receipts: w.spec.Args.Receipts, Resolve: w.spec.Args.Resolve, Intent: w.spec.Args.Intent,
+		Job: w.record.Job.ID, BreakGlass: w.spec.Args.BreakGlass, Rules: w.Config.Console,
+		Revision: w.record.Revision, Latest: w.latest(), Asked: w.spec.Created, Now: w.now(),
+	})
+	if err != nil {
+		return err
+	}
+	if refusal := evidence.Refusal(standing); refusal != nil {
+		return refusal
+	}
+	w.record.Forecasts, w.record.Simulated = nil, nil
+	states := evidence.Steps.State()
+	for i, step := range evidence.Simulation.Steps {
+		w.record.Forecasts = append(w.record.Forecasts, step.Forecast)
+		w.record.Simulated = append(w.record.Simulated, step.Result)
+		job := &w.record.Job.Steps[i]
+		job.State = proto.StepSimulated
+		if state := states[step.Step]; state == proto.StepVerified || gates.NeedsWord(state) {
+			job.State = state
+		}
+	}
+	return nil
+}
+
+// latest is the newest time of the audit: a clock that was turned back shows there.
+func (w *work) latest() time.Time {
+	entries, err := w.Audit.Last(1)
+	if err != nil || len(entries) == 0 {
+		return time.Time{}
+	}
+	return entries[0].Time
+}

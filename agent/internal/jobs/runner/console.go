@@ -1,0 +1,140 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/re-connect/rpctl/agent/internal/jobs/console"
+	"github.com/re-connect/rpctl/agent/internal/jobs/store"
+	"github.com/re-connect/rpctl/proto/plan"
+)
+
+const (
+	// endEvery is how often the end of a command is looked for; it is a look at one file.
+	endEvery = 10 * time.Millisecond
+	// aliveEvery is how many such looks there are to one question to the service manager.
+	aliveEvery = 100
+	// tries is how often a dry run that left no trace is started, in all.
+	tries = 3
+)
+
+// outcome is how a run went.
+type outcome struct {
+	run  store.Run
+	end  console.End
+	gone bool // it left no record of its end
+}
+
+// dryRun runs a step's command with --dry-run. It changes nothing, so one that was lost is run again.
+func (w *work) dryRun(step plan.Located, purpose store.Purpose) (outcome, error) {
+	for range tries {
+		run := w.record.Current()
+		if run == nil {
+			if err := w.start(step, purpose); err != nil {
+				return outcome{}, err
+			}
+			run = w.record.Current()
+		}
+		out, err := w.finish(run)
+		if err != nil || !out.gone {
+			return out, err
+		}
+	}
+	return outcome{gone: true}, nil
+}
+
+// realRun runs a step's command, once in a job: a runner that comes later finds the run of the first.
+func (w *work) realRun(step plan.Located) (outcome, error) {
+	if w.record.Last(step.ID, store.Real) == nil {
+		if err := w.start(step, store.Real); err != nil {
+			return outcome{}, err
+		}
+	}
+	return w.finish(w.record.Last(step.ID, store.Real))
+}
+
+// start writes what is about to be started, and starts it.
+func (w *work) start(step plan.Located, purpose store.Purpose) error {
+	id := console.NewID(w.record.Job.ID, len(w.record.Runs))
+	spec := console.Spec{Step: step.Step, DryRun: purpose != store.Real}
+	if err := w.Folders.WriteSpec(id, spec); err != nil {
+		return err
+	}
+	w.record.Runs = append(w.record.Runs, store.Run{Console: id, Step: step.ID, Purpose: purpose, Began: w.now()})
+	if err := w.save(); err != nil {
+		return err
+	}
+	err := w.Consoles.StartConsole(w.ctx, id)
+	if errors.Is(err, ErrNotStarted) {
+		run := w.record.Current()
+		run.Ended, run.Gone = w.now(), true // the next save tells
+	}
+	return err
+}
+
+// finish waits for the end of a run and writes it down.
+func (w *work) finish(run *store.Run) (outcome, error) {
+	if !run.Open() && run.Gone {
+		return outcome{run: *run, gone: true}, nil
+	}
+	end, recorded, err := w.wait(run.Console)
+	if err != nil {
+		return outcome{}, err
+	}
+	if run.Open() {
+		if run.Stdout, err = size(w.Folders.Stdout(run.Console)); err != nil {
+			return outcome{}, err
+		}
+		if run.Stderr, err = size(w.Folders.Stderr(run.Console)); err != nil {
+			return outcome{}, err
+		}
+		run.Ended, run.Gone = w.now(), !recorded
+		w.record.Job.Stdout += run.Stdout
+		w.record.Job.Stderr += run.Stderr
+		if err := w.saveJob(); err != nil {
+			return outcome{}, err
+		}
+	}
+	return outcome{run: *run, end: end, gone: !recorded}, nil
+}
+
+// wait returns how a run ended, or false when it left neither a record nor a unit.
+func (w *work) wait(id console.ID) (console.End, bool, error) {
+	tick := time.NewTicker(endEvery)
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		end, recorded, err := w.Folders.ReadEnd(id)
+		if err != nil || recorded {
+			return end, recorded, err
+		}
+		if i%aliveEvery == 0 {
+			alive, err := w.Consoles.ConsoleAlive(w.ctx, id)
+			if err != nil {
+				return end, false, err
+			}
+			if !alive { // the record, if there will ever be one, is written before the unit is gone
+				return w.Folders.ReadEnd(id)
+			}
+		}
+		select {
+		case <-w.ctx.Done():
+			return end, false, w.ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// size is a file's length in bytes; a command that was never started has none.
+func size(path string) (int64, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, nil
+	case err != nil:
+		return 0, fmt.Errorf("cannot look at the output: %w", err)
+	}
+	return info.Size(), nil
+}

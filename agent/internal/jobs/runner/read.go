@@ -1,0 +1,106 @@
+package runner
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/re-connect/rpctl/agent/internal/symfony"
+	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
+)
+
+// maxOutput is the longest output that is read for its tables, in bytes: the runner's unit has 512 MiB.
+const maxOutput = 16 << 20
+
+// result is what a run printed, when it is the output of this very step. The error shows what could not be read.
+func (w *work) result(step plan.Located, out outcome) (proto.StepResult, error) {
+	if !out.end.OK() {
+		return proto.StepResult{}, fmt.Errorf("%s%s", out.end, w.lastWords(out))
+	}
+	output, err := readAll(w.Folders.Stdout(out.run.Console))
+	if err != nil {
+		return proto.StepResult{}, err
+	}
+	m, err := symfony.ParseMigration(output)
+	if err != nil {
+		return proto.StepResult{}, fmt.Errorf("%w%s", err, w.lastWords(out))
+	}
+	return resultOf(step, m)
+}
+
+// resultOf holds the console's figures to the plan's centres.
+func resultOf(step plan.Located, m symfony.Migration) (proto.StepResult, error) {
+	for _, c := range []struct {
+		role string
+		want plan.Centre
+		got  symfony.Centre
+	}{{"origin", step.Origin, m.Origin}, {"destination", step.Destination, m.Destination}} {
+		if c.got.ID != c.want.ID || !c.got.Name.Is(c.want.Name) {
+			return proto.StepResult{}, fmt.Errorf("the %s is %d %q in the plan, and the console says %d %q: correct the plan",
+				c.role, c.want.ID, c.want.Name, c.got.ID, printable.Excerpt(c.got.Name.String(), 200))
+		}
+	}
+	if step.WithAccommodations && m.Accommodations == nil {
+		return proto.StepResult{}, errors.New("the console does not say how many accommodations would move")
+	}
+	result := proto.StepResult{
+		Figures:        plan.Figures{Origin: m.Origin.Before, Destination: m.Destination.Before, Moved: m.Moved},
+		Accommodations: m.Accommodations,
+	}
+	for _, c := range m.Conflicts {
+		result.Conflicts = append(result.Conflicts, proto.Conflict(c))
+	}
+	return result, nil
+}
+
+func readAll(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the output: %w", err)
+	}
+	defer file.Close()
+	output, err := io.ReadAll(io.LimitReader(file, maxOutput+1))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the output: %w", err)
+	}
+	if len(output) > maxOutput {
+		return nil, fmt.Errorf("the output is longer than %d MiB, and is not searched for the tables", maxOutput>>20)
+	}
+	return output, nil
+}
+
+// maxWords is how much of an output's end goes into an error, in bytes.
+const maxWords = 300
+
+// lastWords is the end of what the command said, its errors first.
+func (w *work) lastWords(out outcome) string {
+	for _, path := range []string{w.Folders.Stderr(out.run.Console), w.Folders.Stdout(out.run.Console)} {
+		if words := bytes.TrimSpace(tail(path, maxWords)); len(words) > 0 {
+			return "; its output ends with: " + printable.Excerpt(string(words), maxWords)
+		}
+	}
+	return "; it printed nothing"
+}
+
+func tail(path string, n int64) []byte {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil
+	}
+	end := make([]byte, min(n, info.Size()))
+	read, err := file.ReadAt(end, info.Size()-int64(len(end)))
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, fs.ErrClosed) {
+		return nil
+	}
+	return end[:read]
+}
