@@ -119,6 +119,20 @@ type PlanStatus struct {
 	Running     JobID        `json:"running,omitempty"`
 }
 
+// PlanState is a plan in an overview of a host. State is known, simulated, approved, begun or applied.
+type PlanState struct {
+	Plan     string `json:"plan"` // digest
+	Ticket   string `json:"ticket"`
+	Centre   string `json:"centre"`
+	State    string `json:"state"`
+	Steps    int    `json:"steps"`
+	Verified int    `json:"verified"`
+	// Waiting are the steps that are never run again without the operator's word.
+	Waiting []plan.StepID `json:"waiting,omitempty"`
+	Job     JobID         `json:"job,omitempty"` // that works on it
+	Changed time.Time     `json:"changed,omitzero"`
+}
+
 // GateStatus is one gate's answer: open, or closed with the reason and what to type next.
 type GateStatus struct {
 	Gate int    `json:"gate"` // its number in docs/gates.md

@@ -22,6 +22,9 @@ type Status struct {
 	Workers     []WorkerStatus `json:"workers"`
 	Lease       *Holder        `json:"lease,omitempty"`
 	LastDeploy  *DeployRecord  `json:"last_deploy,omitempty"`
+	// Jobs are those that have not ended; Plans the newest that are not applied.
+	Jobs  []Job       `json:"jobs,omitempty"`
+	Plans []PlanState `json:"plans,omitempty"`
 	// Problems says, in words and worst first, why the host is not healthy; empty when it is.
 	Problems []string `json:"problems,omitempty"`
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -44,7 +45,7 @@ func (h *Host) Exec(ctx context.Context, command string, caller Caller, stdin io
 		fmt.Fprintf(stderr, "bash: line 1: %s: command not found\n", strings.Join(words[:min(len(words), 1)], ""))
 		return statusNotFound
 	}
-	if len(words) > 1 && (words[1] == "setup" || words[1] == "instance") {
+	if len(words) > 1 && slices.Contains([]string{"setup", "instance", "run", "console", "console-end"}, words[1]) {
 		fmt.Fprintf(stderr, "rp-agent: %s does not apply: this host is embedded\n", words[1])
 		return statusHostFailed
 	}

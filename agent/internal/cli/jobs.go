@@ -1,29 +1,72 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"fmt"
+	"text/tabwriter"
+	"time"
 
-// exitNoPlans is EX_CONFIG of sysexits(3): rp-agent-run@.service is not restarted after it.
-const exitNoPlans = 78
+	"github.com/spf13/cobra"
 
-// newJobCommands are the verbs that systemd's job units run. The units are installed with the
-// agent, so that the polkit rule names no unit without a file; what they do arrives with plans.
-func newJobCommands() []*cobra.Command {
-	var all []*cobra.Command
-	for _, verb := range []struct{ use, message string }{
-		{"run ID", "cannot run job: this agent has no plans yet"},
-		{"console ID", "cannot run a console command: this agent has no plans yet"},
-		// Its output would stand among the command's own.
-		{"console-end ID", ""},
-	} {
-		all = append(all, &cobra.Command{
-			Use:    verb.use,
-			Short:  "for systemd: a part of a plan",
-			Hidden: true,
-			Args:   cobra.ArbitraryArgs,
-			RunE: func(*cobra.Command, []string) error {
-				return &failure{status: exitNoPlans, message: verb.message}
-			},
-		})
+	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// newJobsCommand lists the host's jobs, or shows one.
+func (s System) newJobsCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "jobs [JOB] [--json]",
+		Short: "The jobs on this host, newest first, or one job with its steps",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ask := proto.JobsArgs{}
+			if len(args) == 1 {
+				ask.ID = proto.JobID(args[0])
+			}
+			var list proto.JobList
+			if err := s.question(cmd.Context(), proto.OpJobs, ask, &list); err != nil {
+				return err
+			}
+			if asJSON {
+				return s.writeJSON(list)
+			}
+			return s.writeJobs(list, ask.ID != "")
+		},
 	}
-	return all
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on one line")
+	return cmd
+}
+
+func (s System) writeJobs(list proto.JobList, steps bool) error {
+	if len(list.Jobs) == 0 {
+		_, err := fmt.Fprintln(s.Stdout, "no jobs on this host")
+		return err
+	}
+	table := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "JOB\tKIND\tSTATE\tSTEPS\tBEGAN\tBY\tTICKET")
+	for _, job := range list.Jobs {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d/%d\t%s\t%s\t%s\n", job.ID, job.Kind, job.State, finished(job), len(job.Steps),
+			job.Created.Local().Format(time.DateTime), printable.Excerpt(job.Operator, 40), printable.Excerpt(job.Ticket, 60))
+		if job.Error != nil {
+			fmt.Fprintf(table, "  %s\n", printable.Excerpt(job.Error.Message, 300))
+		}
+		if !steps {
+			continue
+		}
+		for _, step := range job.Steps {
+			fmt.Fprintf(table, "  step %s\t\t%s\t%s\n", step.Step, step.State, printable.Excerpt(step.Detail, 200))
+		}
+	}
+	return table.Flush()
+}
+
+// finished is how many steps have come to where the job wants them.
+func finished(job proto.Job) int {
+	n := 0
+	for _, step := range job.Steps {
+		if step.State == proto.StepVerified || job.Kind == proto.KindSimulate && step.State == proto.StepSimulated {
+			n++
+		}
+	}
+	return n
 }

@@ -46,9 +46,9 @@ func (s System) newRootCommand() *cobra.Command {
 	})
 	root.AddCommand(
 		s.newStatusCommand(), s.newDoctorCommand(), s.newAuditCommand(), s.newHistoryCommand("history"),
-		s.newRPCCommand(), s.newSSHCommand(), s.newInstanceCommand(), newSetupCommand(s.Setup), newVersionCommand(),
+		s.newRPCCommand(), s.newSSHCommand(), s.newInstanceCommand(), s.newRunCommand(), s.newConsoleCommand(), s.newConsoleEndCommand(), s.newJobsCommand(),
+		newSetupCommand(s.Setup), newVersionCommand(),
 	)
-	root.AddCommand(newJobCommands()...)
 	return root
 }
 
@@ -65,4 +65,14 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	return usage(fmt.Sprintf("%s takes no argument, got %q", cmd.CommandPath(), args[0]), "`"+cmd.CommandPath()+" --help`")
+}
+
+// oneArgument wants exactly one word.
+func oneArgument(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			return nil
+		}
+		return usage(fmt.Sprintf("%s takes %s", cmd.CommandPath(), what), "`"+cmd.CommandPath()+" --help`")
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/re-connect/rpctl/agent/internal/host"
 	"github.com/re-connect/rpctl/agent/internal/setup"
 	"github.com/re-connect/rpctl/proto"
 )
@@ -59,13 +60,16 @@ func TestSetupSaysItInJSONToo(t *testing.T) {
 	}
 }
 
-// systemd must see status 78: the runner's unit is then not restarted.
-func TestJobVerbsSayThatThereAreNoPlans(t *testing.T) {
-	for verb, says := range map[string]string{"run": "no plans yet", "console": "no plans yet", "console-end": ""} {
-		var out, said bytes.Buffer
-		s := System{Args: []string{verb, "abcdefgh"}, Stdout: &out, Stderr: &said}
-		if status := RunContext(t.Context(), s); status != exitNoPlans || !strings.Contains(said.String(), says) || out.Len() > 0 {
-			t.Errorf("%s: status %d, stdout %q, stderr %q", verb, status, out.String(), said.String())
+// The runner's unit is not restarted after status 2, and PHP has no status 78.
+func TestJobVerbsRefuseWhatIsNoID(t *testing.T) {
+	for verb, want := range map[string]int{"run": exitBadInput, "console": statusNotRun, "console-end": exitHostFailed} {
+		for _, id := range []string{"../../etc/passwd", "short", "UPPERCASE1", "with blank"} {
+			var out, said bytes.Buffer
+			s := System{Args: []string{verb, id}, Stdout: &out, Stderr: &said, Getenv: func(string) string { return "" },
+				Paths: host.Paths{Console: t.TempDir()}}
+			if status := RunContext(t.Context(), s); status != want || said.Len() == 0 || out.Len() > 0 {
+				t.Errorf("%s %q: status %d, stdout %q, stderr %q", verb, id, status, out.String(), said.String())
+			}
 		}
 	}
 }

@@ -48,6 +48,7 @@ const forcedVerbs = `^rp-agent (` +
 	`rpc|` +
 	`status( --json)?|` +
 	`doctor( --json)?|` +
+	`jobs( [a-z0-9]{8,64})?( --json)?|` +
 	`(audit log|history)( -n [0-9]{1,3})?( --json)?|` +
 	`audit verify( --json)?|` +
 	`version)$`

@@ -9,7 +9,9 @@ import (
 	"os"
 
 	"github.com/re-connect/rpctl/agent/internal/ask"
+	"github.com/re-connect/rpctl/agent/internal/config"
 	"github.com/re-connect/rpctl/agent/internal/host"
+	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/setup"
 	"github.com/re-connect/rpctl/proto"
 )
@@ -48,8 +50,9 @@ func ThisProcess() System {
 	}
 	return System{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
-		Socket:    proto.SocketPath,
-		Paths:     host.Paths{Config: proto.ConfigPath, State: state},
+		Socket: proto.SocketPath,
+		Paths: host.Paths{Config: proto.ConfigPath, State: state, Console: console.Base,
+			Approvers: config.ApproversPath, Hosts: config.TrustedHostsPath},
 		Inherited: inherited,
 		Setup:     setup.ThisHost(),
 	}

@@ -11,6 +11,9 @@ import (
 
 	"github.com/re-connect/rpctl/agent/internal/config"
 	"github.com/re-connect/rpctl/agent/internal/doctor"
+	"github.com/re-connect/rpctl/agent/internal/jobs"
+	"github.com/re-connect/rpctl/agent/internal/jobs/console"
+	"github.com/re-connect/rpctl/agent/internal/jobs/systemdengine"
 	"github.com/re-connect/rpctl/agent/internal/journal"
 	"github.com/re-connect/rpctl/agent/internal/release"
 	"github.com/re-connect/rpctl/agent/internal/session"
@@ -18,6 +21,7 @@ import (
 	"github.com/re-connect/rpctl/agent/internal/units"
 	"github.com/re-connect/rpctl/agent/internal/units/systemd"
 	"github.com/re-connect/rpctl/agent/internal/workers"
+	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/internal/version"
 	"github.com/re-connect/rpctl/proto"
 )
@@ -25,7 +29,11 @@ import (
 // Paths are where a host keeps what is the agent's.
 type Paths struct {
 	Config string // agent.toml
-	State  string // folder of lease and audit
+	State  string // folder of lease, audit, jobs and plans
+	// Console holds what runner, systemd and console command hand to each other.
+	Console string
+	// Approvers and Hosts are the files of keys that count here.
+	Approvers, Hosts string
 }
 
 // Open is this host for one session, and what frees it. It never fails: a configuration
@@ -53,7 +61,19 @@ func Open(paths Paths) (session.Host, func() error) {
 		Config: func() (proto.HostConfig, error) { return config.Load(paths.Config) },
 		State:  paths.State, Releases: layout, Journal: lines, Installed: doctor.ThisMachine(),
 	}
-	return host, manager.Close
+	engine := &systemdengine.Engine{}
+	host.Jobs = Migrations(host.Name, host.Config, paths, engine).Service()
+	return host, func() error { return errors.Join(manager.Close(), engine.Close()) }
+}
+
+// Migrations are the parts of this host that plans are run with.
+func Migrations(name string, rules proto.HostConfig, paths Paths, engine jobs.Engine) jobs.Parts {
+	return jobs.Parts{
+		Name: name, Config: rules, State: paths.State, Folders: console.FoldersIn(paths.Console), Engine: engine,
+		Releases:  release.Layout{Path: rules.Application.Path},
+		Approvers: func() (signature.Signers, error) { return config.Signers(paths.Approvers) },
+		Hosts:     func() (signature.Signers, error) { return config.Signers(paths.Hosts) },
+	}
 }
 
 // receiptKey is the public half of the host's key, as setup left it; a host that signs nothing has none.

@@ -38,13 +38,20 @@ func init() {
 		proto.OpRestart:     {right: act, needsLease: true, run: (*session).restart},
 		proto.OpVerify:      {run: (*session).verify},
 		proto.OpRecord:      {right: act, needsLease: true, run: (*session).record},
+		proto.OpJobStart:    {right: act, run: (*session).jobStart},
+		proto.OpJobFollow:   {run: (*session).jobFollow},
+		proto.OpJobCancel:   {right: act, run: (*session).jobCancel},
+		proto.OpJobs:        {anyEnvironment: true, run: (*session).jobs},
+		proto.OpPlanStatus:  {run: (*session).planStatus},
+		proto.OpApprove:     {right: act, run: (*session).approve},
 	}
 }
 
 // capabilities is the operations in the order of PROTOCOL.md.
 func capabilities() []proto.Op {
 	return []proto.Op{proto.OpStatus, proto.OpRelease, proto.OpUnits, proto.OpJournal, proto.OpHistory, proto.OpAuditVerify,
-		proto.OpDoctor, proto.OpLease, proto.OpRestart, proto.OpVerify, proto.OpRecord}
+		proto.OpDoctor, proto.OpLease, proto.OpRestart, proto.OpVerify, proto.OpRecord,
+		proto.OpJobStart, proto.OpJobFollow, proto.OpJobCancel, proto.OpJobs, proto.OpPlanStatus, proto.OpApprove}
 }
 
 // answer serves one item and says whether the connection goes on.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/re-connect/rpctl/agent/internal/jobs"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -25,6 +26,8 @@ type Host struct {
 	Releases Releases
 	Journal  Journal
 	Doctor   Doctor
+	// Jobs is nil on a host that runs no plans.
+	Jobs Jobs
 
 	// Silence is how long a caller may say nothing while it holds the lease or follows a journal,
 	// Idle how long otherwise. 0 means DefaultSilence and DefaultIdle.
@@ -73,4 +76,20 @@ type Journal interface {
 // Doctor probes every assumption that the agent makes about its host; it changes nothing.
 type Doctor interface {
 	Run(ctx context.Context) proto.DoctorReport
+}
+
+// Jobs is the work on plans, which outlives the session that asked for it. Refusals are *proto.Error.
+type Jobs interface {
+	// Start admits a job and starts its runner; asked twice, it is the same job.
+	Start(ctx context.Context, args proto.JobStartArgs, caller jobs.Caller) (proto.Job, error)
+	// Follow gives out changes and output until the job ends, ctx ends, or all was given that there is.
+	Follow(ctx context.Context, args proto.JobFollowArgs, sink jobs.Sink) (proto.Job, error)
+	Cancel(ctx context.Context, args proto.JobCancelArgs, caller jobs.Caller) (proto.Job, error)
+	List(ctx context.Context, args proto.JobsArgs) (proto.JobList, error)
+	PlanStatus(ctx context.Context, args proto.PlanStatusArgs) (proto.PlanStatus, error)
+	Approve(ctx context.Context, args proto.ApproveArgs, caller jobs.Caller) (proto.PlanStatus, error)
+	// Mutating is the job that changes the application's data now, or nil: nothing is deployed meanwhile.
+	Mutating(ctx context.Context) (*proto.Job, error)
+	// Overview is the jobs that have not ended, and the newest plans that are not applied.
+	Overview(ctx context.Context) ([]proto.Job, []proto.PlanState, error)
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ func (s *session) takeLease(ctx context.Context, request proto.Request) (any, er
 	if s.lease != nil {
 		return nil, badRequest("this connection holds the host already")
 	}
-	if err := s.hold(request, args.Purpose); err != nil {
+	if err := s.hold(ctx, request, args.Purpose); err != nil {
 		return nil, err
 	}
 	granted := proto.Lease{}
@@ -46,13 +47,18 @@ func (s *session) takeLease(ctx context.Context, request proto.Request) (any, er
 	return granted, nil
 }
 
-func (s *session) hold(request proto.Request, purpose string) error {
+func (s *session) hold(ctx context.Context, request proto.Request, purpose string) error {
 	entry := s.entry(request, audit.ActionLease)
 	entry.Purpose, entry.Time = purpose, time.Now().UTC().Truncate(time.Millisecond)
 	held, err := lease.Acquire(s.host.State, proto.Holder{
 		Operator: entry.Operator, User: entry.User, UID: entry.UID, From: entry.From, Purpose: purpose, Since: entry.Time})
 	if err != nil {
 		s.auditRefusal(request, err)
+		return err
+	}
+	if err := s.freeOfJobs(ctx); err != nil {
+		s.auditRefusal(request, err)
+		_ = held.Release()
 		return err
 	}
 	if s.leased, err = s.audit.Append(entry); err != nil {
@@ -62,6 +68,26 @@ func (s *session) hold(request proto.Request, purpose string) error {
 	s.lease, s.recorded = held, false
 	s.watchClosely(+1)
 	return nil
+}
+
+// freeOfJobs refuses a lease while a job changes the application's data. The lease is taken before
+// the look, and a job is made before it looks for the lease: never do both go on.
+func (s *session) freeOfJobs(ctx context.Context) error {
+	if s.host.Jobs == nil {
+		return nil
+	}
+	job, err := s.host.Jobs.Mutating(ctx)
+	if err != nil || job == nil {
+		return err
+	}
+	who := fmt.Sprintf("%s (%s)", printable.Excerpt(job.Operator, maxTold), printable.Excerpt(job.User, maxTold))
+	return &proto.Error{
+		Code: proto.CodeLeaseHeld,
+		Message: fmt.Sprintf("cannot take the host: job %s of %s applies a migration plan since %s",
+			job.ID, who, job.Created.UTC().Format("2006-01-02 15:04:05 MST")),
+		Next:   fmt.Sprintf("wait for its end: rpctl attach %s --env %s", job.ID, s.host.Config.Environment),
+		Holder: &proto.Holder{Operator: job.Operator, User: job.User, Purpose: "migrate (job " + string(job.ID) + ")", Since: job.Created},
+	}
 }
 
 // dropLease gives the host back, if this connection holds it. The audit is told first, so that the

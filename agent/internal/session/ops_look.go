@@ -2,9 +2,11 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/lease"
+	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -26,6 +28,17 @@ func (s *session) status(ctx context.Context, request proto.Request) (any, error
 	}
 	if status.LastDeploy, err = s.audit.LastDeploy(status.Lease); err != nil {
 		status.Problems = append(status.Problems, err.Error())
+	}
+	if s.host.Jobs != nil {
+		if status.Jobs, status.Plans, err = s.host.Jobs.Overview(ctx); err != nil {
+			status.Problems = append(status.Problems, err.Error())
+		}
+		for _, plan := range status.Plans {
+			if len(plan.Waiting) > 0 && plan.Job == "" {
+				status.Problems = append(status.Problems, fmt.Sprintf("plan %s (%s): step %s waits for an operator's word: rpctl migrate status --plan PLAN",
+					plan.Plan[:12], printable.Excerpt(plan.Centre, 60), plan.Waiting[0]))
+			}
+		}
 	}
 	return status, nil
 }

@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/re-connect/rpctl/agent/internal/config"
+	"github.com/re-connect/rpctl/agent/internal/host"
+	"github.com/re-connect/rpctl/agent/internal/jobs/systemdengine"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// runnerMemory is where the collector starts to work harder, in bytes; the unit's MemoryMax is 512 MiB.
+const runnerMemory = 384 << 20
+
+// newRunCommand does a job, or what is left of it; rp-agent-run@.service runs this.
+func (s System) newRunCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "run JOB",
+		Short:  "Do a job, or what is left of it; rp-agent-run@.service runs this",
+		Hidden: true,
+		Args:   oneArgument("a job's id"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id := proto.JobID(args[0])
+			if !id.Valid() {
+				return usage("the argument is no job's id", "nothing: systemd starts this; a person types `rpctl migrate`")
+			}
+			debug.SetMemoryLimit(runnerMemory)
+			err := s.runJob(cmd.Context(), id)
+			if errors.Is(err, context.Canceled) {
+				return nil // asked to stop: what there is to know is on the disk
+			}
+			return err
+		},
+	}
+}
+
+func (s System) runJob(ctx context.Context, id proto.JobID) error {
+	rules, err := config.Load(s.Paths.Config)
+	if err != nil {
+		return err
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	engine := &systemdengine.Engine{}
+	parts := host.Migrations(name, rules, s.Paths, engine)
+	parts.Log = s.log
+	return errors.Join(parts.Runner().Run(ctx, id), engine.Close())
+}
