@@ -87,7 +87,7 @@ func edit(ts *testscript.TestScript, _ bool, args []string) {
 	if !pattern.Match(data) {
 		ts.Fatalf("nothing in %s matches %s", args[0], args[1])
 	}
-	ts.Check(os.WriteFile(name, pattern.ReplaceAll(data, []byte(args[2])), 0o644))
+	ts.Check(os.WriteFile(name, pattern.ReplaceAll(data, []byte(strings.ReplaceAll(args[2], `\n`, "\n"))), 0o644))
 }
 
 // waitFor: waitfor FILE [REGEXP] waits until a file is there, and something in it.

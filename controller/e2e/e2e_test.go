@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"rpctl": func() { os.Exit(cli.Run(cli.ThisProcess())) },
 		"exits": func() { os.Exit(exits(os.Args[1:])) },
+		"race":  func() { os.Exit(race(os.Args[1:])) },
 		"pause": func() { os.Exit(pause(os.Args[1])) },
 	})
 }

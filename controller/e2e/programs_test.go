@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -58,7 +59,7 @@ func exits(args []string) int {
 }
 
 // pause is a command that takes long: it says that it has begun in $HOLD/NAME, and waits
-// until $HOLD/NAME.go is there. A signal ends it.
+// until $HOLD/NAME.go is there. A signal ends it, unless its name is stubborn.
 func pause(name string) int {
 	began := filepath.Join(os.Getenv("HOLD"), name)
 	signals := make(chan os.Signal, 1)
@@ -73,6 +74,9 @@ func pause(name string) int {
 	for {
 		select {
 		case <-signals:
+			if name == "stubborn" {
+				continue
+			}
 			fmt.Println(name, "was stopped")
 			return 1
 		case <-poll.C:
@@ -82,4 +86,28 @@ func pause(name string) int {
 			}
 		}
 	}
+}
+
+// race runs a command twice at the same moment, as alice and as bob, and prints both exit codes.
+func race(words []string) int {
+	var both [2]*exec.Cmd
+	for i, user := range []string{"alice", "bob"} {
+		both[i] = exec.Command(words[0], words[1:]...)
+		both[i].Env = append(os.Environ(), "USER="+user)
+		both[i].Stdout, both[i].Stderr = os.Stdout, os.Stderr
+	}
+	for _, command := range both {
+		if err := command.Start(); err != nil {
+			fmt.Fprintln(os.Stderr, "race:", err)
+			return 2
+		}
+	}
+	codes := []int{}
+	for _, command := range both {
+		_ = command.Wait() // its exit code is what counts
+		codes = append(codes, command.ProcessState.ExitCode())
+	}
+	slices.Sort(codes)
+	fmt.Printf("\nexit codes %d and %d\n", codes[0], codes[1])
+	return 0
 }

@@ -33,6 +33,7 @@ var scenarios = map[string]scenario{
 	"stalled":       {host: func(h *inprocess.Host) { h.SSH.Faults.StallHandshake = true }},
 	"unknown-key":   {host: func(h *inprocess.Host) { h.Unknown = true }},
 	"refused-login": {host: func(h *inprocess.Host) { h.SSH.Faults.RefuseAuth = true }},
+	"forced":        {host: func(h *inprocess.Host) { h.Forced = true }},
 	"noise":         {host: func(h *inprocess.Host) { h.SSH.Faults.Noise = "Welcome to \x1b[31mpreprod\x1b[0m\n" }},
 
 	// the agent
@@ -60,8 +61,13 @@ var scenarios = map[string]scenario{
 	"polkit":        {host: func(h *inprocess.Host) { h.Agent.Refuse = func(string, string) bool { return true } }},
 	"unit-missing":  {host: unit("messenger_worker_dmp", func(d *inprocess.Unit) { d.Enabled = false })},
 	"unit-masked":   {host: unit("messenger_worker_dmp@1", func(d *inprocess.Unit) { d.Masked = true })},
-	"start-limited": {host: unit("messenger_worker_dmp@1", func(d *inprocess.Unit) { d.StartLimitBurst, d.StartLimitInterval = 1, time.Hour })},
-	"crash-loop":    {host: unit("messenger_worker_dmp@1", func(d *inprocess.Unit) { d.Argv[2], d.StartLimitBurst = "never", 0 })},
+	"start-limited": {host: unit("messenger_worker_dmp", func(d *inprocess.Unit) { d.StartLimitBurst, d.StartLimitInterval = 1, time.Hour })},
+	// the worker cannot start before a release has a file `fixed`
+	"crashed": {host: unit("messenger_worker_dmp@1", func(d *inprocess.Unit) {
+		d.Argv = []string{"/bin/sh", "-c", "test -e fixed && exec " + d.Argv[0] + " worker 100ms"}
+		d.StartLimitBurst, d.StartLimitInterval = 2, time.Hour
+	})},
+	"crash-loop": {host: unit("messenger_worker_dmp@1", func(d *inprocess.Unit) { d.Argv[2], d.StartLimitBurst = "never", 0 })},
 	"deaf": {host: unit("messenger_worker_dmp@1", func(d *inprocess.Unit) {
 		d.Argv[2], d.TimeoutStop = "1h", 300*time.Millisecond
 	})},

@@ -127,6 +127,10 @@ func prune(to string, numbers []int) error {
 }
 
 func copyFile(from, to string) error {
+	info, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
 	data, err := os.ReadFile(from)
 	if err != nil {
 		return err
@@ -134,7 +138,7 @@ func copyFile(from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(to, data, 0o644)
+	return os.WriteFile(to, data, info.Mode().Perm())
 }
 
 func git(dir string, args ...string) (string, error) {

@@ -37,6 +37,8 @@ type Host struct {
 	Agent embedded.Options
 	// Absent is a host whose ssh_config leads to nobody: it is not started.
 	Absent bool
+	// Forced lets the developer's key run `rp-agent ssh` and nothing else.
+	Forced bool
 	// Unknown is a host that known_hosts does not have.
 	Unknown bool
 
@@ -103,7 +105,7 @@ func (h *Host) start(ctx context.Context) error {
 
 // Login is the handler of a host in good health: what a login user's shell would run.
 func (h *Host) Login(ctx context.Context, request sshhost.Request, stdin io.Reader, stdout, stderr io.Writer) int {
-	caller := embedded.Caller{User: request.User, UID: appUID, Groups: []string{request.User, group}}
+	caller := embedded.Caller{User: request.User, UID: appUID, Groups: []string{request.User, group}, Forced: h.Forced}
 	client, fromTCP := request.RemoteAddr.(*net.TCPAddr)
 	server, toTCP := request.LocalAddr.(*net.TCPAddr)
 	if fromTCP && toTCP {

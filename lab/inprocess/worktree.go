@@ -15,6 +15,7 @@ var application = map[string]string{
 	"deploy.php":       "<?php\nnamespace Deployer;\n\n// The workers to restart are in hosts.toml: nobody edits this file any more.\n",
 	"composer.json":    "{\n  \"name\": \"reconnect/pro\"\n}\n",
 	"public/index.php": "<?php\necho 'Reconnect Pro';\n",
+	"bin/console":      "#!/usr/bin/env php\n<?php\n",
 }
 
 // makeWorkTree makes the application's repository: a bare remote with a branch for each
@@ -117,5 +118,9 @@ func writeFile(name, text string) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(name, []byte(text), 0o644)
+	mode := os.FileMode(0o644)
+	if strings.HasPrefix(text, "#!") {
+		mode = 0o755
+	}
+	return os.WriteFile(name, []byte(text), mode)
 }

@@ -106,8 +106,9 @@ func (s *Service) restartUnit(ctx context.Context, u unit, out *emitter) (proto.
 	return done, nil
 }
 
-// prepare looks at the unit before, and makes systemd forget old failures: a start limit
-// would refuse the start, and NRestarts must count from this restart on.
+// prepare looks at the unit before, and makes systemd forget old failures and starts, also
+// of a unit in good health: the last of several deploys in a row would meet the start limit and
+// leave the worker down. NRestarts must count from this restart on.
 func (s *Service) prepare(ctx context.Context, name string) (units.State, error) {
 	before, err := s.Units.State(ctx, name)
 	if err != nil {
@@ -116,12 +117,8 @@ func (s *Service) prepare(ctx context.Context, name string) (units.State, error)
 	if before.Load != "" && before.Load != "loaded" {
 		return before, fmt.Errorf("not restarted: %s", describe(before))
 	}
-	troubled := before.Active == "failed" || restartsItself(before) || before.Restarts > 0 ||
-		before.Result != "" && before.Result != "success"
-	if troubled {
-		if err := s.Units.ResetFailed(ctx, name); err != nil {
-			return before, fmt.Errorf("not restarted: cannot reset its failures: %w", err)
-		}
+	if err := s.Units.ResetFailed(ctx, name); err != nil {
+		return before, fmt.Errorf("not restarted: cannot reset its failures: %w", err)
 	}
 	return before, nil
 }

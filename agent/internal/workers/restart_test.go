@@ -82,8 +82,8 @@ func TestRestart(t *testing.T) {
 		if got.Units[2].Pattern != string(patterns[1]) {
 			t.Errorf("dmp is of %s", got.Units[2].Pattern)
 		}
-		if m.units[async1].resets != 0 {
-			t.Error("a healthy unit was reset")
+		if m.units[async1].resets != 1 {
+			t.Error("the starts before count against the start limit")
 		}
 	})
 }
@@ -188,14 +188,14 @@ func TestRestartOutcomes(t *testing.T) {
 	}{
 		{"takes its time",
 			&scripted{restarted: []moment{{0, stopping("stop-sigterm")}, {20 * time.Second, running("new", 20*time.Second)}}, jobTakes: 20 * time.Second},
-			"", false, 0, "queued stopping started"},
+			"", false, 1, "queued stopping started"},
 		{"has to be killed",
 			&scripted{restarted: []moment{{0, stopping("stop-sigterm")}, {30 * time.Second, stopping("stop-sigkill")},
 				{31 * time.Second, units.State{Active: "inactive", Sub: "dead"}}, {32 * time.Second, running("new", 32*time.Second)}}, jobTakes: 33 * time.Second},
-			"", true, 0, "queued stopping killing starting started"},
+			"", true, 1, "queued stopping killing starting started"},
 		{"crashes at once, in a loop",
 			&scripted{restarted: []moment{{0, units.State{Active: "activating", Sub: "auto-restart", Invocation: "new", ExitKind: "exited", ExitCode: 1}}}},
-			"", false, 0, "queued starting failed"},
+			"", false, 1, "queued starting failed"},
 		{"failed before",
 			&scripted{now: []moment{{0, failedBefore}}, restarted: []moment{{0, running("new", 0)}}},
 			"", false, 1, "queued started"},
@@ -205,13 +205,13 @@ func TestRestartOutcomes(t *testing.T) {
 		{"was restarted by systemd before: its count must begin again",
 			&scripted{now: []moment{{0, with(running("old", -time.Hour), func(s *units.State) { s.Restarts = 7 })}}, restarted: []moment{{0, running("new", 0)}}},
 			"", false, 1, "queued started"},
-		{"job failed", &scripted{restarted: []moment{{0, failed}}, job: "failed"}, "could not restart it (failed): it failed (exit-code), last exit status 255", false, 0, "queued starting failed"},
-		{"job replaced", &scripted{restarted: []moment{{0, running("new", 0)}}, job: "canceled"}, "somebody else", false, 0, "queued failed"},
-		{"not restarted at all", &scripted{restarted: []moment{{0, running("old", -time.Hour)}}}, "same invocation", false, 0, "queued failed"},
+		{"job failed", &scripted{restarted: []moment{{0, failed}}, job: "failed"}, "could not restart it (failed): it failed (exit-code), last exit status 255", false, 1, "queued starting failed"},
+		{"job replaced", &scripted{restarted: []moment{{0, running("new", 0)}}, job: "canceled"}, "somebody else", false, 1, "queued failed"},
+		{"not restarted at all", &scripted{restarted: []moment{{0, running("old", -time.Hour)}}}, "same invocation", false, 1, "queued failed"},
 		{"masked", &scripted{now: []moment{{0, units.State{Load: "masked", Active: "inactive"}}}}, "masked", false, 0, "queued failed"},
 		{"gone", &scripted{now: []moment{{0, units.State{Load: "not-found", Active: "inactive"}}}}, "no such unit", false, 0, "queued failed"},
-		{"gone in between", &scripted{err: units.ErrNotFound}, "no such unit", false, 0, "queued failed"},
-		{"stopped again", &scripted{restarted: []moment{{0, units.State{Active: "inactive", Sub: "dead", Invocation: "new"}}}}, "it does not run", false, 0, "queued starting failed"},
+		{"gone in between", &scripted{err: units.ErrNotFound}, "no such unit", false, 1, "queued failed"},
+		{"stopped again", &scripted{restarted: []moment{{0, units.State{Active: "inactive", Sub: "dead", Invocation: "new"}}}}, "it does not run", false, 1, "queued starting failed"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
