@@ -85,6 +85,8 @@ func (s *session) begin(request proto.Request) context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cancels[request.ID] = cancel
+	s.asked = true
+	s.watch.Reset(s.patience())
 	return ctx
 }
 

@@ -47,7 +47,8 @@ type session struct {
 	bridge  proto.Bridge
 	cancels map[int64]context.CancelCauseFunc
 	watch   *time.Timer
-	watched int // reasons to hear from the caller often: the lease, a follow
+	watched int  // reasons to hear from the caller often: the lease, a follow
+	asked   bool // a request has come
 
 	// What follows belongs to Serve's goroutine.
 	lease    *lease.Lease
@@ -112,10 +113,14 @@ func (s *session) lostWhy() error {
 	return fmt.Errorf("connection of %s lost: %w", s.caller.User, cause)
 }
 
-// patience is how long the caller may say nothing. mu is held, or nobody else has s yet.
+// patience is how long the caller may say nothing. mu is held, or nobody else has s yet. A caller
+// who was greeted and wants nothing is not kept: the socket has a bounded number of places.
 func (s *session) patience() time.Duration {
-	if s.watched > 0 {
+	switch {
+	case s.watched > 0:
 		return orDefault(s.host.Silence, DefaultSilence)
+	case !s.asked:
+		return min(DefaultSilence, orDefault(s.host.Idle, DefaultIdle))
 	}
 	return orDefault(s.host.Idle, DefaultIdle)
 }
