@@ -40,6 +40,9 @@ func (p UnitPattern) Template() string {
 	return name + "@.service"
 }
 
+// IsInstance says that the pattern names one unit and no family.
+func (p UnitPattern) IsInstance() bool { return p.Check() == nil && !strings.Contains(string(p), "*") }
+
 // Match says whether unit is an instance that the pattern stands for. The template itself is not.
 func (p UnitPattern) Match(unit string) bool {
 	if p.Check() != nil {

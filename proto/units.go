@@ -26,7 +26,8 @@ type UnitProgress struct {
 	Detail    string `json:"detail,omitempty"`
 }
 
-// UnitsArgs narrows an operation to some of the host's own patterns; empty means all of them.
+// UnitsArgs narrows an operation to some of the host's own patterns, or to single instances of
+// them (messenger_worker_async@1.service); empty means all of them.
 type UnitsArgs struct {
 	Only []UnitPattern `json:"only,omitempty"`
 }

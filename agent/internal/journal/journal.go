@@ -37,7 +37,7 @@ func checkUnits(units []string) error {
 		return refuse("cannot read the journal of no unit at all")
 	}
 	for _, unit := range units {
-		if proto.UnitPattern(unit).Check() != nil || strings.Contains(unit, "*") {
+		if !proto.UnitPattern(unit).IsInstance() {
 			return refuse("cannot read the journal of %q: that is no name of a service", unit)
 		}
 	}

@@ -43,7 +43,7 @@ const (
 )
 
 // Workers keeps the units that agent.toml lists. `only` narrows to some of the
-// host's own patterns, and the session has checked that they are; empty means all.
+// host's own patterns, or to single instances of them, and the session has checked that they are; empty means all.
 // Errors that are a *proto.Error reach the caller as they are.
 type Workers interface {
 	// Units is the expected instances, one entry for each pattern, in the order of agent.toml; a

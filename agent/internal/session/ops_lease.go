@@ -36,7 +36,7 @@ func (s *session) takeLease(ctx context.Context, request proto.Request) (any, er
 	granted := proto.Lease{}
 	patterns, err := s.host.Workers.Units(ctx, nil)
 	if err != nil {
-		s.dropLease()
+		s.takeBack(request, err)
 		return nil, err
 	}
 	granted.Patterns = patterns
@@ -88,6 +88,18 @@ func (s *session) freeOfJobs(ctx context.Context) error {
 		Next:   fmt.Sprintf("wait for its end: rpctl attach %s --env %s", job.ID, s.host.Config.Environment),
 		Holder: &proto.Holder{Operator: job.Operator, User: job.User, Purpose: "migrate (job " + string(job.ID) + ")", Since: job.Created},
 	}
+}
+
+// takeBack ends a lease that is not granted after all, and notes that nothing was begun under it.
+func (s *session) takeBack(request proto.Request, why error) {
+	entry := s.entry(request, audit.ActionRecord)
+	entry.Result, entry.Detail = proto.NotBegun, fmt.Sprintf("the lease was not granted: %v", why)
+	if _, err := s.audit.Append(entry); err != nil {
+		s.log(err)
+	} else {
+		s.recorded = true
+	}
+	s.dropLease()
 }
 
 // dropLease gives the host back, if this connection holds it. The audit is told first, so that the

@@ -67,7 +67,8 @@ func (s *session) restart(ctx context.Context, request proto.Request) (any, erro
 	return result, err
 }
 
-// workerArgs decodes args and checks that `only`, a field of it, names nothing but the host's own patterns.
+// workerArgs decodes args and checks that `only`, a field of it, names nothing but the host's own
+// patterns and single instances of them.
 func (s *session) workerArgs(request proto.Request, args any, only *[]proto.UnitPattern) error {
 	if err := decodeArgs(request, args); err != nil {
 		return err
@@ -76,13 +77,19 @@ func (s *session) workerArgs(request proto.Request, args any, only *[]proto.Unit
 		return fatal("it names more than %d units", maxUnits)
 	}
 	for _, pattern := range *only {
-		if !slices.Contains(s.host.Config.Workers, pattern) {
+		if !s.ours(pattern) {
 			return &proto.Error{Code: proto.CodeNoUnits,
 				Message: fmt.Sprintf("cannot %s: %q is none of this host's patterns", request.Op, printable.Excerpt(string(pattern), 100)),
 				Next:    "its patterns are " + join(s.host.Config.Workers)}
 		}
 	}
 	return nil
+}
+
+func (s *session) ours(pattern proto.UnitPattern) bool {
+	own := s.host.Config.Workers
+	return slices.Contains(own, pattern) || pattern.IsInstance() &&
+		slices.ContainsFunc(own, func(p proto.UnitPattern) bool { return p.Match(string(pattern)) })
 }
 
 func (s *session) progress(id int64) func(proto.UnitProgress) {

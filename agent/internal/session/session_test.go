@@ -59,6 +59,34 @@ func TestWholeDeployConversation(t *testing.T) {
 	}
 }
 
+// A lease that could not be granted for want of a list of units is no deploy that was lost.
+func TestLeaseOnAHostWhoseUnitsCannotBeListed(t *testing.T) {
+	c := call(t, actor, &fakeHost{units: func(context.Context) ([]proto.PatternUnits, error) {
+		return nil, errors.New("the bus is gone")
+	}})
+	wantError(t, c.ask(1, proto.OpLease, `{"purpose":"deploy"}`), 1, proto.CodeHost)
+	if holder, err := lease.HolderOf(c.host.State); err != nil || holder != nil {
+		t.Errorf("holder = %+v, %v", holder, err)
+	}
+	var status proto.Status
+	if err := json.Unmarshal(c.ask(2, proto.OpStatus, `{}`).Result, &status); err != nil || status.LastDeploy != nil {
+		t.Errorf("last deploy = %+v, %v", status.LastDeploy, err)
+	}
+	if got, want := c.audited(), "lease record=not begun lease-end=recorded"; got != want {
+		t.Errorf("audit: %s, want %s", got, want)
+	}
+}
+
+// One instance may be named, where a pattern of the host stands for it.
+func TestOnlyOneInstance(t *testing.T) {
+	c := call(t, actor, &fakeHost{})
+	wantDone(t, c.ask(1, proto.OpUnits, `{"only":["messenger_worker_async@1.service"]}`), 1)
+	for i, name := range []string{"messenger_worker_async@.service", "messenger_worker_async@*", "messenger_worker_a*@1.service", "other@1.service"} {
+		event := c.ask(2+i, proto.OpUnits, `{"only":["`+name+`"]}`)
+		wantError(t, event, event.ID, proto.CodeNoUnits)
+	}
+}
+
 func TestEveryLook(t *testing.T) {
 	c := call(t, onlooker, &fakeHost{})
 	looks := []proto.Op{proto.OpStatus, proto.OpRelease, proto.OpUnits, proto.OpJournal, proto.OpHistory, proto.OpAuditVerify, proto.OpDoctor, proto.OpVerify}

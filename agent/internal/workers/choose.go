@@ -118,7 +118,7 @@ func (s *Service) choose(only []proto.UnitPattern) ([]choice, error) {
 // allow is the host's pattern that name is equal to, or an instance of.
 func (s *Service) allow(name string) (proto.UnitPattern, error) {
 	for _, host := range s.Patterns {
-		if string(host) == name || host.Match(name) && !strings.Contains(name, "*") {
+		if string(host) == name || proto.UnitPattern(name).IsInstance() && host.Match(name) {
 			return host, nil
 		}
 	}
@@ -157,7 +157,7 @@ func explain(ctx context.Context, what string, err error) error {
 
 // instance refuses a name that stands for more than one unit.
 func instance(name string) error {
-	if proto.UnitPattern(name).Check() != nil || strings.Contains(name, "*") {
+	if !proto.UnitPattern(name).IsInstance() {
 		return &proto.Error{Code: proto.CodeBadRequest, Message: fmt.Sprintf("%.100q is not the name of one unit", name)}
 	}
 	return nil

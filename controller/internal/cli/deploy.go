@@ -78,7 +78,7 @@ func (a *app) restartCommand() *cobra.Command {
 		},
 	}
 	a.changingFlags(cmd, &o)
-	cmd.Flags().StringArrayVar(&o.only, "only", nil, "these workers only: a pattern of hosts.toml; may be repeated")
+	cmd.Flags().StringArrayVar(&o.only, "only", nil, "these workers only: a pattern of hosts.toml or one instance of it; may be repeated")
 	return cmd
 }
 
@@ -113,19 +113,21 @@ func (a *app) environment(name string) (inventory.Environment, error) {
 	return read.Environment(name)
 }
 
-// patterns finds what was typed among the environment's worker patterns; `.service` may be left out.
+// patterns finds what was typed among the environment's worker patterns, or as one instance of
+// them; `.service` may be left out.
 func patterns(environment inventory.Environment, typed []string) ([]proto.UnitPattern, error) {
 	var only []proto.UnitPattern
 	for _, word := range typed {
 		pattern := proto.UnitPattern(strings.TrimSuffix(word, ".service") + ".service")
-		if !slices.Contains(environment.Workers, pattern) {
+		known := func(p proto.UnitPattern) bool { return p == pattern || pattern.IsInstance() && p.Match(string(pattern)) }
+		if !slices.ContainsFunc(environment.Workers, known) {
 			var all []string
 			for _, p := range environment.Workers {
 				all = append(all, string(p))
 			}
 			return nil, &exit.Error{
 				Code:    exit.BadInput,
-				Message: fmt.Sprintf("%q is no worker pattern of %s", word, environment.Name),
+				Message: fmt.Sprintf("%q is no worker pattern of %s, nor an instance of one", word, environment.Name),
 				Next:    "it has: " + strings.Join(all, ", "),
 			}
 		}

@@ -47,7 +47,7 @@ func (a *app) logsCommand() *cobra.Command {
 		},
 	}
 	a.envFlag(cmd, &env, "environment of hosts.toml")
-	cmd.Flags().StringArrayVarP(&units, "unit", "u", nil, "these workers only: a pattern of hosts.toml; may be repeated")
+	cmd.Flags().StringArrayVarP(&units, "unit", "u", nil, "these workers only: a pattern of hosts.toml or one instance of it; may be repeated")
 	cmd.Flags().IntVarP(&args.Lines, "lines", "n", 50, "last lines of each host")
 	cmd.Flags().BoolVarP(&args.Follow, "follow", "f", false, "go on with new lines until Ctrl-C")
 	return cmd

@@ -69,15 +69,22 @@ func orNone(s string) string {
 	return s
 }
 
-// narrow is the patterns that --only leaves; all of them when only is empty.
+// narrow is the patterns that --only leaves, with all their instances or those that it names; all
+// of them when only is empty.
 func narrow(patterns []proto.PatternUnits, only []proto.UnitPattern) []proto.PatternUnits {
 	if len(only) == 0 {
 		return patterns
 	}
 	var kept []proto.PatternUnits
 	for _, p := range patterns {
-		if slices.Contains(only, p.Pattern) {
+		units := slices.DeleteFunc(slices.Clone(p.Units), func(unit string) bool {
+			return !slices.Contains(only, proto.UnitPattern(unit))
+		})
+		switch {
+		case slices.Contains(only, p.Pattern):
 			kept = append(kept, p)
+		case len(units) > 0:
+			kept = append(kept, proto.PatternUnits{Pattern: p.Pattern, Units: units})
 		}
 	}
 	return kept

@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -263,6 +264,27 @@ func TestRestartOnlyRestarts(t *testing.T) {
 	}
 	if got := b.sink.texts(event.Message); got != "" {
 		t.Errorf("a restart is no deploy, yet it wants to tell the team %q", got)
+	}
+}
+
+func TestNarrow(t *testing.T) {
+	const async, dmp = "messenger_worker_async@*.service", "messenger_worker_dmp@*.service"
+	host := []proto.PatternUnits{
+		{Pattern: async, Units: []string{"messenger_worker_async@1.service", "messenger_worker_async@2.service"}},
+		{Pattern: dmp, Units: nil},
+	}
+	for _, test := range []struct {
+		only []proto.UnitPattern
+		want string
+	}{
+		{nil, "[{messenger_worker_async@*.service [messenger_worker_async@1.service messenger_worker_async@2.service]} {messenger_worker_dmp@*.service []}]"},
+		{[]proto.UnitPattern{dmp}, "[{messenger_worker_dmp@*.service []}]"},
+		{[]proto.UnitPattern{"messenger_worker_async@2.service"}, "[{messenger_worker_async@*.service [messenger_worker_async@2.service]}]"},
+		{[]proto.UnitPattern{"messenger_worker_async@9.service"}, "[]"},
+	} {
+		if got := fmt.Sprint(narrow(host, test.only)); got != test.want {
+			t.Errorf("only %v: %s, want %s", test.only, got, test.want)
+		}
 	}
 }
 
