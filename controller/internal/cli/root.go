@@ -16,8 +16,8 @@ import (
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "rpctl",
-		Short: "Deploy Reconnect Pro, restart its workers, and prove what they run",
-		Long: "Deploy Reconnect Pro, restart its workers, and prove what they run.\n\n" +
+		Short: "Deploy Reconnect Pro, migrate people's files, and prove what was done",
+		Long: "Deploy Reconnect Pro, restart its workers, migrate people's files, and prove what was done.\n\n" +
 			"Hosts come from hosts.toml: --hosts, $RPCTL_HOSTS, the folders upwards from here, ~/.config/rpctl.",
 		SilenceErrors: true, SilenceUsage: true,
 		Args: cobra.ArbitraryArgs,
@@ -41,6 +41,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.deployCommand(), a.rollbackCommand(), a.restartCommand(),
 		a.statusCommand(), a.logsCommand(), a.historyCommand(), a.doctorCommand(),
+		a.planCommand(), a.migrateCommand(), a.jobsCommand(), a.attachCommand(), a.cancelCommand(),
 		a.agentCommand(), a.versionCommand(),
 	)
 	return root

@@ -16,6 +16,7 @@ import (
 	"github.com/re-connect/rpctl/controller/internal/fleet"
 	"github.com/re-connect/rpctl/controller/internal/inventory"
 	"github.com/re-connect/rpctl/controller/internal/view"
+	"github.com/re-connect/rpctl/proto"
 )
 
 // System is the process that rpctl runs in.
@@ -38,6 +39,8 @@ type System struct {
 	// Dial replaces SSH in tests; nil means SSH.
 	Dial func(ctx context.Context, target fleet.Target) (fleet.Agent, error)
 	Now  func() time.Time
+	// Sign replaces the operator's keys in tests; nil means those that ssh would offer.
+	Sign func(ctx context.Context, alias, keyFile, namespace, body string) (proto.Signed, error)
 }
 
 // app is one run of rpctl.
@@ -50,6 +53,9 @@ type app struct {
 	ssh    *ssh
 	heard  listeners
 	hurry  chan struct{} // closed by the second Ctrl-C
+	// interrupts takes a Ctrl-C to who asks what is meant by it; nobody waits there otherwise.
+	interrupts chan struct{}
+	raw        bool // stdout is for a job's own bytes: what rpctl says goes to stderr
 }
 
 // lastGrace is what a second Ctrl-C leaves to local commands, which are killed then.
@@ -67,7 +73,7 @@ func Run(system System) int {
 	if system.Now == nil {
 		system.Now = time.Now
 	}
-	a := &app{System: system, hurry: make(chan struct{})}
+	a := &app{System: system, hurry: make(chan struct{}), interrupts: make(chan struct{})}
 	ctx, stop := a.interruptible()
 	defer stop()
 	defer a.closeView() // after a panic too
@@ -76,7 +82,8 @@ func Run(system System) int {
 	return int(a.end(root.ExecuteContext(ctx)))
 }
 
-// interruptible ends the context at the first signal, and the process at the second.
+// interruptible ends the context at the first signal, and the process at the second. A Ctrl-C
+// that somebody waits for ends nothing; a closed terminal (SIGHUP) cannot be asked.
 func (a *app) interruptible() (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -85,7 +92,10 @@ func (a *app) interruptible() (context.Context, func()) {
 			select {
 			case <-done:
 				return
-			case <-a.Signals:
+			case signal := <-a.Signals:
+				if signal == os.Interrupt && a.asked() {
+					continue
+				}
 			}
 			if ctx.Err() == nil {
 				cancel()
@@ -103,6 +113,16 @@ func (a *app) interruptible() (context.Context, func()) {
 		}
 	}()
 	return ctx, func() { close(done); cancel() }
+}
+
+// asked says whether somebody waits for a Ctrl-C, who has it then.
+func (a *app) asked() bool {
+	select {
+	case a.interrupts <- struct{}{}:
+		return true
+	default:
+		return false
+	}
 }
 
 // restore leaves the terminal as it was. One that takes nothing (Ctrl-S, a pager that reads no
@@ -127,8 +147,12 @@ func (a *app) view() view.View {
 	a.viewMu.Lock()
 	defer a.viewMu.Unlock()
 	if a.shown == nil {
+		out, live := a.Stdout, a.Live
+		if a.raw {
+			out, live = a.Stderr, false
+		}
 		a.shown = view.New(view.Options{
-			Out: a.Stdout, JSON: a.flags.json, Live: a.Live && a.Getenv("TERM") != "dumb", Color: a.colors(), Width: a.Width, Now: a.Now,
+			Out: out, JSON: a.flags.json, Live: live && a.Getenv("TERM") != "dumb", Color: live && a.colors(), Width: a.Width, Now: a.Now,
 		})
 	}
 	return a.shown

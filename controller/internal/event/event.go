@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
 )
 
 // Kind names an event in JSON.
@@ -13,31 +14,41 @@ type Kind string
 
 // The kinds.
 const (
-	Begin    Kind = "begin"   // an operation begins
-	Step     Kind = "step"    // a step began, ended or was skipped
-	Host     Kind = "host"    // something became known of one host
-	Unit     Kind = "unit"    // one unit has come further
-	Verdict  Kind = "verdict" // what was proved of one unit
-	Command  Kind = "command" // a local command is about to run, or would (dry run)
-	Output   Kind = "output"  // a local command printed something
-	Plan     Kind = "plan"    // dry run: what a host would restart
-	Health   Kind = "health"  // what the application's own URL answered
-	Message  Kind = "message" // a message for the team, ready to copy
-	Warning  Kind = "warning" // something to know that stops nothing
-	Summary  Kind = "summary" // the end of an operation
-	Status   Kind = "status"  // one host's status
-	Log      Kind = "log"     // one line of a host's journal
-	History  Kind = "history" // one entry of a host's audit
-	Check    Kind = "check"   // one assumption that doctor probed
-	Setup    Kind = "setup"   // what an install would change on a host, or has changed
-	Version  Kind = "version" // what this rpctl is
-	ErrorEnd Kind = "error"   // the failure that the exit code stands for; always last
+	Begin    Kind = "begin"    // an operation begins
+	Step     Kind = "step"     // a step began, ended or was skipped
+	Host     Kind = "host"     // something became known of one host
+	Unit     Kind = "unit"     // one unit has come further
+	Verdict  Kind = "verdict"  // what was proved of one unit
+	Command  Kind = "command"  // a local command is about to run, or would (dry run)
+	Output   Kind = "output"   // a local command printed something
+	Plan     Kind = "plan"     // dry run: what a host would restart
+	Health   Kind = "health"   // what the application's own URL answered
+	Message  Kind = "message"  // a message for the team, ready to copy
+	Warning  Kind = "warning"  // something to know that stops nothing
+	Summary  Kind = "summary"  // the end of an operation
+	Status   Kind = "status"   // one host's status
+	Log      Kind = "log"      // one line of a host's journal
+	History  Kind = "history"  // one entry of a host's audit
+	Check    Kind = "check"    // one assumption that doctor probed
+	Setup    Kind = "setup"    // what an install would change on a host, or has changed
+	Version  Kind = "version"  // what this rpctl is
+	Checked  Kind = "checked"  // a plan was read and found good
+	Job      Kind = "job"      // what a host knows of a job: at its start, its end, in a list
+	JobStep  Kind = "job_step" // a step of a job's plan has come further
+	Console  Kind = "console"  // bytes that a job's console printed
+	Figures  Kind = "figures"  // what a simulation found
+	Applied  Kind = "applied"  // what the steps of a plan did
+	Gates    Kind = "gates"    // where a plan stands on a host, gate by gate
+	Stored   Kind = "stored"   // a file was written
+	Reported Kind = "report"   // a report is ready to copy
+	ErrorEnd Kind = "error"    // the failure that the exit code stands for; always last
 )
 
 // Kinds is all of them.
 var Kinds = []Kind{
 	Begin, Step, Host, Unit, Verdict, Command, Output, Plan, Health, Message, Warning, Summary,
-	Status, Log, History, Check, Setup, Version, ErrorEnd,
+	Status, Log, History, Check, Setup, Version,
+	Checked, Job, JobStep, Console, Figures, Applied, Gates, Stored, Reported, ErrorEnd,
 }
 
 // State is how far a step or a host is.
@@ -89,6 +100,21 @@ type Event struct {
 	Setup   *proto.SetupReport   `json:"setup,omitempty"`
 	Version *Build               `json:"version,omitempty"`
 	Error   *Failure             `json:"error,omitempty"`
+
+	// Of plans and jobs.
+	Path       string            `json:"path,omitempty"`   // a file on this machine
+	Digest     string            `json:"digest,omitempty"` // of the plan
+	Commands   []string          `json:"commands,omitempty"`
+	Job        *proto.Job        `json:"job,omitempty"`
+	JobStep    *proto.JobStep    `json:"job_step,omitempty"`
+	Offset     *int64            `json:"offset,omitempty"` // of Data in its stream
+	Data       []byte            `json:"data,omitempty"`   // base64 in JSON: the bytes may be no text
+	Simulation *proto.Simulation `json:"simulation,omitempty"`
+	Figures    string            `json:"figures,omitempty"` // digest of the figures, which an approval names
+	Applied    *proto.Applied    `json:"applied,omitempty"`
+	PlanStatus *proto.PlanStatus `json:"plan_status,omitempty"`
+	Next       string            `json:"next,omitempty"`      // what to type next
+	Migration  *plan.Plan        `json:"migration,omitempty"` // the plan that Simulation is of
 }
 
 // Failure is an error as JSON tells it; Code and Exit are of docs/exit-codes.md.

@@ -89,6 +89,13 @@ func (l *live) Emit(e event.Event) {
 		if e.State == event.Began {
 			l.step, l.began = e.Step, l.now()
 		}
+	case event.Job:
+		l.step = ""
+	case event.JobStep:
+		l.step = ""
+		if moving(e.JobStep.State) {
+			l.step, l.began = "step "+printable.Line(string(e.JobStep.Step))+" "+printable.Line(string(e.JobStep.State)), l.now()
+		}
 	}
 	l.show(l.text.lines(e))
 }

@@ -45,6 +45,8 @@ func (t *text) lines(e event.Event) string {
 		return t.warning(e)
 	case event.Summary:
 		return t.summary(e)
+	case event.Job, event.JobStep, event.Figures, event.Applied, event.Gates, event.Stored:
+		return t.migration(e) + t.next(e)
 	default:
 		return ""
 	}
@@ -133,7 +135,15 @@ func (t *text) warning(e event.Event) string {
 	if e.Host != "" {
 		from = e.Host + ": "
 	}
-	return t.warn("warning: ") + from + printable.Line(e.Text) + "\n"
+	return t.warn("warning: ") + from + printable.Line(e.Text) + "\n" + t.next(e)
+}
+
+// next is what to type next, where an event says it.
+func (t *text) next(e event.Event) string {
+	if e.Next == "" {
+		return ""
+	}
+	return "  next: " + printable.Line(e.Next) + "\n"
 }
 
 // unitLine is a unit on its way, in words.

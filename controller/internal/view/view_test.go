@@ -11,6 +11,7 @@ import (
 
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
 )
 
 // evil is what a host could send to a terminal: a colour, a cleared screen, a C1 control, an override.
@@ -31,8 +32,23 @@ func hostile() []event.Event {
 		{Kind: event.Plan, Host: "pp1", Plan: []proto.PatternUnits{{Units: []string{evil}}}, Release: release},
 		{Kind: event.Warning, Host: "pp1", Text: evil},
 		{Kind: event.Health, Text: evil},
+		{Kind: event.Job, Host: "pp1", Job: &proto.Job{ID: evil, Kind: evil, Operator: evil, User: evil}, Next: evil},
+		{Kind: event.Job, Host: "pp1", Job: &proto.Job{ID: evil, State: evil}},
+		{Kind: event.JobStep, JobStep: &proto.JobStep{Step: evil, State: evil, Detail: evil}},
+		{Kind: event.Figures, Migration: evilPlan(), Simulation: &proto.Simulation{Plan: evil, Host: evil, Revision: evil, Steps: []proto.SimulatedStep{{
+			Step: evil, Result: proto.StepResult{Conflicts: []proto.Conflict{{Accommodation: 1}}}}}}},
+		{Kind: event.Applied, Migration: evilPlan(), Applied: &proto.Applied{Host: evil, Environment: evil, BreakGlass: evil, Steps: []plan.Forecast{{}}}},
+		{Kind: event.Gates, PlanStatus: &proto.PlanStatus{Plan: evil, Running: evil, Gates: []proto.GateStatus{{Name: evil, Why: evil, Next: evil}}}},
+		{Kind: event.Stored, Path: evil, Commands: []string{evil}},
 		{Kind: event.Summary, Summary: &event.Report{Hosts: []event.HostReport{{Host: "pp1", Before: evil, After: evil, Problems: []string{evil}}}}},
 	}
+}
+
+func evilPlan() *plan.Plan {
+	return &plan.Plan{Groups: []plan.Group{{Steps: []plan.Step{{
+		Origin: plan.Centre{Name: evil}, Destination: plan.Centre{Name: evil, Short: evil},
+		Decisions: []plan.Decision{{Accommodation: 1, By: evil, Why: evil}},
+	}}}}}
 }
 
 func TestHostsCannotReachTheTerminal(t *testing.T) {
@@ -53,6 +69,7 @@ func TestHostsCannotReachTheTerminal(t *testing.T) {
 	out.WriteString(HistoryTable([]event.Event{{Audit: &proto.AuditEntry{Action: evil, Detail: evil, User: evil, Operator: evil, Result: evil}}}, look))
 	out.WriteString(LogLine(event.Event{Log: &proto.LogLine{Unit: evil, Message: evil, Priority: 6}}, look))
 	out.WriteString(CheckLine(event.Event{Check: &proto.Check{Name: evil, Detail: evil, Fix: evil}}, look))
+	out.WriteString(JobsTable([]proto.Job{{ID: evil, Kind: evil, State: evil, Operator: evil, Ticket: evil}}, look))
 	for _, forbidden := range []string{"\x1b", "\u009b", "\u202e"} {
 		if at := strings.Index(out.String(), forbidden); at >= 0 {
 			t.Errorf("%q got through: %q", forbidden, out.String()[max(0, at-60):at+10])

@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"io"
+
+	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/controller/internal/migrate"
+	"github.com/re-connect/rpctl/controller/internal/view"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// console is where a job's output goes: as events, as it is, or made fit for the terminal.
+func (a *app) console() migrate.Console {
+	switch {
+	case a.flags.json:
+		return jsonConsole{a}
+	case a.raw:
+		return rawConsole{a.Stdout, a.Stderr}
+	}
+	return &terminalConsole{app: a, streams: map[string]*view.Terminal{
+		proto.Stdout: {Color: a.colors()}, proto.Stderr: {Color: a.colors()},
+	}}
+}
+
+// rawConsole changes no byte.
+type rawConsole struct{ stdout, stderr io.Writer }
+
+func (c rawConsole) Print(stream string, _ int64, raw []byte) error {
+	out := c.stdout
+	if stream == proto.Stderr {
+		out = c.stderr
+	}
+	_, err := out.Write(raw)
+	return err
+}
+
+func (rawConsole) End() {}
+
+// jsonConsole tells bytes as base64: they may be no text.
+type jsonConsole struct{ app *app }
+
+func (c jsonConsole) Print(stream string, offset int64, raw []byte) error {
+	c.app.emit(event.Event{Kind: event.Console, Stream: stream, Offset: &offset, Data: raw})
+	return nil
+}
+
+func (jsonConsole) End() {}
+
+// terminalConsole lets colours and progress bars pass, and nothing that could harm.
+type terminalConsole struct {
+	app     *app
+	streams map[string]*view.Terminal
+}
+
+func (c *terminalConsole) Print(stream string, _ int64, raw []byte) error {
+	if shown := c.streams[stream].Show(raw); shown != "" {
+		c.app.emit(event.Event{Kind: event.Output, Stream: stream, Text: shown})
+	}
+	return nil
+}
+
+func (c *terminalConsole) End() {
+	for _, stream := range []string{proto.Stdout, proto.Stderr} {
+		if shown := c.streams[stream].End(); shown != "" {
+			c.app.emit(event.Event{Kind: event.Output, Stream: stream, Text: shown})
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package migrate
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// DefaultApprovalDays is for how long an approval is good unless its maker says otherwise.
+const DefaultApprovalDays = 7
+
+// maxApprovalDays: what was approved a month ago is asked for again.
+const maxApprovalDays = 31
+
+// Approving is what an approval says besides plan and figures.
+type Approving struct {
+	By       string // the approver as they call themselves
+	For      string // who decided, when the approver signs another's answer
+	Evidence string // where that answer stands
+	Days     int
+}
+
+// Approve shows the figures of the newest simulation on the host, asks, signs the
+// approval with the approver's key and brings it to the host.
+func Approve(ctx context.Context, world World, options Options, with Approving) error {
+	r := newRun(world, options)
+	if err := with.check(); err != nil {
+		return err
+	}
+	to, agent, err := r.reach(ctx, r.Environment)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = agent.Close() }() // the answer is there
+	body, err := r.approvalOf(ctx, to, agent, with)
+	if err != nil {
+		return r.ownNext(err)
+	}
+	question := fmt.Sprintf("approve exactly these figures for %s%s? type yes: ", to.Environment, onBehalf(with))
+	if err := r.ask(ctx, question, "yes", r.command("migrate approve", to.Environment)+" --yes"); err != nil {
+		return err
+	}
+	signed, err := r.Sign(ctx, to.Host, r.Key, proto.NamespaceApproval, body)
+	if err != nil {
+		return err
+	}
+	return r.bring(ctx, to, agent, signed)
+}
+
+func onBehalf(with Approving) string {
+	if with.For == "" {
+		return ""
+	}
+	return fmt.Sprintf(", as %s decided (%s)", with.For, with.Evidence)
+}
+
+func (a Approving) check() error {
+	switch {
+	case (a.For == "") != (a.Evidence == ""):
+		return &exit.Error{Code: exit.BadInput, Message: "--for and --evidence go together: who decided, and where that can be read"}
+	case a.Days < 1 || a.Days > maxApprovalDays:
+		return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --days %d: want 1 to %d", a.Days, maxApprovalDays)}
+	}
+	return nil
+}
+
+// approvalOf shows what the host's simulation found and makes the text that approves it.
+func (r *run) approvalOf(ctx context.Context, to fleet.Target, agent fleet.Agent, with Approving) (string, error) {
+	var status proto.PlanStatus
+	if err := call(ctx, agent, proto.OpPlanStatus, proto.PlanStatusArgs{Plan: r.Plan}, &status); err != nil {
+		return "", err
+	}
+	if status.Simulation == nil {
+		return "", &exit.Error{
+			Code: exit.Refused, Host: to.Host, Message: "there is no simulation of this plan to approve",
+			Next: r.command("migrate", to.Environment),
+		}
+	}
+	simulation, err := r.keepSimulation(to, status.Simulation)
+	if err != nil {
+		return "", err
+	}
+	r.figures(to, simulation)
+	if step, accommodation, open := r.undecided(simulation); open {
+		return "", &exit.Error{
+			Code:    exit.Refused,
+			Message: fmt.Sprintf("cannot approve: nobody has decided to move accommodation %d of step %s, which people who stay share", accommodation, step),
+			Next:    fmt.Sprintf("record the decision in %s, then %s", shellWord(r.PlanPath), r.command("migrate", to.Environment)),
+		}
+	}
+	nonce, err := newNonce(r.Random)
+	now := r.Now().UTC()
+	return proto.CanonicalBody(proto.Approval{
+		Kind: "approval", Environment: to.Environment, Plan: simulation.Plan, Figures: simulation.FiguresDigest(),
+		By: with.By, For: with.For, Evidence: with.Evidence, Time: now, Expires: now.Add(time.Duration(with.Days) * 24 * time.Hour), Nonce: nonce,
+	}), err
+}
+
+// bring hands an approval to the host that will judge it, keeps it, and shows the gates.
+func (r *run) bring(ctx context.Context, to fleet.Target, agent fleet.Agent, signed proto.Signed) error {
+	var status proto.PlanStatus
+	if err := call(ctx, agent, proto.OpApprove, proto.ApproveArgs{Approval: signed}, &status); err != nil {
+		return r.ownNext(err)
+	}
+	path, err := r.store.write(to.Environment+approvalFile, signed)
+	if err != nil {
+		return err
+	}
+	r.emit(to, event.Event{Kind: event.Stored, Path: path, Digest: r.Plan.Digest()})
+	r.gates(to, status)
+	return nil
+}
+
+// Request writes the text of an approval to a file, for `ssh-keygen -Y sign` elsewhere.
+func Request(ctx context.Context, world World, options Options, with Approving, file string) error {
+	r := newRun(world, options)
+	if err := with.check(); err != nil {
+		return err
+	}
+	to, agent, err := r.reach(ctx, r.Environment)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = agent.Close() }() // the answer is there
+	body, err := r.approvalOf(ctx, to, agent, with)
+	if err != nil {
+		return r.ownNext(err)
+	}
+	if err := WriteNew(file, []byte(body)); err != nil {
+		return err
+	}
+	word := shellWord(file)
+	r.emit(to, event.Event{
+		Kind: event.Stored, Path: file, Digest: r.Plan.Digest(),
+		Commands: []string{"ssh-keygen -Y sign -f KEY -n " + proto.NamespaceApproval + " " + word},
+		Next:     r.command("migrate approve", to.Environment) + " --signed " + word,
+	})
+	return nil
+}
+
+// Signed brings an approval to the host that was signed elsewhere: file is the text that
+// Request wrote, file.sig what ssh-keygen made of it.
+func Signed(ctx context.Context, world World, options Options, file string) error {
+	r := newRun(world, options)
+	signed, err := r.readSigned(file)
+	if err != nil {
+		return err
+	}
+	to, agent, err := r.reach(ctx, r.Environment)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = agent.Close() }() // the answer is there
+	return r.bring(ctx, to, agent, signed)
+}
+
+func (r *run) readSigned(file string) (proto.Signed, error) {
+	bad := func(err error, next string) (proto.Signed, error) {
+		return proto.Signed{}, &exit.Error{Code: exit.BadInput, Err: err, Message: "cannot use the signed approval: " + err.Error(), Next: next}
+	}
+	body, err := readBounded(file, maxReceipt)
+	if err != nil {
+		return bad(err, r.command("migrate approval-request", r.Environment.Name)+" -o "+shellWord(file))
+	}
+	sig, err := readBounded(file+".sig", maxReceipt)
+	if err != nil {
+		return bad(err, "ssh-keygen -Y sign -f KEY -n "+proto.NamespaceApproval+" "+shellWord(file))
+	}
+	var approval proto.Approval
+	if err := proto.DecodeStrict(body, &approval); err != nil {
+		return bad(fmt.Errorf("%s is no approval: %w", file, err), "")
+	}
+	if approval.Environment != r.Environment.Name || approval.Plan != r.Plan.Digest() {
+		return bad(fmt.Errorf("%s approves plan %.12s in %q, and this is plan %.12s in %s",
+			file, hexOnly(approval.Plan), approval.Environment, r.Plan.Digest(), r.Environment.Name),
+			r.command("migrate approval-request", r.Environment.Name)+" -o FILE")
+	}
+	return proto.Signed{Namespace: proto.NamespaceApproval, Body: string(body), Signature: string(sig)}, nil
+}
+
+// hexOnly is a digest to show, or a word for what is none.
+func hexOnly(digest string) string {
+	if _, err := hex.DecodeString(digest); err != nil || digest == "" {
+		return "unknown"
+	}
+	return digest
+}
+
+// WriteNew writes a file that must not be there yet: nothing of the operator's is overwritten.
+func WriteNew(path string, content []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err == nil {
+		_, err = file.Write(content)
+		if closeErr := file.Close(); err == nil {
+			err = closeErr
+		}
+	}
+	if err != nil {
+		return &exit.Error{Code: exit.BadInput, Err: err, Message: "cannot write: " + err.Error(), Next: "name another file with -o FILE"}
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+// Package migrate is the flows of `rpctl migrate` and of jobs: simulate a plan on
+// a host, apply it, follow what runs, approve figures, show where a plan stands.
+// Each flow has a file. The host judges; what is refused here already is a courtesy.
+//
+// The procedure is that of the runbook "RP - Migration des dossiers usagers".
+package migrate
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/controller/internal/inventory"
+	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
+)
+
+// Sink shows or writes events. Emit is called by one goroutine at a time, and must
+// neutralise what a host says before a terminal sees it.
+type Sink interface {
+	Emit(event.Event)
+}
+
+// Console takes what a job's console printed.
+type Console interface {
+	// Print gets the bytes of one stream in their order; offset is where they stand
+	// in the whole stream. An error ends the following, not the job.
+	Print(stream string, offset int64, raw []byte) error
+	// End is called once nothing more comes.
+	End()
+}
+
+// World is what the flows work with; tests put fakes here.
+type World struct {
+	Fleet   *fleet.Fleet
+	Sink    Sink
+	Console Console
+	// Fits says whether a host enforces what hosts.toml says of it.
+	Fits func(environment inventory.Environment, host string, hello proto.Hello) error
+	// Confirm asks the operator to type something; nil where there is no terminal.
+	Confirm func(ctx context.Context, question string) (string, error)
+	// Interrupts brings a Ctrl-C while a job is followed, and only to who waits for one.
+	Interrupts <-chan struct{}
+	// Sign signs body with the operator's key for an alias, or with keyFile where one is named.
+	Sign   func(ctx context.Context, alias, keyFile, namespace, body string) (proto.Signed, error)
+	Random io.Reader // for ids and nonces: crypto/rand
+	Now    func() time.Time
+}
+
+// Options are what the operator asked for.
+type Options struct {
+	Environment inventory.Environment
+	All         []inventory.Environment // of hosts.toml
+	Operator    string                  // user@machine, as told to the host
+	PlanPath    string
+	Plan        plan.Plan
+	Yes         bool   // confirmed on the command line
+	Key         string // file of the key to sign with; empty: the first that a login would offer
+}
+
+// run is one flow at work.
+type run struct {
+	World
+	Options
+	store store
+}
+
+func newRun(world World, options Options) *run {
+	return &run{World: world, Options: options, store: storeOf(options.PlanPath)}
+}
+
+// answerTime bounds the questions that a host answers from what it has at hand.
+const answerTime = time.Minute
+
+// target is the host that runs an environment's console commands.
+func target(e inventory.Environment) (fleet.Target, error) {
+	if e.Console == nil {
+		return fleet.Target{}, &exit.Error{
+			Code: exit.BadInput, Message: fmt.Sprintf("%s runs no migrations: hosts.toml has no [environments.%s.console]", e.Name, e.Name),
+			Next: "add it to hosts.toml (php, script), then rpctl agent upgrade --env " + e.Name,
+		}
+	}
+	return fleet.Target{Environment: e.Name, Host: e.ConsoleHost}, nil
+}
+
+// reach connects to an environment's console host and holds it against hosts.toml.
+func (r *run) reach(ctx context.Context, e inventory.Environment) (fleet.Target, fleet.Agent, error) {
+	to, err := target(e)
+	if err != nil {
+		return to, nil, err
+	}
+	got := r.Fleet.Connect(ctx, []fleet.Target{to}, nil)[0]
+	if got.Err != nil {
+		return to, nil, got.Err
+	}
+	if r.Fits != nil {
+		if err := r.Fits(e, to.Host, got.Value.Hello); err != nil {
+			_ = got.Value.Agent.Close() // the difference is what is told
+			return to, nil, err
+		}
+	}
+	return to, got.Value.Agent, nil
+}
+
+// call asks for one thing that takes no long time.
+func call(ctx context.Context, agent fleet.Agent, op proto.Op, args, result any) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	return agent.Call(ctx, op, args, result, nil)
+}
+
+// command is what to type next, for this plan and an environment.
+func (o Options) command(words, environment string) string {
+	return "rpctl " + words + " --plan " + shellWord(o.PlanPath) + " --env " + environment
+}
+
+// own puts this plan's path where a host, which does not know it, says PLAN.
+func (o Options) own(next string) string {
+	path := shellWord(o.PlanPath)
+	return strings.NewReplacer("--plan PLAN", "--plan "+path, "plan check PLAN", "plan check "+path).Replace(next)
+}
+
+// shellWord is a path as it can be pasted.
+func shellWord(path string) string {
+	plainWord := func(r rune) bool {
+		return r > 0x7f || strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+@%:,", r)
+	}
+	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !plainWord(r) }) < 0 {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
+// emit tells an event of the host that is spoken to.
+func (w World) emit(to fleet.Target, e event.Event) {
+	e.Environment, e.Host = to.Environment, to.Host
+	e.Time = w.Now().UTC()
+	w.Sink.Emit(e)
+}
+
+// warn says something to know that stops nothing.
+func (w World) warn(to fleet.Target, format string, args ...any) {
+	w.emit(to, event.Event{Kind: event.Warning, Text: fmt.Sprintf(format, args...)})
+}

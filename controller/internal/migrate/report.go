@@ -1,0 +1,37 @@
+package migrate
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/controller/internal/report"
+)
+
+// Report is what the last simulation on the environment found, from the receipt beside the
+// plan, verified. No host is asked. What a reader must know of it is told as warnings.
+func Report(world World, options Options) (report.Source, error) {
+	r := newRun(world, options)
+	again := r.command("migrate", r.Environment.Name)
+	to := fleet.Target{Environment: r.Environment.Name, Host: r.Environment.ConsoleHost}
+	simulation, err := r.storedSimulation(r.Environment.Name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return report.Source{}, &exit.Error{
+			Code: exit.BadInput, Err: err, Next: again,
+			Message: fmt.Sprintf("there is no simulation on %s beside the plan (%s)", r.Environment.Name, r.store.path(r.Environment.Name+simulationFile)),
+		}
+	case err != nil:
+		return report.Source{}, &exit.Error{Code: exit.Refused, Err: err, Message: err.Error(), Next: again}
+	}
+	if !r.Now().Before(simulation.Expires) {
+		r.emit(to, event.Event{Kind: event.Warning, Text: "the simulation of " + simulation.Time.UTC().Format("2006-01-02 15:04 UTC") + " has expired", Next: again})
+	}
+	if step, accommodation, open := r.undecided(simulation); open {
+		r.warn(to, "nobody has decided to move accommodation %d of step %s, which people who stay share", accommodation, step)
+	}
+	return report.Source{Plan: r.Plan, Simulation: simulation}, nil
+}

@@ -1,0 +1,81 @@
+package migrate
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// Simulate runs the whole plan as dry runs on the environment's console host, shows
+// what they found and keeps the host's receipt beside the plan. It never changes data.
+func Simulate(ctx context.Context, world World, options Options) error {
+	r := newRun(world, options)
+	to, agent, err := r.reach(ctx, r.Environment)
+	if err != nil {
+		return err
+	}
+	id, err := newID(r.Random)
+	if err != nil {
+		_ = agent.Close()
+		return err
+	}
+	r.begin(to, "simulate", true)
+	job, err := r.runJob(ctx, to, agent, proto.JobStartArgs{ID: id, Kind: proto.KindSimulate, Plan: r.Plan})
+	if err != nil {
+		return err
+	}
+	if err := outcome(to, job, r.command("migrate", to.Environment)); err != nil {
+		return r.ownNext(err)
+	}
+	simulation, err := r.keepSimulation(to, job.Receipt)
+	if err != nil {
+		return err
+	}
+	r.figures(to, simulation)
+	return nil
+}
+
+// runJob starts a job and follows it from its first byte to its end.
+func (r *run) runJob(ctx context.Context, to fleet.Target, agent fleet.Agent, args proto.JobStartArgs) (proto.Job, error) {
+	agent, err := r.start(ctx, to, agent, args)
+	if err != nil {
+		return proto.Job{}, r.ownNext(err)
+	}
+	return r.follow(ctx, to, agent, proto.JobFollowArgs{ID: args.ID})
+}
+
+func (r *run) begin(to fleet.Target, operation string, dry bool) {
+	r.emit(to, event.Event{Kind: event.Begin, Operation: operation, Operator: r.Operator, Hosts: []string{to.Host}, DryRun: dry, Digest: r.Plan.Digest()})
+}
+
+// figures shows what a simulation found, and what comes next.
+func (r *run) figures(to fleet.Target, simulation proto.Simulation) {
+	next := r.command("migrate report", to.Environment) + " --format slack   (then: " + r.command("migrate approve", to.Environment) + ")"
+	if step, accommodation, open := r.undecided(simulation); open {
+		next = fmt.Sprintf("record in %s what was decided on accommodation %d of step %s, then %s",
+			shellWord(r.PlanPath), accommodation, step, r.command("migrate", to.Environment))
+	}
+	r.emit(to, event.Event{
+		Kind: event.Figures, Simulation: &simulation, Migration: &r.Plan, Digest: simulation.Plan,
+		Figures: simulation.FiguresDigest(), Next: next,
+	})
+}
+
+// undecided is the first shared accommodation that the plan says nothing of, or refuses.
+func (r *run) undecided(simulation proto.Simulation) (step string, accommodation int64, open bool) {
+	for i, located := range r.Plan.Steps() {
+		for _, conflict := range simulation.Steps[i].Result.Conflicts {
+			accepted := false
+			for _, d := range located.Decisions {
+				accepted = accepted || d.Accommodation == conflict.Accommodation && d.Accepted
+			}
+			if !accepted {
+				return string(located.ID), conflict.Accommodation, true
+			}
+		}
+	}
+	return "", 0, false
+}

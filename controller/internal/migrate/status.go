@@ -1,0 +1,109 @@
+package migrate
+
+import (
+	"context"
+	"slices"
+
+	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/controller/internal/inventory"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// Status shows where the plan stands on each of the environments, gate by gate, with the
+// next command. What an environment has applied goes along to the one that waits for it.
+func Status(ctx context.Context, world World, options Options, environments []inventory.Environment) error {
+	r := newRun(world, options)
+	applied := map[string]*proto.Signed{}
+	var failed []error
+	asked := inOrder(environments)
+	for _, e := range asked {
+		if err := r.statusOf(ctx, e, applied); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			to, _ := target(e)
+			r.emit(to, event.Event{Kind: event.Warning, Text: exit.From(err).Message, Next: exit.From(err).Next})
+			failed = append(failed, err)
+		}
+	}
+	switch {
+	case len(asked) == 0:
+		_, err := target(environments[0])
+		return err
+	case len(failed) == 0:
+		return nil
+	}
+	failure := *exit.From(failed[0])
+	if len(failed) < len(asked) {
+		failure.Code = exit.Partial
+	}
+	return &failure
+}
+
+// inOrder are the environments that run migrations, each after the one that it waits for.
+func inOrder(environments []inventory.Environment) []inventory.Environment {
+	var sorted []inventory.Environment
+	for _, e := range environments {
+		if e.Console == nil {
+			continue
+		}
+		at := slices.IndexFunc(sorted, func(other inventory.Environment) bool { return other.After == e.Name })
+		if at < 0 {
+			at = len(sorted)
+		}
+		sorted = slices.Insert(sorted, at, e)
+	}
+	return sorted
+}
+
+func (r *run) statusOf(ctx context.Context, e inventory.Environment, applied map[string]*proto.Signed) error {
+	to, agent, err := r.reach(ctx, e)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = agent.Close() }() // the answer is there
+	args := proto.PlanStatusArgs{Plan: r.Plan}
+	if receipt := applied[e.After]; receipt != nil {
+		args.Receipts = append(args.Receipts, *receipt)
+	} else if receipt, err := r.storedApplied(e.After); err == nil && e.After != "" {
+		args.Receipts = append(args.Receipts, receipt)
+	}
+	var status proto.PlanStatus
+	if err := call(ctx, agent, proto.OpPlanStatus, args, &status); err != nil {
+		return err
+	}
+	applied[e.Name] = status.Applied
+	r.gates(to, status)
+	return nil
+}
+
+// gates shows a plan's standing on one host, its advice naming this plan.
+func (r *run) gates(to fleet.Target, status proto.PlanStatus) {
+	for i := range status.Gates {
+		status.Gates[i].Next = r.own(status.Gates[i].Next)
+	}
+	r.emit(to, event.Event{Kind: event.Gates, PlanStatus: &status, Digest: status.Plan, Next: r.nextOf(to, status)})
+}
+
+// nextOf is what to type next for a plan on a host.
+func (r *run) nextOf(to fleet.Target, status proto.PlanStatus) string {
+	if status.Running != "" {
+		return "rpctl attach " + string(status.Running) + " --env " + to.Environment
+	}
+	if verified(status.Steps) {
+		return ""
+	}
+	for _, gate := range status.Gates {
+		if !gate.Open && gate.Next != "" {
+			return gate.Next
+		}
+	}
+	return r.command("migrate --apply", to.Environment)
+}
+
+// verified says whether every step of the plan is.
+func verified(steps []proto.JobStep) bool {
+	return len(steps) > 0 && !slices.ContainsFunc(steps, func(s proto.JobStep) bool { return s.State != proto.StepVerified })
+}

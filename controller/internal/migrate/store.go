@@ -1,0 +1,163 @@
+package migrate
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/internal/signature"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// store is the folder of receipts beside a plan: plan.receipts/ for plan.toml. Of each
+// receipt it has the body, exactly as it was signed, and the signature in a file of its
+// own, so that ssh-keygen can check them.
+type store struct{ folder string }
+
+func storeOf(planPath string) store {
+	return store{strings.TrimSuffix(planPath, ".toml") + ".receipts"}
+}
+
+// Names in the folder, and the longest file that is read there.
+const (
+	signersFile = "allowed_signers"
+	readmeFile  = "README.md"
+	maxReceipt  = 4 << 20
+)
+
+func (s store) path(name string) string { return filepath.Join(s.folder, name) }
+
+// write keeps a receipt; the signature comes first, so that a body never stands alone.
+func (s store) write(name string, signed proto.Signed) (string, error) {
+	for _, file := range []struct{ name, content string }{
+		{readmeFile, readme}, {name + ".sig", signed.Signature}, {name, signed.Body},
+	} {
+		if err := s.put(file.name, file.content); err != nil {
+			return "", err
+		}
+	}
+	return s.path(name), nil
+}
+
+func (s store) put(name, content string) error {
+	err := os.MkdirAll(s.folder, 0o755)
+	if err == nil {
+		err = renameio.WriteFile(s.path(name), []byte(content), 0o644)
+	}
+	if err != nil {
+		return &exit.Error{
+			Code: exit.LocalFailed, Err: err, Message: fmt.Sprintf("cannot keep a receipt: %v", err),
+			Next: "make room, or make the folder writable; the host has the receipt too",
+		}
+	}
+	return nil
+}
+
+func (s store) read(name, namespace string) (proto.Signed, error) {
+	body, err := readBounded(s.path(name), maxReceipt)
+	if err != nil {
+		return proto.Signed{}, err
+	}
+	sig, err := readBounded(s.path(name+".sig"), maxReceipt)
+	return proto.Signed{Namespace: namespace, Body: string(body), Signature: string(sig)}, err
+}
+
+func readBounded(path string, limit int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("%s is longer than %d bytes", path, limit)
+	}
+	return data, err
+}
+
+// plainName is a host's name that ssh-keygen takes for exactly one signer.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$`)
+
+// trust verifies a receipt that came from its host over SSH. The first one makes its key
+// known; a later one by another key is refused.
+func (s store) trust(host, namespace string, signed proto.Signed, now time.Time) error {
+	if !plainName.MatchString(host) {
+		return fmt.Errorf("it names no host")
+	}
+	data, err := s.signers()
+	if err != nil {
+		return err
+	}
+	key := signature.PublicKey(signed)
+	if !knows(data, host) && key != "" {
+		line := fmt.Sprintf("%s namespaces=\"%s,%s\" %s\n", host, proto.NamespaceSimulation, proto.NamespaceApplied, key)
+		data = append(data, line...)
+		if err := verify(data, host, namespace, signed, now); err != nil {
+			return err
+		}
+		return s.put(signersFile, string(data))
+	}
+	return verify(data, host, namespace, signed, now)
+}
+
+// verify checks a receipt against the keys that are known.
+func (s store) verify(host, namespace string, signed proto.Signed, now time.Time) error {
+	data, err := s.signers()
+	if err != nil {
+		return err
+	}
+	return verify(data, host, namespace, signed, now)
+}
+
+func (s store) signers() ([]byte, error) {
+	data, err := readBounded(s.path(signersFile), maxReceipt)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return data, err
+}
+
+// knows says whether a host has a line.
+func knows(data []byte, host string) bool {
+	for line := range bytes.Lines(data) {
+		if name, _, _ := strings.Cut(string(line), " "); name == host {
+			return true
+		}
+	}
+	return false
+}
+
+func verify(data []byte, host, namespace string, signed proto.Signed, now time.Time) error {
+	signers, err := signature.ParseSigners(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", signersFile, err)
+	}
+	by, err := signers.Verify(signed, namespace, now)
+	if err != nil {
+		return fmt.Errorf("%w (%s has the keys that are known; a host that was made anew has another)", err, signersFile)
+	}
+	if by != host {
+		return fmt.Errorf("it speaks of host %s, and was signed by %s", host, by)
+	}
+	return nil
+}
+
+// readme stands in the folder, for those who find it.
+const readme = "# Receipts of a migration\n\n" +
+	"`ENVIRONMENT-simulation.json` and `ENVIRONMENT-applied.json` are signed by the host, `ENVIRONMENT-approval.json`\n" +
+	"by the approver. Each has its OpenSSH signature beside it in a file `.sig`. `allowed_signers` has the hosts' keys, as\n" +
+	"they were when the hosts were first spoken to. Any of them can be checked without rpctl (HOST stands in the file):\n\n" +
+	"    ssh-keygen -Y verify -f allowed_signers -I HOST -n simulation@rpctl -s preprod-simulation.json.sig < preprod-simulation.json\n" +
+	"    ssh-keygen -Y verify -f allowed_signers -I HOST -n applied@rpctl -s preprod-applied.json.sig < preprod-applied.json\n\n" +
+	"Who signed an approval is told by its signature; which approvers count is told by the host, in /etc/rp-agent/approvers:\n\n" +
+	"    ssh-keygen -Y check-novalidate -n approval@rpctl -s preprod-approval.json.sig < preprod-approval.json\n"

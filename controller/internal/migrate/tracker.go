@@ -1,0 +1,92 @@
+package migrate
+
+import (
+	"fmt"
+
+	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
+)
+
+// tracker tells of a job what was not told before: a host repeats itself, above all
+// after a connection was made again.
+type tracker struct {
+	world World
+	to    fleet.Target
+	state proto.JobState
+	asked bool
+	steps map[plan.StepID]proto.StepState
+}
+
+func (t *tracker) job(job proto.Job) {
+	if t.steps == nil {
+		t.steps = map[plan.StepID]proto.StepState{}
+	}
+	ended := job.State.Ended()
+	if !ended && (t.state == "" || job.CancelAsked && !t.asked) {
+		t.tell(job)
+	}
+	for _, step := range job.Steps {
+		if before, known := t.steps[step.Step]; known && before == step.State || !known && step.State == proto.StepPending {
+			continue
+		}
+		t.steps[step.Step] = step.State
+		t.world.emit(t.to, event.Event{Kind: event.JobStep, JobStep: &step})
+	}
+	if ended && t.state != job.State {
+		t.tell(job)
+	}
+	t.state, t.asked = job.State, job.CancelAsked
+}
+
+func (t *tracker) tell(job proto.Job) { t.world.emit(t.to, event.Event{Kind: event.Job, Job: &job}) }
+
+// outcome is how a job that has ended counts: nil when all that was asked is done.
+// next is what to type where the host says nothing of it.
+func outcome(to fleet.Target, job proto.Job, next string) error {
+	if job.State == proto.JobSucceeded {
+		return nil
+	}
+	failure := &exit.Error{Code: exit.Failed, Host: to.Host, Next: next}
+	switch {
+	case job.State == proto.JobCancelled:
+		failure.Message = fmt.Sprintf("job %s was cancelled; %s", job.ID, progress(job))
+	case job.State == proto.JobInterrupted:
+		failure.Message = fmt.Sprintf("job %s was interrupted (the host rebooted, or something was killed); nothing is run again by itself; %s", job.ID, progress(job))
+	default:
+		failure.Message = fmt.Sprintf("job %s failed; %s", job.ID, progress(job))
+	}
+	if job.Error == nil {
+		return failure
+	}
+	failure.Message += ": " + job.Error.Message
+	failure.Err = job.Error
+	if job.Error.Code == proto.CodeGate {
+		failure.Code = exit.Refused
+	}
+	if job.Error.Next != "" {
+		failure.Next = job.Error.Next
+	}
+	return failure
+}
+
+// progress says in words how far the steps are, and what one of them left behind.
+func progress(job proto.Job) string {
+	done := 0
+	words := ""
+	for _, step := range job.Steps {
+		switch step.State {
+		case proto.StepVerified, proto.StepSimulated:
+			done++
+		case proto.StepPending:
+		default:
+			words += fmt.Sprintf(", step %s is %s", step.Step, step.State)
+			if step.Remaining != nil {
+				words += fmt.Sprintf(" with %d left to move", *step.Remaining)
+			}
+		}
+	}
+	return fmt.Sprintf("%d of %d steps are done%s", done, len(job.Steps), words)
+}
