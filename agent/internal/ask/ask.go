@@ -85,7 +85,7 @@ func do(conn *net.UnixConn, op proto.Op, args, result any) error {
 		}
 	}
 	if err := proto.NewWriter(conn).Write(request); err != nil {
-		return fmt.Errorf("cannot ask the agent: %w", err)
+		return ended(err)
 	}
 	return answer(lines, result)
 }
@@ -106,11 +106,17 @@ func answer(lines *proto.Reader, result any) error {
 	}
 }
 
+// ended is an agent that is gone. The cause is words alone: an EPIPE of this conversation must not
+// pass for one of the terminal, after which nobody waits for an answer any more.
+func ended(err error) error {
+	return fmt.Errorf("the agent ended without an answer (%v): see `journalctl -u 'rp-agent@*' -n 20`", err)
+}
+
 // next is the next line. Fields that this binary does not know are a newer agent's, and harmless.
 func next(lines *proto.Reader, v any) error {
 	line, err := lines.ReadLine()
 	if err != nil {
-		return fmt.Errorf("the agent ended without an answer (%w): see `journalctl -u 'rp-agent@*' -n 20`", err)
+		return ended(err)
 	}
 	if err := json.Unmarshal(line, v); err != nil {
 		return fmt.Errorf("cannot understand the agent: %w", err)

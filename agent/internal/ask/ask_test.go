@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/re-connect/rpctl/proto"
@@ -70,6 +71,38 @@ func TestDoFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAgentThatDiesAfterItsGreeting: whoever asks must not take the end of the conversation for the
+// end of their own output (rp-agent ends with status 0 then, which says healthy).
+func TestAgentThatDiesAfterItsGreeting(t *testing.T) {
+	ours, theirs := pair(t)
+	if _, err := io.WriteString(theirs, hello); err != nil {
+		t.Fatal(err)
+	}
+	_ = theirs.Close()
+	err := Do(t.Context(), ours, proto.OpStatus, nil, &struct{}{})
+	if err == nil || errors.Is(err, syscall.EPIPE) || !strings.Contains(err.Error(), "without an answer") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// pair is two ends of one connection.
+func pair(t *testing.T) (ours, theirs *net.UnixConn) {
+	t.Helper()
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "sock"), Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	if ours, err = Dial(t.Context(), listener.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if theirs, err = listener.AcceptUnix(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ours.Close() })
+	return ours, theirs
 }
 
 func TestDoEndsWithItsContext(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -61,7 +62,7 @@ func (r *run) moved(ctx context.Context) error {
 	var stuck []string
 	for _, h := range r.remaining() {
 		if h.before != nil && h.before.Path == h.after.Path {
-			stuck = append(stuck, fmt.Sprintf("%s (still %s)", h.name(), h.after.Name))
+			stuck = append(stuck, fmt.Sprintf("%s (still %s)", h.name(), printable.Line(h.after.Name)))
 		}
 	}
 	if len(stuck) > 0 {

@@ -27,6 +27,7 @@ type fakeHost struct {
 	holder  *fakeAgent
 	fail    map[proto.Op]error // what an operation answers instead
 	verdict map[string]proto.UnitVerdict
+	silent  bool // it gives no verdicts
 	calls   []proto.Op
 	records []proto.RecordArgs
 	// during is called in the middle of an operation, before its answer.
@@ -119,6 +120,9 @@ func (h *fakeHost) patterns() []proto.PatternUnits {
 
 func (h *fakeHost) verify(args proto.VerifyArgs) proto.VerifyResult {
 	result := proto.VerifyResult{Release: h.release}
+	if h.silent {
+		return result
+	}
 	for _, expected := range args.Expect {
 		verdict, told := h.verdict[expected.Unit]
 		if !told {

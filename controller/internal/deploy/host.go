@@ -11,6 +11,7 @@ import (
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -113,13 +114,14 @@ func (r *run) release() {
 	wait.Wait()
 }
 
-// onHost is err as it is told of one host.
+// onHost is err as it is told of one host, on one line: what the host itself said may be in it.
 func onHost(name string, err error) *exit.Error {
 	told := *exit.From(err)
 	told.Host, told.Err = name, err
 	if told.Message == "" {
 		told.Message = err.Error()
 	}
+	told.Message, told.Next = printable.Line(told.Message), printable.Line(told.Next)
 	return &told
 }
 

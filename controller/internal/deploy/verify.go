@@ -7,6 +7,7 @@ import (
 
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -65,7 +66,7 @@ func (r *run) judged() error {
 	for _, h := range r.hosts {
 		for _, v := range h.verdicts {
 			if !v.OK() {
-				bad = append(bad, fmt.Sprintf("%s: %s: %s", h.name(), v.Unit, v.Verdict))
+				bad = append(bad, fmt.Sprintf("%s: %s: %s", h.name(), printable.Line(v.Unit), printable.Line(string(v.Verdict))))
 				allNew = allNew && v.NewCode
 			}
 		}

@@ -146,8 +146,9 @@ func (v *Visit) setup(ctx context.Context, flags string, spec *proto.SetupSpec) 
 		return report, v.fail("cannot set up the host", err)
 	}
 	if report.Error != nil {
-		report.Error.Message = v.host.Name + ": " + report.Error.Message
-		return report, report.Error
+		said := *report.Error
+		said.Message, said.Next = v.host.Name+": "+printable.Line(said.Message), printable.Line(said.Next)
+		return report, &said
 	}
 	return report, err
 }

@@ -152,13 +152,14 @@ func TestVisit(t *testing.T) {
 }
 
 func TestSetupThatFailsIsTold(t *testing.T) {
-	fake := &host{uid: "0", files: map[string][]byte{}, report: `{"changes":[],"error":{"code":"storage","message":"cannot write: disk full","next":"df -h"}}`}
+	fake := &host{uid: "0", files: map[string][]byte{}, report: `{"changes":[],"error":{"code":"storage","message":"cannot write: disk full\n  next: no","next":"df -h"}}`}
 	visit, err := Begin(t.Context(), Host{Name: "rp-preprod", Host: fake}, binaries(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = visit.Uninstall(t.Context(), false)
-	if failure := exit.From(err); failure == nil || failure.Code != exit.HostFailed || failure.Next != "df -h" || !strings.Contains(failure.Message, "rp-preprod: cannot write") {
+	if failure := exit.From(err); failure == nil || failure.Code != exit.HostFailed || failure.Next != "df -h" || !strings.Contains(failure.Message, "rp-preprod: cannot write") ||
+		strings.Contains(failure.Message, "\n") {
 		t.Errorf("%v", err)
 	}
 }
