@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/re-connect/rpctl/internal/stricttoml"
 	"github.com/re-connect/rpctl/proto"
@@ -110,8 +111,10 @@ func orDefault(groups []string) []string {
 	return groups
 }
 
+// broken has all problems on one line: the message crosses to a controller, which lets no host
+// write several.
 func broken(err error) error {
-	return refuse("it is not understood:\n"+err.Error(), "rpctl agent diff --env ENVIRONMENT (on your machine)")
+	return refuse("it is not understood: "+strings.ReplaceAll(err.Error(), "\n", "; "), "rpctl agent diff --env ENVIRONMENT (on your machine)")
 }
 
 func refuse(why, next string) error {

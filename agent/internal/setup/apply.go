@@ -103,13 +103,11 @@ func (p *Plan) undo(ctx context.Context, done []action) error {
 
 // resettle makes systemd listen as the files that were put back say; without an old socket, nothing listens.
 func (p *Plan) resettle(ctx context.Context) error {
-	if _, err := p.host.Commands.Run(ctx, "systemctl", "daemon-reload"); err != nil {
-		return err
-	}
+	_, reloaded := p.host.Commands.Run(ctx, "systemctl", "daemon-reload")
 	verb := "restart"
 	if exists, err := p.host.exists(socketFile); err != nil || !exists {
 		verb = "stop"
 	}
 	_, err := p.host.Commands.Run(ctx, "systemctl", verb, systemd.Socket)
-	return err
+	return errors.Join(reloaded, err)
 }

@@ -327,19 +327,25 @@ func TestUninstallLeavesStateAndAudit(t *testing.T) {
 }
 
 func TestUninstallThatFailsPutsBack(t *testing.T) {
-	f := newFakeHost(t)
-	f.install(preprod())
-	f.fail = "systemctl daemon-reload"
-	before := f.tree()
-	plan, err := NewUninstall(t.Context(), f.Host)
-	if err != nil {
-		t.Fatal(err)
+	for _, failing := range []string{"systemctl daemon-reload", "systemctl stop rp-agent@", "systemctl disable"} {
+		t.Run(failing, func(t *testing.T) {
+			f := newFakeHost(t)
+			f.install(preprod())
+			f.fail = failing
+			before := f.tree()
+			plan, err := NewUninstall(t.Context(), f.Host)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if plan.Apply(t.Context()) == nil {
+				t.Fatal("it did not fail")
+			}
+			checkTree(t, before, f.tree())
+			if !f.active {
+				t.Error("the version that was put back does not listen")
+			}
+		})
 	}
-	if plan.Apply(t.Context()) == nil {
-		t.Fatal("it did not fail")
-	}
-	delete(before, socketLink) // disabling the socket came first, and is the safe side
-	checkTree(t, before, f.tree())
 }
 
 func TestLeftoversOfACrashDoNotStandInTheWay(t *testing.T) {

@@ -2,6 +2,8 @@ package setup
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -53,6 +55,13 @@ func (p *Plan) quiet(ctx context.Context) error {
 	}
 	p.command(proto.SetupChange{Action: "stop", Target: systemd.Socket, Detail: "and never start it again"},
 		"systemctl", "disable", "--now", systemd.Socket)
+	if enabled, err := p.host.exists(socketLink); err != nil {
+		return err
+	} else if enabled { // what is put back must listen again, also after a reboot
+		last := &p.actions[len(p.actions)-1]
+		last.unit = true
+		last.undo = func() error { return enableAgain(p.host.path(socketLink)) }
+	}
 	p.command(proto.SetupChange{Action: "stop", Target: "rp-agent@*.service", Detail: "connections that are open"},
 		"systemctl", "stop", "rp-agent@*.service")
 	return nil
@@ -79,6 +88,17 @@ func (p *Plan) removal(name string) error {
 		},
 	})
 	return nil
+}
+
+// enableAgain is systemctl enable without systemctl, which may be what has failed.
+func enableAgain(link string) error {
+	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+		return err
+	}
+	if err := os.Symlink(socketFile, link); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil // disable never came to it
 }
 
 func putBackRemoved(full, old string) error {
