@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/re-connect/rpctl/proto"
 )
@@ -88,18 +87,4 @@ func narrow(patterns []proto.PatternUnits, only []proto.UnitPattern) []proto.Pat
 		}
 	}
 	return kept
-}
-
-// ago is a duration as a person says it.
-func ago(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "just now"
-	case d < time.Minute:
-		return fmt.Sprintf("%d s ago", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min ago", int(d.Minutes()))
-	default:
-		return fmt.Sprintf("%d h %02d min ago", int(d.Hours()), int(d.Minutes())%60)
-	}
 }

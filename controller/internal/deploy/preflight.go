@@ -176,7 +176,7 @@ func (r *run) held(err error) error {
 	return &exit.Error{
 		Code: exit.Refused,
 		Message: fmt.Sprintf("held by %s (login %s%s) for a %s since %s (%s)", by.Operator, by.User, from, by.Purpose,
-			by.Since.Local().Format("15:04:05"), ago(r.Now().Sub(by.Since))),
+			by.Since.Local().Format("15:04:05"), event.Ago(r.Now().Sub(by.Since))),
 		Next: "wait for it to end (rpctl status --env " + r.Environment.Name + "), then try again",
 		Err:  err,
 	}

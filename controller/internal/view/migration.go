@@ -236,7 +236,7 @@ func JobsTable(jobs []proto.Job, look Look) string {
 		}
 		rows = append(rows, []cell{
 			{printable.Line(string(j.ID)), nil}, {printable.Line(string(j.Kind)), nil}, state, {fmt.Sprintf("%d of %d", done, len(j.Steps)), nil},
-			{Ago(look.Now.Sub(j.Created)), nil}, {printable.Line(j.Operator), nil}, {printable.Line(j.Ticket), nil},
+			{event.Ago(look.Now.Sub(j.Created)), nil}, {printable.Line(j.Operator), nil}, {printable.Line(j.Ticket), nil},
 		})
 	}
 	return table(rows, look.Width)

@@ -60,7 +60,7 @@ func detail(out *strings.Builder, host, text string) {
 }
 
 func held(by proto.Holder, now time.Time) string {
-	return fmt.Sprintf("held by %s (login %s) for a %s since %s", by.Operator, by.User, by.Purpose, Ago(now.Sub(by.Since)))
+	return fmt.Sprintf("held by %s (login %s) for a %s since %s", by.Operator, by.User, by.Purpose, event.Ago(now.Sub(by.Since)))
 }
 
 func release(r *proto.Release) string {
@@ -92,23 +92,7 @@ func lastDeploy(d *proto.DeployRecord, now time.Time) string {
 	if at.IsZero() {
 		at = d.Began
 	}
-	return printable.Line(fmt.Sprintf("%s %s, %s, %s", d.Kind, d.Result, d.Operator, Ago(now.Sub(at))))
-}
-
-// Ago is how long something is past, as a person says it.
-func Ago(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return "just now"
-	case d < time.Minute:
-		return fmt.Sprintf("%d s ago", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min ago", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h ago", int(d.Hours()))
-	default:
-		return fmt.Sprintf("%d days ago", int(d.Hours())/24)
-	}
+	return printable.Line(fmt.Sprintf("%s %s, %s, %s", d.Kind, d.Result, d.Operator, event.Ago(now.Sub(at))))
 }
 
 // HistoryTable is a line for each audit entry.
