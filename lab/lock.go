@@ -14,8 +14,15 @@ import (
 // lock holds a slot for this process; it dies with it.
 type lock struct{ f *flock.Flock }
 
-// takeLock takes the slot's lock; with Wait it waits for it until ctx ends.
+// takeLock takes the slot's lock; with Wait it waits for it until ctx ends. Whoever
+// changes a lab comes through here, so the machine is looked at first.
 func takeLock(ctx context.Context, o Options) (*lock, error) {
+	if err := Possible(); err != nil {
+		return nil, err
+	}
+	if err := o.makeFolder(); err != nil {
+		return nil, err
+	}
 	f := flock.New(o.runDir() + ".lock")
 	ok, err := f.TryLock()
 	if err == nil && !ok && o.Wait {

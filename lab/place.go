@@ -90,7 +90,7 @@ func (s Slot) free(ctx context.Context, roles []Role, port string) error {
 	return nil
 }
 
-// checked fills what is left out and refuses what makes no sense, before anything is touched.
+// checked fills what is left out and refuses what makes no sense; it touches nothing.
 func (o Options) checked() (Options, error) {
 	if o.Dir == "" {
 		o.Dir = Folder()
@@ -115,10 +115,7 @@ func (o Options) checked() (Options, error) {
 	if strings.ContainsAny(o.Dir, " \t\n\"'%:,\\") || !filepath.IsAbs(o.Dir) {
 		return o, fmt.Errorf("bad lab folder %q: want an absolute path without spaces, quotes, %% or colons", o.Dir)
 	}
-	if err := Possible(); err != nil {
-		return o, err
-	}
-	return o, o.makeFolder()
+	return o, nil
 }
 
 func (o Options) runDir() string {

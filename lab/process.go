@@ -33,11 +33,22 @@ func machines() ([]machine, error) {
 		if err != nil {
 			continue
 		}
-		if root, ok := nspawnRoot(dir); ok {
+		if root, ok := nspawnRoot(dir); ok && sameTree(dir) {
 			found = append(found, machine{root, pid, firstChild(dir, pid)})
 		}
 	}
 	return found, nil
+}
+
+// sameTree says that a process names files as we do: a lab in a container of this
+// machine may have the same paths. Without the right to look, it is taken for true.
+func sameTree(proc string) bool {
+	theirs, err := os.Stat(filepath.Join(proc, "root"))
+	if err != nil {
+		return errors.Is(err, os.ErrPermission)
+	}
+	ours, err := os.Stat("/")
+	return err == nil && os.SameFile(ours, theirs)
 }
 
 // nspawnRoot is the --directory of a process that is the outer systemd-nspawn of a machine.
