@@ -19,6 +19,8 @@ type changing struct {
 	dryRun, yes bool
 	skip, only  []string
 	batch       int
+	wave        int
+	maxFail     int
 }
 
 func (a *app) deployCommand() *cobra.Command {
@@ -87,6 +89,8 @@ func (a *app) changingFlags(cmd *cobra.Command, o *changing) {
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "change nothing, show what would happen")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask for the environment's name")
 	cmd.Flags().IntVar(&o.batch, "batch", 0, "units of one host that restart at the same time (0: all)")
+	cmd.Flags().IntVar(&o.wave, "wave", 0, "hosts that restart at the same time, after the first alone (0: a tenth of them)")
+	cmd.Flags().IntVar(&o.maxFail, "max-fail", 1, "touch no further host once so many have failed; a lost host does not count")
 }
 
 // options checks what was typed against hosts.toml.
@@ -98,9 +102,16 @@ func (a *app) options(o changing) (deploy.Options, error) {
 	if o.batch < 0 {
 		return deploy.Options{}, &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --batch %d: want 0 (all at once) or more", o.batch)}
 	}
+	if o.wave < 0 {
+		return deploy.Options{}, &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --wave %d: want 0 (a tenth) or more", o.wave)}
+	}
+	if o.maxFail < 1 {
+		return deploy.Options{}, &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --max-fail %d: want 1 or more", o.maxFail)}
+	}
 	only, err := patterns(environment, o.only)
 	return deploy.Options{
-		Environment: environment, Operator: a.operator(), DryRun: o.dryRun, Yes: o.yes, Skip: o.skip, Batch: o.batch, Only: only,
+		Environment: environment, Operator: a.operator(), DryRun: o.dryRun, Yes: o.yes, Skip: o.skip, Batch: o.batch, Wave: o.wave,
+		MaxFail: o.maxFail, Only: only,
 	}, err
 }
 
@@ -119,7 +130,9 @@ func patterns(environment inventory.Environment, typed []string) ([]proto.UnitPa
 	var only []proto.UnitPattern
 	for _, word := range typed {
 		pattern := proto.UnitPattern(strings.TrimSuffix(word, ".service") + ".service")
-		known := func(p proto.UnitPattern) bool { return p == pattern || pattern.IsInstance() && p.Match(string(pattern)) }
+		known := func(p proto.UnitPattern) bool {
+			return p == pattern || pattern.IsInstance() && p.Match(string(pattern))
+		}
 		if !slices.ContainsFunc(environment.Workers, known) {
 			var all []string
 			for _, p := range environment.Workers {

@@ -58,6 +58,8 @@ type Options struct {
 	Yes         bool   // confirmed on the command line
 	Skip        []string
 	Batch       int                 // units of one host at the same time; 0 means all
+	Wave        int                 // hosts that restart at the same time, after the first; 0 means a tenth of them
+	MaxFail     int                 // the roll stops when so many hosts have failed; 0 means 1
 	Only        []proto.UnitPattern // restart: these patterns only
 }
 
@@ -78,8 +80,8 @@ func Deploy(ctx context.Context, world World, options Options) error {
 		{name: stepPrepare, do: r.prepare, skippable: true},
 		{name: stepAnnounce, do: r.announce, skippable: true},
 		{name: stepDeploy, do: r.command},
-		{name: stepRestart, do: r.restart},
-		{name: stepVerify, do: r.verify},
+		{name: stepRestart, do: r.restart, rolls: true},
+		{name: stepVerify, do: r.verify, rolls: true},
 		{name: stepHealth, do: r.health, skippable: true},
 	})
 }
@@ -93,8 +95,8 @@ func Rollback(ctx context.Context, world World, options Options) error {
 		{name: stepPreflight, do: r.preflight},
 		{name: stepAnnounce, do: r.announce, skippable: true},
 		{name: stepRollback, do: r.command},
-		{name: stepRestart, do: r.restart},
-		{name: stepVerify, do: r.verify},
+		{name: stepRestart, do: r.restart, rolls: true},
+		{name: stepVerify, do: r.verify, rolls: true},
 		{name: stepHealth, do: r.health, skippable: true},
 	})
 }
@@ -104,7 +106,7 @@ func Restart(ctx context.Context, world World, options Options) error {
 	r := newRun(opRestart, world, options)
 	return r.all(ctx, []step{
 		{name: stepPreflight, do: r.preflight},
-		{name: stepRestart, do: r.restart},
-		{name: stepVerify, do: r.verify},
+		{name: stepRestart, do: r.restart, rolls: true},
+		{name: stepVerify, do: r.verify, rolls: true},
 	})
 }

@@ -226,6 +226,7 @@ func TestPolkitRefusal(t *testing.T) {
 	b.want(t, Deploy(t.Context(), b.world, b.options), exit.HostFailed, "polkit refused", "rp-agent doctor")
 
 	b = newBench("pp1", "pp2")
+	b.options.MaxFail = 2
 	b.hosts["pp1"].fail[proto.OpRestart] = refusal
 	b.want(t, Deploy(t.Context(), b.world, b.options), exit.Partial, "pp1 runs")
 	if got := b.restarted(); !slices.Contains(got, "pp2") {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -74,9 +73,18 @@ func (r *run) out(h *host, err error) {
 
 // each runs do on the hosts that still take part, all at once; one that fails is out.
 func (r *run) each(ctx context.Context, do func(context.Context, *host) error) {
+	r.among(ctx, r.hosts, do)
+}
+
+// inWave is each for the hosts whose turn it is.
+func (r *run) inWave(ctx context.Context, do func(context.Context, *host) error) {
+	r.among(ctx, r.wave.hosts, do)
+}
+
+func (r *run) among(ctx context.Context, hosts []*host, do func(context.Context, *host) error) {
 	byName := map[string]*host{}
 	var targets []fleet.Target
-	for _, h := range r.hosts {
+	for _, h := range hosts {
 		if h.in() {
 			byName[h.name()] = h
 			targets = append(targets, h.target)
@@ -150,7 +158,7 @@ func (r *run) notReady(consequence string) error {
 	return &exit.Error{
 		Code: bad[0].Code,
 		Message: fmt.Sprintf("%d of %d hosts are not ready (%s); %s",
-			len(bad), len(r.hosts), strings.Join(all, "; "), consequence),
+			len(bad), len(r.hosts), few(all), consequence),
 		Next: bad[0].Next,
 		Err:  bad[0],
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
@@ -60,6 +59,11 @@ func (r *run) conclude(ctx context.Context) *exit.Error {
 		failure.Message, failure.Next = r.interrupted(failure.Message)
 	case r.judged() != nil: // a bad verdict is worth more than a lost host
 		failure = *exit.From(r.judged())
+		if r.halted {
+			failure = r.spent(failure)
+		}
+	case r.halted:
+		failure = r.spent(failure)
 	case r.incomplete():
 		failure = exit.Error{
 			Code:    exit.Partial,
@@ -93,7 +97,7 @@ func (r *run) whoIsLeft() string {
 			left = append(left, fmt.Sprintf("%s runs %s", h.name(), orUnknown(code)))
 		}
 	}
-	return fmt.Sprintf("%d of %d hosts are done; %s", done, len(r.hosts), strings.Join(left, "; "))
+	return fmt.Sprintf("%d of %d hosts are done; %s", done, len(r.hosts), few(left))
 }
 
 func orUnknown(code string) string {

@@ -9,33 +9,36 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
-// restart restarts the units of one host after the other, so that some workers are
-// always at work where there is more than one host. A host that fails does not keep
-// the others on old code.
+// restart restarts the units of a wave's hosts. What becomes of a host that fails, and whether
+// others follow, is for the failure budget to say.
 func (r *run) restart(ctx context.Context) error {
-	done := 0
-	for _, h := range r.remaining() {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err := r.restartHost(ctx, h); err != nil {
-			r.out(h, err)
-			continue
-		}
-		done++
-	}
+	r.busy(r.restarting())
+	r.inWave(ctx, r.restartHost)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	err := r.notReady("its workers may run old code")
-	if err != nil && done > 0 {
+	if err := r.notReady("its workers may run old code"); err != nil {
 		return goOn{err}
 	}
-	return err
+	return nil
+}
+
+// restarting says what goes on, for who presses Ctrl-C in the middle of it.
+func (r *run) restarting() string {
+	who, units := countedHosts(len(r.wave.hosts))+" restart", 0
+	if len(r.wave.hosts) == 1 {
+		who = r.wave.hosts[0].name() + " restarts"
+	}
+	for _, h := range r.wave.hosts {
+		units += h.units()
+	}
+	return fmt.Sprintf("%s %s (systemd finishes what it was told)", who, counted(units))
 }
 
 func (r *run) restartHost(ctx context.Context, h *host) error {
-	r.busy(fmt.Sprintf("%s restarts %s (systemd finishes what it was told)", h.name(), counted(h.units())))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	r.emit(event.Event{
 		Kind: event.Host, Host: h.name(), State: event.Busy, Plan: h.patterns,
 		Text: "restarting " + counted(h.units()),

@@ -33,6 +33,7 @@ type step struct {
 	name      string
 	do        func(context.Context) error
 	skippable bool
+	rolls     bool // done for one wave of hosts after the other, together with its neighbour
 }
 
 // goOn is a failure of a step that the following steps survive: what can still be
@@ -53,6 +54,8 @@ type run struct {
 	commanded bool   // the local command was started
 	switched  bool   // current was seen to have moved on every host that answered
 	ctrlC     bool   // a local command ended by Ctrl-C, of which ctx may not know yet: the terminal tells both
+	wave      wave   // the hosts whose turn it is
+	halted    bool   // the roll stopped at the failure budget
 	reports   []event.StepReport
 	failure   error // the first one
 
@@ -86,12 +89,28 @@ func (r *run) all(ctx context.Context, steps []step) error {
 		return r.rehearse(ctx, steps)
 	}
 	defer r.announceInterruption(ctx)()
-	for _, s := range steps {
-		if !r.one(ctx, s) {
-			break
-		}
-	}
+	r.goThrough(ctx, steps)
 	return r.report(ctx, steps)
+}
+
+// goThrough does the steps until one stops the operation.
+func (r *run) goThrough(ctx context.Context, steps []step) {
+	for len(steps) > 0 {
+		rolling := 0
+		for rolling < len(steps) && steps[rolling].rolls {
+			rolling++
+		}
+		goesOn := false
+		if rolling > 0 {
+			goesOn = r.roll(ctx, steps[:rolling])
+		} else {
+			goesOn = r.one(ctx, steps[0])
+		}
+		if !goesOn {
+			return
+		}
+		steps = steps[max(rolling, 1):]
+	}
 }
 
 // admit checks what was typed, before any host is spoken to.
@@ -123,7 +142,7 @@ func (r *run) one(ctx context.Context, s step) bool {
 		r.emit(event.Event{Kind: event.Step, Step: s.name, State: event.Skipped})
 		return true
 	}
-	r.emit(event.Event{Kind: event.Step, Step: s.name, State: event.Began})
+	r.emit(event.Event{Kind: event.Step, Step: s.name, State: event.Began, Hosts: r.wave.names(), Text: r.wave.title})
 	began := r.Now()
 	r.busy(s.name)
 	err := s.do(ctx)
@@ -136,14 +155,32 @@ func (r *run) one(ctx context.Context, s step) bool {
 		r.fail(err)
 	}
 	took := r.Now().Sub(began).Milliseconds()
-	r.reports = append(r.reports, event.StepReport{Step: s.name, Result: result, DurationMS: took})
-	r.emit(event.Event{Kind: event.Step, Step: s.name, State: event.Ended, Result: result, DurationMS: took})
+	r.noteStep(s.name, result, took)
+	r.emit(event.Event{
+		Kind: event.Step, Step: s.name, State: event.Ended, Result: result, DurationMS: took, Hosts: r.wave.names(), Text: r.wave.title,
+	})
 	var soft goOn
 	return err == nil || (errors.As(err, &soft) && ctx.Err() == nil)
 }
 
 // stopped says that the operator has pressed Ctrl-C.
 func (r *run) stopped(ctx context.Context) bool { return ctx.Err() != nil || r.ctrlC }
+
+// noteStep keeps how a step went; a step that was done for several waves is one, with its first failure.
+func (r *run) noteStep(name, result string, took int64) {
+	for i := range r.reports {
+		known := &r.reports[i]
+		if known.Step != name {
+			continue
+		}
+		known.DurationMS += took
+		if known.Result == "ok" {
+			known.Result = result
+		}
+		return
+	}
+	r.reports = append(r.reports, event.StepReport{Step: name, Result: result, DurationMS: took})
+}
 
 // fail keeps the first failure; an interruption is told before any other.
 func (r *run) fail(err error) {

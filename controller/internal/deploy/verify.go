@@ -11,11 +11,11 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
-// verify has every host prove what its restarted units run, all hosts at once: the
-// settle time is waited for once.
+// verify has a wave's hosts prove what their restarted units run, all at once: the settle
+// time is waited for once.
 func (r *run) verify(ctx context.Context) error {
 	r.busy("waiting for the units to settle")
-	r.each(ctx, func(ctx context.Context, h *host) error {
+	r.inWave(ctx, func(ctx context.Context, h *host) error {
 		if h.restarted == nil {
 			return nil
 		}
@@ -36,7 +36,7 @@ func (r *run) verify(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err := r.judged(); err != nil {
+	if err := r.judgedAmong(r.wave.hosts); err != nil {
 		return goOn{err}
 	}
 	if err := r.notReady("what its workers run is not known"); err != nil {
@@ -60,10 +60,12 @@ func missing(h *host) error {
 }
 
 // judged is the bad verdicts of all hosts as one failure.
-func (r *run) judged() error {
+func (r *run) judged() error { return r.judgedAmong(r.hosts) }
+
+func (r *run) judgedAmong(hosts []*host) error {
 	var bad []string
 	allNew := true
-	for _, h := range r.hosts {
+	for _, h := range hosts {
 		for _, v := range h.verdicts {
 			if !v.OK() {
 				bad = append(bad, fmt.Sprintf("%s: %s: %s", h.name(), printable.Line(v.Unit), printable.Line(string(v.Verdict))))

@@ -64,7 +64,11 @@ func (t *text) stepLine(e event.Event) string {
 	switch e.State {
 	case event.Began:
 		t.step = e.Step
-		return t.bold("==> "+e.Step) + "\n"
+		turn := ""
+		if e.Text != "" {
+			turn = t.faint(" " + e.Text)
+		}
+		return t.bold("==> "+e.Step) + turn + "\n"
 	case event.Skipped:
 		return t.bold("==> "+e.Step) + t.faint(" skipped") + "\n"
 	}
