@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/re-connect/rpctl/lab/app/console"
 )
 
 // usage lists what Main does; it is for those who write demos, not for users of rpctl.
@@ -18,10 +20,14 @@ const usage = `usage:
   worker [MESSAGE-DURATION]     consume messages until SIGTERM, finishing the one in hand
   deploy FROM TO                make a release of the work tree FROM in the application folder TO
   rollback TO                   let current name the release before
+  .../bin/console COMMAND ...   the application's console, with this program as PHP
 `
 
 // Main runs one of the stand-in's commands and returns its exit status.
 func Main(args []string, out io.Writer) int {
+	if console.Is(args) {
+		return console.Main(args, out, os.Stderr) // no signal is caught: PHP catches none
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	err := run(ctx, args, out)

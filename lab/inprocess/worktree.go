@@ -14,8 +14,8 @@ import (
 var application = map[string]string{
 	"deploy.php":       "<?php\nnamespace Deployer;\n\n// The workers to restart are in hosts.toml: nobody edits this file any more.\n",
 	"composer.json":    "{\n  \"name\": \"reconnect/pro\"\n}\n",
+	"bin/console":      "#!/usr/bin/env php\n<?php\n// The program that hosts name as PHP plays this script: lab/app/console.\n",
 	"public/index.php": "<?php\necho 'Reconnect Pro';\n",
-	"bin/console":      "#!/usr/bin/env php\n<?php\n",
 }
 
 // makeWorkTree makes the application's repository: a bare remote with a branch for each

@@ -55,18 +55,24 @@ type Run struct {
 // Effects is what `app:migration-effects` of both consoles prints: what happened, by the
 // application's own data, so that a test need not believe any output.
 type Effects struct {
-	Runs    []Run    `json:"runs"`
-	Effects []Effect `json:"effects"`
-	Centres []struct {
-		Centre
-		FollowUps int64 `json:"follow_ups"`
-	} `json:"centres"`
-	Individuals []struct {
-		ID            int64  `json:"id"`
-		Centre        int64  `json:"centre"`
-		Accommodation *int64 `json:"accommodation"`
-	} `json:"individuals"`
+	Runs           []Run           `json:"runs"`
+	Effects        []Effect        `json:"effects"`
+	Centres        []Counted       `json:"centres"`
+	Individuals    []Spot          `json:"individuals"`
 	Accommodations []Accommodation `json:"accommodations"`
+}
+
+// Counted is a centre with how many people it follows.
+type Counted struct {
+	Centre
+	FollowUps int64 `json:"follow_ups"`
+}
+
+// Spot is where an individual is followed, and lives.
+type Spot struct {
+	ID            int64  `json:"id"`
+	Centre        int64  `json:"centre"`
+	Accommodation *int64 `json:"accommodation"`
 }
 
 // Real are the runs that were no dry runs, in their order.

@@ -114,7 +114,16 @@ final class MigrateCommand extends Command
 
     private function move(OutputInterface $output, Survey $survey, Mover $mover): void
     {
-        $bar = new ProgressBar($output, \count($survey->individuals), 0);
+        $people = \count($survey->individuals);
+        if ($people) {
+            $this->moveWithBar($output, $survey, $mover, $people);
+        }
+        $output->writeln("<info>Migration terminée: $people suivis migrés</info>");
+    }
+
+    private function moveWithBar(OutputInterface $output, Survey $survey, Mover $mover, int $people): void
+    {
+        $bar = new ProgressBar($output, $people, 0);
         // By rows alone and not by the clock: the same run prints the same bytes.
         $bar->setRedrawFrequency(5);
         $bar->maxSecondsBetweenRedraws(1e9);
@@ -122,6 +131,5 @@ final class MigrateCommand extends Command
         $mover->move($survey, static function () use ($bar): void { $bar->advance(); });
         $bar->finish();
         ($output instanceof ConsoleOutputInterface ? $output->getErrorOutput() : $output)->writeln('');
-        $output->writeln('<info>Migration terminée: '.\count($survey->individuals).' suivis migrés</info>');
     }
 }
