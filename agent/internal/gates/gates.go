@@ -45,6 +45,7 @@ type Standing struct {
 	Intent     string // who signed the start of this job; empty for nobody
 	Applied    []From
 	Steps      map[plan.StepID]proto.StepState
+	Sealed     bool                   // this host has signed that the plan was applied here
 	Resolved   map[plan.StepID]string // the operator's word on steps: rerun or done
 	Running    proto.JobID            // the mutating job of this application that has not ended
 	BreakGlass string                 // the operator's reason

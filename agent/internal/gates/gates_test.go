@@ -90,16 +90,18 @@ func TestEachGateRefuses(t *testing.T) {
 		"receipt half":            {func(s *Standing) { s.Applied[0].Steps = s.Applied[0].Steps[:1] }, Before, "not of all steps"},
 		"glass broken before":     {func(s *Standing) { s.Applied[0].BreakGlass = "friday" }, Before, "broken glass"},
 		"out of order":            {func(s *Standing) { s.Steps["1.2"] = proto.StepVerified }, Order, "step 1.1 before it is not"},
-		"all done":                {func(s *Standing) { s.Steps["1.1"], s.Steps["1.2"] = proto.StepVerified, proto.StepVerified }, Order, "verified already"},
-		"another job":             {func(s *Standing) { s.Running = "abcdefgh" }, Alone, "job abcdefgh is running"},
-		"interrupted":             {func(s *Standing) { s.Steps["1.1"] = proto.StepInterrupted }, Unresolved, "step 1.1 is interrupted"},
-		"needless word":           {func(s *Standing) { s.Resolved["1.2"] = "rerun" }, Unresolved, "needs no resolution"},
-		"bad plan":                {func(s *Standing) { s.Plan.Groups[0].Steps[0].Origin.ID = -1; renew(s) }, Host, "positive"},
-		"no console":              {func(s *Standing) { s.Rules.PHP = "" }, Host, "runs no console commands"},
-		"simulation of tomorrow":  {func(s *Standing) { s.Simulation.Time = now.Add(3 * time.Minute) }, Clock, "the simulation is of"},
-		"approval of tomorrow":    {func(s *Standing) { s.Approval.Time = now.Add(time.Hour) }, Clock, "the approval is of"},
-		"receipt of tomorrow":     {func(s *Standing) { s.Applied[0].Time = now.Add(time.Hour) }, Clock, "the receipt of rp-preprod"},
-		"clock turned back":       {func(s *Standing) { s.Latest = now.Add(24 * time.Hour) }, Clock, "own evidence"},
+		"all done": {func(s *Standing) {
+			s.Steps["1.1"], s.Steps["1.2"], s.Sealed = proto.StepVerified, proto.StepVerified, true
+		}, Order, "verified already"},
+		"another job":            {func(s *Standing) { s.Running = "abcdefgh" }, Alone, "job abcdefgh is running"},
+		"interrupted":            {func(s *Standing) { s.Steps["1.1"] = proto.StepInterrupted }, Unresolved, "step 1.1 is interrupted"},
+		"needless word":          {func(s *Standing) { s.Resolved["1.2"] = "rerun" }, Unresolved, "needs no resolution"},
+		"bad plan":               {func(s *Standing) { s.Plan.Groups[0].Steps[0].Origin.ID = -1; renew(s) }, Host, "positive"},
+		"no console":             {func(s *Standing) { s.Rules.PHP = "" }, Host, "runs no console commands"},
+		"simulation of tomorrow": {func(s *Standing) { s.Simulation.Time = now.Add(3 * time.Minute) }, Clock, "the simulation is of"},
+		"approval of tomorrow":   {func(s *Standing) { s.Approval.Time = now.Add(time.Hour) }, Clock, "the approval is of"},
+		"receipt of tomorrow":    {func(s *Standing) { s.Applied[0].Time = now.Add(time.Hour) }, Clock, "the receipt of rp-preprod"},
+		"clock turned back":      {func(s *Standing) { s.Latest = now.Add(24 * time.Hour) }, Clock, "own evidence"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := ready()

@@ -35,7 +35,7 @@ func (f Folder) Standing(q Question) (gates.Standing, Evidence, error) {
 	standing := gates.Standing{
 		Environment: f.Environment, Host: f.Host, Plan: q.Plan, Revision: q.Revision, Now: q.Now, Latest: e.Latest(),
 		Simulation: e.Simulation, Approval: e.Approval, Steps: e.Steps.State(), Resolved: map[plan.StepID]string{},
-		Running: q.Running, BreakGlass: q.BreakGlass,
+		Running: q.Running, BreakGlass: q.BreakGlass, Sealed: e.Applied != nil,
 	}
 	if q.Latest.After(standing.Latest) {
 		standing.Latest = q.Latest

@@ -1,0 +1,164 @@
+package runner_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/re-connect/rpctl/agent/internal/jobs/console"
+	"github.com/re-connect/rpctl/agent/internal/jobs/jobstest"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// TestHalfDoneStep: the console dies at row 12 of 41.
+func TestHalfDoneStep(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	h.Engine.Script = real(1, jobstest.Fault{Limit: 12})
+	job := h.Do(apply(p))
+	if job.State != proto.JobFailed || states(job) != "failed simulated simulated" || job.Steps[0].Remaining == nil || *job.Steps[0].Remaining != 29 {
+		t.Fatalf("%s %s, %+v, %v", job.State, states(job), job.Steps[0], job.Error)
+	}
+	h.Engine.Script = nil
+	if _, err := h.Start(proto.JobStartArgs{ID: h.NewID(), Kind: proto.KindApply, Plan: p}); err == nil || !strings.Contains(err.Error(), "gate 8") {
+		t.Errorf("without a word: %v", err)
+	}
+	if job := h.Do(resolved(p, "1.1", proto.ResolveDone)); job.State != proto.JobFailed || states(job) != "failed simulated simulated" ||
+		!strings.Contains(job.Error.Message, "29 people are left") || h.Engine.Reals(p.Groups[0].Steps[0]) != 1 {
+		t.Errorf("done, and it is not: %s %s, %v", job.State, states(job), job.Error)
+	}
+	if job := h.Do(resolved(p, "1.1", proto.ResolveRerun)); job.State != proto.JobSucceeded || counts(h.World) != after {
+		t.Errorf("rerun: %s %s, %v, %v", job.State, states(job), job.Error, counts(h.World))
+	}
+}
+
+// TestRerunMustLeadToTheForecast: people who came after the approval are not moved by a rerun either.
+func TestRerunMustLeadToTheForecast(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	h.Engine.Script = real(1, jobstest.Fault{Limit: 12})
+	h.Do(apply(p))
+	h.Engine.Script = nil
+	h.World.Add(jobstest.CHU75.ID, "CHU 77", 1)
+	job := h.Do(resolved(p, "1.1", proto.ResolveRerun))
+	if job.State != proto.JobFailed || states(job) != "failed simulated simulated" || !strings.Contains(job.Error.Message, "gate 8") ||
+		h.World.Count(jobstest.CHU77.ID) != 12 {
+		t.Errorf("%s %s, %v", job.State, states(job), job.Error)
+	}
+}
+
+func TestDoneByHand(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	h.Engine.Script = real(1, jobstest.Fault{NoEnd: true}) // it did all, and the host went down
+	job := h.Do(apply(p))
+	if job.State != proto.JobInterrupted || states(job) != "interrupted simulated simulated" || *job.Steps[0].Remaining != 0 {
+		t.Fatalf("%s %s, %+v", job.State, states(job), job.Steps[0])
+	}
+	h.Engine.Script = nil
+	if job := h.Do(resolved(p, "1.1", proto.ResolveDone)); job.State != proto.JobSucceeded || counts(h.World) != after || h.Engine.Reals(p.Groups[0].Steps[0]) != 1 {
+		t.Errorf("%s %s, %v", job.State, states(job), job.Error)
+	}
+}
+
+// TestUnverified: the command says that it ended well, and has not done what it said.
+func TestUnverified(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	ok := console.End{Result: "success", Code: "exited", Status: "0"}
+	h.Engine.Script = real(1, jobstest.Fault{Limit: 40, End: &ok})
+	job := h.Do(apply(p))
+	if job.State != proto.JobFailed || states(job) != "unverified simulated simulated" || *job.Steps[0].Remaining != 1 {
+		t.Errorf("%s %s, %+v", job.State, states(job), job.Steps[0])
+	}
+}
+
+// TestRealRunThatIsNotStarted leaves the step as it was: it needs no word.
+func TestRealRunThatIsNotStarted(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	h.Engine.Script = real(1, jobstest.Fault{Refused: true})
+	if job := h.Do(apply(p)); job.State != proto.JobFailed || states(job) != "stopped simulated simulated" || job.Error.Code != proto.CodePolkit {
+		t.Fatalf("%s %s, %v", job.State, states(job), job.Error)
+	}
+	h.Engine.Script = nil
+	if job := h.Do(apply(p)); job.State != proto.JobSucceeded {
+		t.Errorf("%s, %v", job.State, job.Error)
+	}
+}
+
+func TestCancelBeforeTheNextStep(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	args := apply(p)
+	args.ID = h.NewID()
+	h.Engine.Script = real(1, jobstest.Fault{Before: func() {
+		if _, err := h.Service.Cancel(t.Context(), proto.JobCancelArgs{ID: args.ID}, jobstest.Caller); err != nil {
+			t.Error(err)
+		}
+	}})
+	job := h.Do(args)
+	if job.State != proto.JobCancelled || states(job) != "verified simulated simulated" || h.Engine.Stopped != 0 {
+		t.Fatalf("%s %s, %v", job.State, states(job), job.Error)
+	}
+	if job := h.Do(apply(p)); job.State != proto.JobSucceeded || counts(h.World) != after {
+		t.Errorf("the rest: %s, %v", job.State, job.Error)
+	}
+}
+
+// TestCancelNow stops the command that runs, and tells what it left.
+func TestCancelNow(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	h.Engine.Script = real(1, jobstest.Fault{Hang: true, Limit: 5})
+	args := apply(p)
+	args.ID = h.NewID()
+	if _, err := h.Start(args); err != nil {
+		t.Fatal(err)
+	}
+	ran := make(chan error, 1)
+	go func() { ran <- h.Runner().Run(t.Context(), args.ID) }()
+	h.Until(func() bool { return h.Engine.Hanging() == 1 })
+	if _, err := h.Service.Cancel(t.Context(), proto.JobCancelArgs{ID: args.ID, Now: true}, jobstest.Caller); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ran; err != nil {
+		t.Fatal(err)
+	}
+	job := h.Job(args.ID)
+	if job.State != proto.JobCancelled || states(job) != "interrupted simulated simulated" || job.Steps[0].Remaining == nil || *job.Steps[0].Remaining != 36 {
+		t.Errorf("%s %s, %+v, %v", job.State, states(job), job.Steps[0], job.Error)
+	}
+}
+
+// TestRunnerThatIsStoppedLeavesItsCommand: the next one finds it, and waits for it.
+func TestRunnerThatIsStoppedLeavesItsCommand(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	h.Engine.Script = real(1, jobstest.Fault{Hang: true, Limit: 41})
+	args := apply(p)
+	args.ID = h.NewID()
+	if _, err := h.Start(args); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- h.Runner().Run(ctx, args.ID) }()
+	h.Until(func() bool { return h.Engine.Hanging() == 1 })
+	stop()
+	if err := <-ran; err == nil {
+		t.Fatal("a runner that was stopped says that the job has ended")
+	}
+	h.Engine.SetAlive(args.ID, false)
+	if job := h.Job(args.ID); job.State != proto.JobRunning {
+		t.Errorf("while its command runs, the job is %s", job.State)
+	}
+	go func() { ran <- h.Runner().Run(t.Context(), args.ID) }()
+	h.Engine.End(console.End{Result: "success", Code: "exited", Status: "0"})
+	if err := <-ran; err != nil {
+		t.Fatal(err)
+	}
+	if job := h.Job(args.ID); job.State != proto.JobSucceeded || h.Engine.Reals(p.Groups[0].Steps[0]) != 1 {
+		t.Errorf("%s %s, %v", job.State, states(job), job.Error)
+	}
+}
