@@ -34,10 +34,10 @@ func TestStartRefusesWhatIsNoJob(t *testing.T) {
 		"no steps":           {func(a *proto.JobStartArgs) { a.Plan.Groups = nil }, "no group"},
 		"resolves no step":   {func(a *proto.JobStartArgs) { a.Resolve = []proto.Resolution{{Step: "9.9", As: "rerun", Reason: "x"}} }, "not in the plan"},
 		"resolves twice": {func(a *proto.JobStartArgs) {
-			a.Resolve = []proto.Resolution{{"1.1", "rerun", "x"}, {"1.1", "done", "x"}}
+			a.Resolve = []proto.Resolution{{Step: "1.1", As: "rerun", Reason: "x"}, {Step: "1.1", As: "done", Reason: "x"}}
 		}, "resolved twice"},
-		"resolves as":         {func(a *proto.JobStartArgs) { a.Resolve = []proto.Resolution{{"1.1", "skip", "x"}} }, "want rerun or done"},
-		"resolves for naught": {func(a *proto.JobStartArgs) { a.Resolve = []proto.Resolution{{"1.1", "done", ""}} }, "without a reason"},
+		"resolves as":         {func(a *proto.JobStartArgs) { a.Resolve = []proto.Resolution{{Step: "1.1", As: "skip", Reason: "x"}} }, "want rerun or done"},
+		"resolves for naught": {func(a *proto.JobStartArgs) { a.Resolve = []proto.Resolution{{Step: "1.1", As: "done", Reason: ""}} }, "without a reason"},
 		"reason with escapes": {func(a *proto.JobStartArgs) { a.BreakGlass = "\x1b[2J" }, "cannot be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
