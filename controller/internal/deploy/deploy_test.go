@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/fleet"
 	"github.com/re-connect/rpctl/controller/internal/inventory"
 	"github.com/re-connect/rpctl/proto"
 )
@@ -266,6 +268,21 @@ func TestRestartOnlyRestarts(t *testing.T) {
 	if got := b.sink.texts(event.Message); got != "" {
 		t.Errorf("a restart is no deploy, yet it wants to tell the team %q", got)
 	}
+}
+
+// A verification has an end of its own on the host, so a host that gives none is lost.
+func TestVerdictIsNotWaitedForForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench("pp1", "pp2")
+		b.hosts["pp2"].during = func(ctx context.Context, op proto.Op) error {
+			if op != proto.OpVerify {
+				return nil
+			}
+			<-ctx.Done()
+			return fmt.Errorf("%w: %w", fleet.ErrLost, ctx.Err())
+		}
+		b.want(t, Deploy(t.Context(), b.world, b.options), exit.Partial, "1 of 2 hosts are done", "pp2", "rpctl restart --env preprod")
+	})
 }
 
 func TestNarrow(t *testing.T) {

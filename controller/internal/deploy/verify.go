@@ -4,12 +4,17 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/proto"
 )
+
+// verdictTime bounds the wait for verdicts. The host gives each unit its settle time at most three
+// times, and the journal ten seconds; the rest is for a host that is busy.
+const verdictTime = 2 * time.Minute
 
 // verify has a wave's hosts prove what their restarted units run, all at once: the settle
 // time is waited for once.
@@ -19,6 +24,8 @@ func (r *run) verify(ctx context.Context) error {
 		if h.restarted == nil {
 			return nil
 		}
+		ctx, cancel := context.WithTimeout(ctx, verdictTime)
+		defer cancel()
 		var result proto.VerifyResult
 		args := proto.VerifyArgs{Expect: h.restarted, Only: r.Only}
 		if err := h.agent.Call(ctx, proto.OpVerify, args, &result, r.progress(h)); err != nil {
