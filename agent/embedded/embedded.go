@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/re-connect/rpctl/agent/embedded/jobengine"
 	"github.com/re-connect/rpctl/agent/embedded/supervisor"
 	"github.com/re-connect/rpctl/agent/internal/doctor"
 	"github.com/re-connect/rpctl/agent/internal/journal"
@@ -50,6 +51,7 @@ type Host struct {
 	manager units.Manager
 	journal journal.Memory
 	session session.Host
+	jobs    *jobengine.Engine // nil where the host runs no migrations
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -71,6 +73,9 @@ func New(ctx context.Context, options Options) (*Host, error) {
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.session = h.parts()
+	if err := h.migrations(); err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot boot %s: %w", options.Name, err), h.Close())
+	}
 	return h, nil
 }
 
@@ -148,6 +153,9 @@ func (h *Host) Supervisor() *supervisor.Supervisor {
 func (h *Host) Close() error {
 	h.cancel()
 	h.serving.Wait()
+	if h.jobs != nil {
+		_ = h.jobs.Close() // it has nothing to say
+	}
 	if err := h.manager.Close(); err != nil {
 		return errors.Join(fmt.Errorf("cannot stop the units of %s", h.options.Name), err)
 	}

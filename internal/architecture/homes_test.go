@@ -24,7 +24,7 @@ var homes = map[string][]string{
 
 	// The lab has SSH hosts in the process, the other end of what the controller does;
 	// receipts and approvals are OpenSSH signatures.
-	"golang.org/x/crypto/ssh":         {"controller/internal/connect", "controller/internal/upload", "lab/sshhost", "internal/signature", "agent/internal/receiptkey"},
+	"golang.org/x/crypto/ssh":         {"controller/internal/connect", "controller/internal/upload", "lab/inprocess", "lab/sshhost", "internal/signature", "agent/internal/receiptkey"},
 	"github.com/skeema/knownhosts":    {"controller/internal/connect", "lab/sshhost"},
 	"github.com/pkg/sftp":             {"controller/internal/upload", "lab/sshhost"},
 	"github.com/Shopify/toxiproxy/v2": {"lab", "controller/e2e"},

@@ -16,6 +16,7 @@ func (l *Lab) makeKey(context.Context) error {
 	if err != nil {
 		return err
 	}
+	l.developer = public
 	l.authorize = func(options *sshhost.Options) { options.Authorized = append(options.Authorized, public) }
 	return os.WriteFile(l.path("id_ed25519"), private, 0o600)
 }
@@ -88,6 +89,9 @@ func (l *Lab) hostsTOML() []byte {
 		}
 		if e.Confirm {
 			fmt.Fprintf(&b, "confirm = true\n")
+		}
+		if rules := l.rules(e); rules != nil {
+			fmt.Fprintf(&b, "\n[environments.%s.console]\nphp = %q\nscript = %q\napprovers = %q\n", e.Name, rules.PHP, rules.Script, approversFile)
 		}
 	}
 	return b.Bytes()

@@ -48,12 +48,16 @@ type Host struct {
 
 func (l *Lab) newHost(e Environment, alias string) *Host {
 	h := &Host{Alias: alias, Environment: e.Name}
+	var rules *proto.Console
+	if alias == e.Hosts[0] {
+		rules = l.rules(e)
+	}
 	l.authorize(&h.SSH)
 	h.Agent = embedded.Options{
 		Name: alias, State: l.path("hosts", e.Name, alias+".state"), Hollow: e.Hollow,
 		Config: proto.HostConfig{
 			Environment: e.Name, Application: proto.Application{Path: l.Application(e.Name), User: appUser},
-			Workers: e.Workers, Look: []string{group}, Act: []string{group},
+			Workers: e.Workers, Look: []string{group}, Act: []string{group}, Console: rules,
 		},
 		Units: l.units(e),
 	}

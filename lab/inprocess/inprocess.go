@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/re-connect/rpctl/lab/app"
 	"github.com/re-connect/rpctl/lab/sshhost"
 	"github.com/re-connect/rpctl/proto"
@@ -49,15 +51,17 @@ type Environment struct {
 	Confirm bool
 	// Hollow hosts run no process for their units.
 	Hollow bool
+	// Console lets the first host run migrations, on the runbook's centres.
+	Console bool
 }
 
 // Runbook is preprod and prod, as the runbook has them.
 func Runbook() []Environment {
 	return []Environment{
-		{Name: "preprod", Hosts: []string{"rp-preprod"}, Branch: "dev", Instances: 2, Workers: []proto.UnitPattern{
+		{Name: "preprod", Hosts: []string{"rp-preprod"}, Branch: "dev", Instances: 2, Console: true, Workers: []proto.UnitPattern{
 			"messenger_worker_async@*.service", "messenger_worker_dmp@*.service", "messenger_worker_export@*.service",
 		}},
-		{Name: "prod", Hosts: []string{"rp-prod"}, Branch: "main", Instances: 2, After: "preprod", Confirm: true,
+		{Name: "prod", Hosts: []string{"rp-prod"}, Branch: "main", Instances: 2, After: "preprod", Confirm: true, Console: true,
 			Workers: []proto.UnitPattern{"messenger_worker@*.service"}},
 	}
 }
@@ -68,6 +72,7 @@ type Lab struct {
 	hosts   []*Host
 	// authorize lets the developer's key in.
 	authorize func(*sshhost.Options)
+	developer ssh.PublicKey
 }
 
 // Start makes everything and boots the hosts, with a first release on each. ctx bounds the start.
@@ -76,7 +81,7 @@ func Start(ctx context.Context, options Options) (*Lab, error) {
 		options.Environments = Runbook()
 	}
 	l := &Lab{options: options}
-	for _, step := range []func(context.Context) error{l.linkApp, l.makeWorkTree, l.firstReleases, l.makeKey, l.boot, l.writeFiles} {
+	for _, step := range []func(context.Context) error{l.linkApp, l.makeWorkTree, l.firstReleases, l.makeKey, l.makePeople, l.boot, l.makeTrust, l.seed, l.writeFiles} {
 		if err := step(ctx); err != nil {
 			l.Close()
 			return nil, fmt.Errorf("cannot start the in-process lab: %w", err)

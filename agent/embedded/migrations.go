@@ -1,0 +1,110 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/re-connect/rpctl/agent/embedded/jobengine"
+	"github.com/re-connect/rpctl/agent/internal/jobs"
+	"github.com/re-connect/rpctl/agent/internal/jobs/console"
+	"github.com/re-connect/rpctl/agent/internal/receiptkey"
+	"github.com/re-connect/rpctl/agent/internal/release"
+	"github.com/re-connect/rpctl/internal/signature"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// runnerRestart is the delay of rp-agent-run@.service.
+const runnerRestart = time.Second
+
+// publicKey is the public half of the host's receipt key, in its state folder.
+const publicKey = receiptkey.Name + ".pub"
+
+// ReceiptKey is the public half of the key that signs this host's receipts, one line; empty
+// where the host runs no migrations.
+func (h *Host) ReceiptKey() string { return h.session.ReceiptKey }
+
+// Jobs is the engine under the host's migrations, to kill a runner as a test would; nil where there are none.
+func (h *Host) Jobs() *jobengine.Engine { return h.jobs }
+
+// migrations gives the host what plans are run with, when its configuration has a console.
+func (h *Host) migrations() error {
+	if h.options.Config.Console == nil {
+		return nil
+	}
+	folders := console.FoldersIn(filepath.Join(h.options.State, "console"))
+	for _, folder := range []string{folders.Specs, folders.Output, folders.Ends} {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return fmt.Errorf("cannot make the console's folders: %w", err)
+		}
+	}
+	var err error
+	if h.session.ReceiptKey, err = h.receiptKey(); err != nil {
+		return err
+	}
+	parts := jobs.Parts{
+		Name: h.options.Name, Config: h.options.Config, State: h.options.State, Folders: folders,
+		Releases:  release.Layout{Path: h.options.Config.Application.Path},
+		Approvers: h.signers("approvers"), Hosts: h.signers("trusted_hosts"),
+	}
+	h.jobs = jobengine.New(jobengine.Options{
+		Folders: folders, Restart: runnerRestart,
+		Command: func(id console.ID) ([]string, string, []string, error) { return h.command(folders, id) },
+		Run:     func(ctx context.Context, id proto.JobID) error { return parts.Runner().Run(ctx, id) },
+	})
+	parts.Engine = h.jobs
+	h.session.Jobs = parts.Service()
+	return nil
+}
+
+// command is what `rp-agent console` would become on a real host.
+func (h *Host) command(folders console.Folders, id console.ID) (argv []string, dir string, env []string, err error) {
+	spec, err := folders.ReadSpec(id, uint32(os.Getuid()))
+	if err != nil {
+		return nil, "", nil, err
+	}
+	current, err := release.Layout{Path: h.options.Config.Application.Path}.Current()
+	if err != nil {
+		return nil, "", nil, err
+	}
+	return spec.Argv(*h.options.Config.Console), current.Path, console.Environ(func(string) string { return "" }), nil
+}
+
+// receiptKey makes the host's key at its first boot, and gives its public half.
+func (h *Host) receiptKey() (string, error) {
+	public := filepath.Join(h.options.State, publicKey)
+	if line, err := os.ReadFile(public); err == nil {
+		return strings.TrimSpace(string(line)), nil
+	}
+	private, line, err := receiptkey.Generate("rp-agent@" + h.options.Name)
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(h.options.State, receiptkey.Name), private, 0o600); err != nil {
+		return "", fmt.Errorf("cannot keep the receipt key: %w", err)
+	}
+	if err := os.WriteFile(public, line, 0o644); err != nil {
+		return "", fmt.Errorf("cannot keep the receipt key: %w", err)
+	}
+	return strings.TrimSpace(string(line)), nil
+}
+
+// signers reads a file of accepted keys in the state folder, which plays /etc/rp-agent here; a file
+// that is not there accepts nobody.
+func (h *Host) signers(name string) func() (signature.Signers, error) {
+	return func() (signature.Signers, error) {
+		data, err := os.ReadFile(filepath.Join(h.options.State, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return signature.ParseSigners(data)
+	}
+}
