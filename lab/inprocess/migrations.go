@@ -102,8 +102,12 @@ func (l *Lab) seed(ctx context.Context) error {
 // RunConsole runs a console command of an environment's application as a person with a shell
 // there would, and returns its standard output.
 func (l *Lab) RunConsole(ctx context.Context, environment string, args ...string) ([]byte, error) {
+	release, err := filepath.EvalSymlinks(filepath.Join(l.Application(environment), "current"))
+	if err != nil {
+		return nil, fmt.Errorf("cannot run %s: %w", args[0], err)
+	}
 	command := exec.CommandContext(ctx, l.options.App, append([]string{Script}, args...)...)
-	command.Dir = filepath.Join(l.Application(environment), "current")
+	command.Dir = release
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	out, err := command.Output()
