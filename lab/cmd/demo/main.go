@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/re-connect/rpctl/lab/inprocess"
@@ -60,7 +61,7 @@ func run(ctx context.Context, rpctl string, keep bool) error {
 	}
 	defer lab.Close()
 	stage := &stage{ctx: ctx, lab: lab, rpctl: rpctl, out: os.Stdout}
-	if err := stage.tell(story); err != nil {
+	if err := stage.tell(slices.Concat(story, migration)); err != nil {
 		return err
 	}
 	stage.next(keep)

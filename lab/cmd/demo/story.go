@@ -46,7 +46,7 @@ func (s *stage) next(up bool) {
 	for _, line := range []string{
 		"rpctl status", "rpctl deploy --env preprod --dry-run", "rpctl deploy --env preprod", "rpctl rollback --env preprod",
 		"rpctl restart --env preprod --only 'messenger_worker_dmp@*'", "rpctl logs --env preprod --follow", "rpctl doctor",
-		"rpctl deploy --env prod", "ssh -F ../ssh_config rp-prod rp-agent status",
+		"rpctl deploy --env prod", "rpctl migrate status --plan ../plan.toml", "ssh -F ../ssh_config rp-prod rp-agent status",
 	} {
 		fmt.Fprintf(s.out, "%s\n", line)
 	}
