@@ -105,7 +105,7 @@ func FiguresTable(p plan.Plan, s proto.Simulation, look Look) string {
 	}
 	flush()
 	out.WriteString(conflicts(p, s, st))
-	fmt.Fprintf(&out, "\nplan %s, figures %s, %s on %s, revision %s, good until %s\n", cut(printable.Line(s.Plan), shortDigest), cut(s.FiguresDigest(), shortDigest),
+	fmt.Fprintf(&out, "\nplan %s, figures %s\nsimulated %s on %s, revision %s, good until %s\n", cut(printable.Line(s.Plan), shortDigest), cut(s.FiguresDigest(), shortDigest),
 		s.Time.Local().Format("2006-01-02 15:04"), printable.Line(s.Host), printable.Line(cut(s.Revision, shortDigest)), s.Expires.Local().Format("2006-01-02 15:04"))
 	return out.String()
 }
@@ -203,7 +203,7 @@ func (t *text) gates(e event.Event) string {
 		out += "    job " + printable.Line(string(s.Running)) + " is running\n"
 	}
 	for _, gate := range s.Gates {
-		state := t.good("open  ")
+		state := t.good("open") + "  "
 		if !gate.Open {
 			state = t.bad("closed")
 		}
@@ -211,7 +211,7 @@ func (t *text) gates(e event.Event) string {
 		if gate.Why != "" {
 			line += "  " + printable.Line(gate.Why)
 		}
-		out += line + "\n"
+		out += strings.TrimRight(line, " ") + "\n"
 	}
 	return out
 }
