@@ -53,9 +53,10 @@ type app struct {
 	ssh    *ssh
 	heard  listeners
 	hurry  chan struct{} // closed by the second Ctrl-C
-	// interrupts takes a Ctrl-C to who asks what is meant by it; nobody waits there otherwise.
-	interrupts chan struct{}
-	raw        bool // stdout is for a job's own bytes: what rpctl says goes to stderr
+	// listener takes a Ctrl-C to who asks what is meant by it; nil while nobody does.
+	listenMu sync.Mutex
+	listener chan struct{}
+	raw      bool // stdout is for a job's own bytes: what rpctl says goes to stderr
 }
 
 // lastGrace is what a second Ctrl-C leaves to local commands, which are killed then.
@@ -73,7 +74,7 @@ func Run(system System) int {
 	if system.Now == nil {
 		system.Now = time.Now
 	}
-	a := &app{System: system, hurry: make(chan struct{}), interrupts: make(chan struct{})}
+	a := &app{System: system, hurry: make(chan struct{})}
 	ctx, stop := a.interruptible()
 	defer stop()
 	defer a.closeView() // after a panic too
@@ -117,11 +118,25 @@ func (a *app) interruptible() (context.Context, func()) {
 
 // asked says whether somebody waits for a Ctrl-C, who has it then.
 func (a *app) asked() bool {
+	a.listenMu.Lock()
+	defer a.listenMu.Unlock()
 	select {
-	case a.interrupts <- struct{}{}:
+	case a.listener <- struct{}{}: // never ready where it is nil
 		return true
 	default:
 		return false
+	}
+}
+
+// interrupted gives the next Ctrl-C to who asks for it, until it is told to stop.
+func (a *app) interrupted() (next <-chan struct{}, stop func()) {
+	a.listenMu.Lock()
+	defer a.listenMu.Unlock()
+	a.listener = make(chan struct{}, 1)
+	return a.listener, func() {
+		a.listenMu.Lock()
+		defer a.listenMu.Unlock()
+		a.listener = nil
 	}
 }
 

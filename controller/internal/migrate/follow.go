@@ -38,6 +38,8 @@ func (w World) follow(ctx context.Context, to fleet.Target, agent fleet.Agent, f
 		saw: tracker{world: w, to: to},
 	}
 	defer f.end()
+	interrupts, stop := w.interrupts()
+	defer func() { stop() }()
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type ending struct {
@@ -58,12 +60,21 @@ func (w World) follow(ctx context.Context, to fleet.Target, agent fleet.Agent, f
 			return e.job, e.err
 		case <-ctx.Done():
 			return proto.Job{}, f.detached()
-		case <-w.Interrupts:
+		case <-interrupts:
+			stop() // while the operator is asked, another Ctrl-C means it
 			if err := f.interrupted(ctx); err != nil {
 				return proto.Job{}, err
 			}
+			interrupts, stop = w.interrupts()
 		}
 	}
+}
+
+func (w World) interrupts() (<-chan struct{}, func()) {
+	if w.Interrupts == nil {
+		return nil, func() {}
+	}
+	return w.Interrupts()
 }
 
 // end lets go of the connection; what still comes is not shown.

@@ -142,7 +142,8 @@ func TestCtrlC(t *testing.T) {
 				h := d.hosts["pp1"]
 				h.stdout, h.hold = []byte("1234567"), make(chan struct{})
 				interrupts := make(chan struct{})
-				d.world.Interrupts, d.answers = interrupts, c.answers
+				d.world.Interrupts = func() (<-chan struct{}, func()) { return interrupts, func() {} }
+				d.answers = c.answers
 				if !c.terminal {
 					d.world.Confirm = nil
 				}

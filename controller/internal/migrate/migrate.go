@@ -44,8 +44,9 @@ type World struct {
 	Fits func(environment inventory.Environment, host string, hello proto.Hello) error
 	// Confirm asks the operator to type something; nil where there is no terminal.
 	Confirm func(ctx context.Context, question string) (string, error)
-	// Interrupts brings a Ctrl-C while a job is followed, and only to who waits for one.
-	Interrupts <-chan struct{}
+	// Interrupts asks for the next Ctrl-C instead of its usual effect, from the call on until
+	// stop is called. Nil where there is none to be had.
+	Interrupts func() (next <-chan struct{}, stop func())
 	// Sign signs body with the operator's key for an alias, or with keyFile where one is named.
 	Sign   func(ctx context.Context, alias, keyFile, namespace, body string) (proto.Signed, error)
 	Random io.Reader // for ids and nonces: crypto/rand
