@@ -46,7 +46,7 @@ func (s System) newAuditVerifyCommand() *cobra.Command {
 
 func (s System) writeReport(report proto.AuditReport, asJSON bool) error {
 	if asJSON {
-		return s.writeJSON(report)
+		return writeJSON(s.Stdout, report)
 	}
 	word := "the chain holds"
 	if !report.OK {

@@ -23,7 +23,7 @@ func (s System) newDoctorCommand() *cobra.Command {
 			}
 			write := func() error { return writeChecks(s.Stdout, report.Checks) }
 			if asJSON {
-				write = func() error { return s.writeJSON(report) }
+				write = func() error { return writeJSON(s.Stdout, report) }
 			}
 			if err := write(); err != nil {
 				return err

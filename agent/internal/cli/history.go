@@ -29,7 +29,7 @@ func (s System) newHistoryCommand(name string) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return s.writeJSON(history)
+				return writeJSON(s.Stdout, history)
 			}
 			return writeHistory(s.Stdout, history.Entries)
 		},

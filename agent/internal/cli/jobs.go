@@ -28,7 +28,7 @@ func (s System) newJobsCommand() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return s.writeJSON(list)
+				return writeJSON(s.Stdout, list)
 			}
 			return s.writeJobs(list, ask.ID != "")
 		},

@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/ask"
+	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -25,8 +27,15 @@ func (s System) question(ctx context.Context, op proto.Op, args, result any) err
 	return ask.Do(ctx, conn, op, args, result)
 }
 
-// writeJSON writes one object on one line.
-func (s System) writeJSON(v any) error { return json.NewEncoder(s.Stdout).Encode(v) }
+// writeJSON writes one object on one line, for programs, but safe for the terminal of who only looks.
+func writeJSON(w io.Writer, v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(printable.JSON(append(line, '\n')))
+	return err
+}
 
 // color says whether standard output is a terminal whose user did not ask for plain text (no-color.org).
 func (s System) color() bool {

@@ -37,7 +37,7 @@ func TestScripts(t *testing.T) {
 			}
 			env.Defer(func() { _ = os.RemoveAll(folder) })
 			tb := env.T().(testing.TB)
-			for name, f := range map[string]fakeHost{"healthy": {}, "sick": {problems: []string{"the disk is full\x1b[2J"}}} {
+			for name, f := range map[string]fakeHost{"healthy": {}, "sick": {problems: []string{"the disk is full\x1b[2J\u009b2J"}}} {
 				state := filepath.Join(folder, name)
 				if err := os.Mkdir(state, 0o700); err != nil {
 					return err

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -75,7 +74,7 @@ func writeSetup(w io.Writer, report proto.SetupReport, err error, asJSON bool) e
 	}
 	show := func() error { return setup.WriteText(w, report) }
 	if asJSON {
-		show = func() error { return json.NewEncoder(w).Encode(report) }
+		show = func() error { return writeJSON(w, report) }
 	}
 	if shown := show(); err == nil {
 		return shown

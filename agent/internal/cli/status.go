@@ -35,7 +35,7 @@ func (s System) newStatusCommand() *cobra.Command {
 
 func (s System) writeStatus(now proto.Status, asJSON bool) error {
 	if asJSON {
-		return s.writeJSON(now)
+		return writeJSON(s.Stdout, now)
 	}
 	return status.Render(s.Stdout, now, status.Options{Color: s.color(), Now: time.Now()})
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/internal/printable"
@@ -85,34 +84,5 @@ func (n *ndjson) write(e event.Event) {
 	if err := encoder.Encode(e); err != nil {
 		fmt.Fprintf(&line, "{\"event\":\"warning\",\"text\":%q}\n", "cannot encode an event: "+err.Error())
 	}
-	_, _ = n.out.Write(escape(line.Bytes())) // who reads is gone: there is nobody to tell
-}
-
-// escape turns what a terminal would obey (json leaves C1 controls and
-// bidirectional marks as they are) into JSON's own escapes. Such characters
-// stand within strings only.
-func escape(line []byte) []byte {
-	var out []byte
-	for i := 0; i < len(line); {
-		r, size := utf8.DecodeRune(line[i:])
-		part := string(line[i : i+size])
-		if r != '\n' && (r == 0x7f || r >= 0x80) && printable.Line(part) != part && r != utf8.RuneError {
-			for _, unit := range utf16(r) {
-				out = fmt.Appendf(out, `\u%04x`, unit)
-			}
-		} else {
-			out = append(out, part...)
-		}
-		i += size
-	}
-	return out
-}
-
-// utf16 is a character as JSON escapes it: one unit, or a surrogate pair.
-func utf16(r rune) []rune {
-	if r < 0x10000 {
-		return []rune{r}
-	}
-	r -= 0x10000
-	return []rune{0xd800 + r>>10, 0xdc00 + r&0x3ff}
+	_, _ = n.out.Write(printable.JSON(line.Bytes())) // who reads is gone: there is nobody to tell
 }

@@ -136,24 +136,6 @@ func TestJSONBoundsAnEndlessLine(t *testing.T) {
 	}
 }
 
-func FuzzEscapeKeepsJSON(f *testing.F) {
-	f.Add(evil)
-	f.Add("\U000e0001 \xff \u2028")
-	f.Fuzz(func(t *testing.T, text string) {
-		line, err := json.Marshal(text)
-		if err != nil {
-			t.Skip()
-		}
-		var before, after string
-		if err := json.Unmarshal(line, &before); err != nil {
-			t.Fatal(err)
-		}
-		if err := json.Unmarshal(escape(line), &after); err != nil || before != after {
-			t.Errorf("%q became %q (%v)", before, after, err)
-		}
-	})
-}
-
 // screen is a terminal that knows the few sequences of the live view.
 type screen struct {
 	mu     sync.Mutex
