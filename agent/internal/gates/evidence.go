@@ -97,6 +97,8 @@ func approval(s Standing) (why, next string) {
 		return "the figures changed since " + a.Signer + " approved them", ask
 	case !s.Now.Before(a.Expires):
 		return "the approval of " + stamp(a.Time) + " has expired", ask
+	case s.Looking:
+		return "", ""
 	case !s.Rules.SelfApproval && s.Intent == "":
 		return "the start of the job is not signed by an operator whom this host knows, and so nobody can tell whether approver and operator are two people",
 			"rpctl migrate --apply with a key that stands in /etc/rp-agent/approvers"

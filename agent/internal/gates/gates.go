@@ -43,6 +43,7 @@ type Standing struct {
 	Simulation *proto.Simulation // made and signed by this host
 	Approval   *Approved
 	Intent     string // who signed the start of this job; empty for nobody
+	Looking    bool   // nothing is to be started: there is no start yet that could be signed
 	Applied    []From
 	Steps      map[plan.StepID]proto.StepState
 	Sealed     bool                   // this host has signed that the plan was applied here
@@ -81,6 +82,9 @@ func All(s Standing) []proto.GateStatus {
 	for _, g := range asked {
 		why, next := g.ask(s)
 		all[g.gate-1] = proto.GateStatus{Gate: g.gate, Name: names[g.gate], Open: why == "", Why: why, Next: next}
+	}
+	if status := &all[Approval-1]; status.Open && s.Looking && !s.Rules.SelfApproval {
+		status.Why = "approved by " + s.Approval.Signer + "; another person must sign the start"
 	}
 	return all
 }

@@ -166,3 +166,16 @@ func TestBreakGlass(t *testing.T) {
 		}
 	}
 }
+
+// TestLooking: who only asks where a plan stands has nothing to sign yet.
+func TestLooking(t *testing.T) {
+	s := ready()
+	s.Intent, s.Looking = "", true
+	if gate := All(s)[Approval-1]; !gate.Open || !strings.Contains(gate.Why, "approved by claire; another person") {
+		t.Errorf("%+v", gate)
+	}
+	s.Approval = nil
+	if gate := All(s)[Approval-1]; gate.Open {
+		t.Errorf("%+v", gate)
+	}
+}

@@ -135,6 +135,7 @@ func (s *Service) PlanStatus(ctx context.Context, args proto.PlanStatusArgs) (pr
 	if err != nil {
 		return proto.PlanStatus{}, err
 	}
+	standing.Looking = true
 	status.Gates = evidence.Explain(gates.All(standing))
 	status.Simulation, status.Approval, status.Applied = evidence.SignedSimulation, evidence.SignedApproval, evidence.SignedApplied
 	status.Steps = stepsOf(args.Plan, evidence.Steps)
