@@ -81,10 +81,9 @@ func (e *Engine) StartRunner(_ context.Context, id proto.JobID) error {
 	if e.runners[id] != nil {
 		return nil
 	}
-	ctx, cancel := context.WithCancel(e.life)
-	e.runners[id] = cancel
+	e.runners[id] = func() {}
 	e.wait.Go(func() {
-		e.keepRunning(ctx, id)
+		e.keepRunning(id)
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		delete(e.runners, id)
@@ -93,10 +92,15 @@ func (e *Engine) StartRunner(_ context.Context, id proto.JobID) error {
 }
 
 // keepRunning is Restart=on-failure.
-func (e *Engine) keepRunning(ctx context.Context, id proto.JobID) {
+func (e *Engine) keepRunning(id proto.JobID) {
 	for {
+		ctx, cancel := context.WithCancel(e.life)
+		e.mu.Lock()
+		e.runners[id] = cancel
+		e.mu.Unlock()
 		err := e.options.Run(ctx, id)
-		if err == nil || ctx.Err() != nil {
+		cancel()
+		if err == nil || e.life.Err() != nil {
 			return
 		}
 		if e.options.Log != nil {
@@ -106,14 +110,15 @@ func (e *Engine) keepRunning(ctx context.Context, id proto.JobID) {
 			return
 		}
 		select {
-		case <-ctx.Done():
+		case <-e.life.Done():
 			return
 		case <-time.After(e.options.Restart):
 		}
 	}
 }
 
-// KillRunner ends a runner as a killed process would be: its commands go on.
+// KillRunner ends a runner as a killed process would be: its commands go on, and with Restart it is
+// started again.
 func (e *Engine) KillRunner(id proto.JobID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
