@@ -6,7 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/re-connect/rpctl/agent/internal/statefile"
 	"github.com/re-connect/rpctl/proto"
@@ -33,23 +34,23 @@ func (f Folders) ReadSpec(id ID, owner uint32) (Spec, error) {
 	if !id.Valid() {
 		return Spec{}, fmt.Errorf("%q is no run's id", string(id))
 	}
-	root, err := os.OpenRoot(f.Specs)
+	// The folder may be passed through and not listed: 0711. No link is followed on the way.
+	folder, err := unix.Open(f.Specs, passThrough|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return Spec{}, fmt.Errorf("cannot open %s: %w", f.Specs, cause(err))
+		return Spec{}, fmt.Errorf("cannot open %s: %w", f.Specs, err)
 	}
-	defer root.Close()
-	if info, err := root.Stat("."); err != nil || !owned(info, owner) {
+	defer func() { _ = unix.Close(folder) }()
+	if !owned(folder, owner, unix.S_IFDIR) {
 		return Spec{}, fmt.Errorf("%s may not be believed: want a folder of uid %d that nobody else may write", f.Specs, owner)
 	}
-	name := filepath.Base(f.spec(id))
 	// O_NONBLOCK: a pipe that stands there must not make us wait.
-	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	fd, err := unix.Openat(folder, filepath.Base(f.spec(id)), unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return Spec{}, fmt.Errorf("cannot open %s: %w", f.spec(id), cause(err))
+		return Spec{}, fmt.Errorf("cannot open %s: %w", f.spec(id), err)
 	}
+	file := os.NewFile(uintptr(fd), f.spec(id))
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil || !info.Mode().IsRegular() || !owned(info, owner) {
+	if !owned(fd, owner, unix.S_IFREG) {
 		return Spec{}, fmt.Errorf("%s may not be believed: want a file of uid %d that nobody else may write", f.spec(id), owner)
 	}
 	return parseSpec(file)
@@ -74,10 +75,10 @@ func parseSpec(r io.Reader) (Spec, error) {
 	return spec, nil
 }
 
-// owned says that only the owner can have written what info describes.
-func owned(info os.FileInfo, owner uint32) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && stat.Uid == owner && info.Mode().Perm()&0o022 == 0
+// owned says that what is open is of this type, and that only its owner can have written it.
+func owned(fd int, owner uint32, kind uint32) bool {
+	var stat unix.Stat_t
+	return unix.Fstat(fd, &stat) == nil && stat.Uid == owner && uint32(stat.Mode)&unix.S_IFMT == kind && uint32(stat.Mode)&0o022 == 0
 }
 
 func cause(err error) error {

@@ -39,7 +39,7 @@ func Run(t *testing.T, host func(t *testing.T) Host) {
 	}
 }
 
-// job makes ids that no case before has used on this machine.
+// newJob makes ids that no case before has used on this machine.
 func newJob(t *testing.T) proto.JobID {
 	t.Helper()
 	return proto.JobID(strings.ToLower(strings.ReplaceAll(time.Now().UTC().Format("t20060102150405.000000000"), ".", "")))
@@ -147,7 +147,8 @@ func stopped(t *testing.T, h Host) {
 	id := h.script(t, "echo up; exec sleep 1000")
 	h.start(t, id)
 	for out := ""; out != "up\n"; time.Sleep(2 * time.Millisecond) {
-		out, _ = h.output(t, id)
+		read, _ := os.ReadFile(h.Folders.Stdout(id)) // it may not be there yet
+		out = string(read)
 	}
 	if err := h.Engine.StopConsole(t.Context(), id); err != nil {
 		t.Fatal(err)
