@@ -68,7 +68,7 @@ func (r *run) prepareApply(ctx context.Context, to fleet.Target, agent fleet.Age
 		return args, err
 	}
 	r.gates(to, status)
-	if err := closed(to, status, with); err != nil {
+	if err := r.closed(to, status, with); err != nil {
 		return args, err
 	}
 	if err := r.confirm(ctx, to, with); err != nil {
@@ -84,12 +84,12 @@ func (r *run) prepareApply(ctx context.Context, to fleet.Target, agent fleet.Age
 
 // closed is the first gate that will be closed whatever the start of the job brings
 // along; the others the host judges when it has seen the signed start.
-func closed(to fleet.Target, status proto.PlanStatus, with Applying) error {
+func (r *run) closed(to fleet.Target, status proto.PlanStatus, with Applying) error {
 	for _, gate := range status.Gates {
 		switch {
 		case gate.Open,
-			gate.Name == "approval" && (status.Approval != nil || with.BreakGlass != ""),
-			gate.Name == "before" && with.BreakGlass != "",
+			r.unsigned(gate, status),
+			(gate.Name == "approval" || gate.Name == "before") && with.BreakGlass != "",
 			gate.Name == "unresolved" && len(with.Resolve) > 0:
 			continue
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/re-connect/rpctl/controller/internal/inventory"
 	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
 )
 
 // openGates are all ten, open.
@@ -122,7 +123,7 @@ func TestWhatOpensAGate(t *testing.T) {
 		d, h := applying(t, "prod")
 		h.status.Gates[c.gate-1].Open = false
 		if c.approved {
-			h.status.Approval = &proto.Signed{}
+			h.approve(t, d.options.Plan, noon.Add(time.Hour))
 		}
 		if err := Apply(t.Context(), d.world, d.options, c.with); err != nil {
 			t.Errorf("gate %d: %v", c.gate, err)
@@ -135,6 +136,30 @@ func TestWhatOpensAGate(t *testing.T) {
 			t.Error("nobody shouted")
 		}
 	}
+}
+
+// TestAnApprovalThatDoesNotFit is refused before the operator is asked anything.
+func TestAnApprovalThatDoesNotFit(t *testing.T) {
+	d, h := applying(t, "prod")
+	h.status.Gates[2].Open = false
+	h.approve(t, d.options.Plan, noon)
+	check(t, Apply(t.Context(), d.world, d.options, Applying{}), exit.Refused, "gate 3 (approval)", "")
+	h.approve(t, d.options.Plan, noon.Add(time.Hour))
+	h.status.Simulation.Body = "{}"
+	check(t, Apply(t.Context(), d.world, d.options, Applying{}), exit.Refused, "gate 3 (approval)", "")
+	if len(d.asked) > 0 {
+		t.Errorf("asked %q", d.asked)
+	}
+}
+
+// approve is a host that has a simulation and its approval.
+func (h *fakeHost) approve(t *testing.T, p plan.Plan, expires time.Time) {
+	t.Helper()
+	simulation := h.simulation(p)
+	h.status.Simulation = h.signed(t, proto.NamespaceSimulation, simulation)
+	h.status.Approval = h.signed(t, proto.NamespaceApproval, proto.Approval{
+		Kind: "approval", Environment: h.environment, Plan: p.Digest(), Figures: simulation.FiguresDigest(), Expires: expires,
+	})
 }
 
 func TestHostRefusesTheStart(t *testing.T) {

@@ -96,11 +96,25 @@ func (r *run) nextOf(to fleet.Target, status proto.PlanStatus) string {
 		return ""
 	}
 	for _, gate := range status.Gates {
-		if !gate.Open && gate.Next != "" {
+		if !gate.Open && gate.Next != "" && !r.unsigned(gate, status) {
 			return gate.Next
 		}
 	}
 	return r.command("migrate --apply", to.Environment)
+}
+
+// unsigned says that the gate approval is closed for want of a signed start alone, which
+// only the start of a job can bring: there is an approval, and it fits and is in time.
+func (r *run) unsigned(gate proto.GateStatus, status proto.PlanStatus) bool {
+	if gate.Name != "approval" || gate.Open || status.Approval == nil || status.Simulation == nil {
+		return false
+	}
+	var approval proto.Approval
+	var simulation proto.Simulation
+	if proto.DecodeStrict([]byte(status.Approval.Body), &approval) != nil || proto.DecodeStrict([]byte(status.Simulation.Body), &simulation) != nil {
+		return false
+	}
+	return approval.Plan == r.Plan.Digest() && approval.Figures == simulation.FiguresDigest() && r.Now().Before(approval.Expires)
 }
 
 // verified says whether every step of the plan is.
