@@ -66,9 +66,10 @@ func status(err error, stdout, stderr io.Writer) int {
 type application struct{ release string }
 
 func open(script string) (application, error) {
-	real, err := filepath.EvalSymlinks(script)
+	// First the whole path, then its links: `current` is often one of them.
+	real, err := filepath.Abs(script)
 	if err == nil {
-		real, err = filepath.Abs(real)
+		real, err = filepath.EvalSymlinks(real)
 	}
 	if err != nil {
 		return application{}, err
