@@ -26,6 +26,9 @@ func compactTable(lines []string, headers []string) ([][]Cell, int, error) {
 // compactHeader finds the columns in a head of one line, or of several where
 // headers were wrapped.
 func compactHeader(lines []string, headers []string) ([]span, int) {
+	if first, _, _ := strings.Cut(headers[0], " "); !strings.HasPrefix(lines[0], first) {
+		return nil, 0
+	}
 	columns := headerColumns(lines[0], headers)
 	if columns == nil {
 		return nil, 0

@@ -124,6 +124,9 @@ func parseCentre(row []Cell, after *regexp.Regexp) (Centre, int64, error) {
 func parseAccommodations(lines []string) (*int64, error) {
 	var total *int64
 	for _, line := range lines {
+		if !strings.Contains(line, "Hébergements") {
+			continue
+		}
 		found := accommodations.FindStringSubmatch(line)
 		if found == nil {
 			continue
@@ -145,7 +148,9 @@ func parseConflicts(lines []string) ([]Conflict, error) {
 	if err != nil {
 		return nil, err
 	}
-	announced := slices.ContainsFunc(lines, conflictHeading.MatchString)
+	announced := slices.ContainsFunc(lines, func(line string) bool {
+		return strings.Contains(line, "Hébergements") && conflictHeading.MatchString(line)
+	})
 	if announced != (len(rows) > 0) {
 		return nil, fmt.Errorf("the heading and the table do not go together")
 	}

@@ -117,3 +117,19 @@ func FuzzParseMigration(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkParse10MB reads the tables behind 10 MB of log lines and progress bars.
+func BenchmarkParse10MB(b *testing.B) {
+	table, err := os.ReadFile("testdata/box.ansi.wide.txt")
+	if err != nil {
+		b.Fatal(err)
+	}
+	noise := strings.Repeat("12:00:01 INFO      [app] individual moved [\"id\" => 1042]\n  5/41 [===>--]  13%\r 10/41 [====>-]  25%\n", 10<<20/100)
+	output := append([]byte(noise), table...)
+	b.SetBytes(int64(len(output)))
+	for b.Loop() {
+		if _, err := ParseMigration(output); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -19,12 +19,20 @@ var restart = regexp.MustCompile("(?:\r|\x1b\\[1G|\x1b\\[[02]?[JK]|\x1b\\[[0-9]*
 // Lines is the output as a screen would keep it: without styles, each line as
 // it was last written.
 func Lines(output []byte) []string {
-	text := sgr.ReplaceAllString(strings.ToValidUTF8(string(output), "\uFFFD"), "")
-	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
+	lines := strings.Split(strings.ToValidUTF8(string(output), "\uFFFD"), "\n")
 	for i, line := range lines {
-		if at := restart.FindAllStringIndex(line, -1); len(at) > 0 {
-			lines[i] = line[at[len(at)-1][1]:]
+		if strings.ContainsAny(line, "\x1b\r") { // few lines have any, and the rest is megabytes
+			lines[i] = shown(strings.TrimSuffix(line, "\r"))
 		}
 	}
 	return lines
+}
+
+// shown is one line as the screen keeps it.
+func shown(line string) string {
+	line = sgr.ReplaceAllString(line, "")
+	if at := restart.FindAllStringIndex(line, -1); len(at) > 0 {
+		return line[at[len(at)-1][1]:]
+	}
+	return line
 }
