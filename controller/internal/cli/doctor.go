@@ -45,24 +45,27 @@ func (a *app) doctor(ctx context.Context, env string) error {
 		return a.examine(ctx, byName[target.Environment], target), nil
 	}
 	bad := 0
-	results := fleet.Each(ctx, fleet.DefaultLimit, targets(environments), examine, nil)
-	for _, r := range results {
+	fleet.Each(ctx, fleet.DefaultLimit, targets(environments), examine, func(r fleet.Result[[]proto.Check]) {
 		for _, check := range r.Value {
 			if !check.OK {
 				bad++
 			}
-			e := event.Event{Kind: event.Check, Environment: r.Target.Environment, Host: r.Target.Host, Check: &check}
-			if a.flags.json {
-				a.emit(e)
-			} else {
-				a.print(view.CheckLine(e, a.look()))
-			}
+			a.showCheck(event.Event{Kind: event.Check, Environment: r.Target.Environment, Host: r.Target.Host, Check: &check})
 		}
-	}
+	})
 	if bad > 0 {
 		return &exit.Error{Code: exit.Failed, Message: fmt.Sprintf("%d checks failed", bad), Next: "see the fix below each of them"}
 	}
 	return nil
+}
+
+// showCheck shows the checks of a host as soon as it has answered: a dead one keeps nobody waiting for the others.
+func (a *app) showCheck(e event.Event) {
+	if a.flags.json {
+		a.emit(e)
+		return
+	}
+	a.print(view.CheckLine(e, a.look()))
 }
 
 // examine goes from this machine to the host, and stops where the way ends.

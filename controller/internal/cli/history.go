@@ -39,25 +39,23 @@ func (a *app) history(ctx context.Context, env string, limit int) error {
 		return err
 	}
 	all := targets([]inventory.Environment{environment})
-	results := ask[proto.History](ctx, a, all, proto.OpHistory, proto.HistoryArgs{Limit: limit}, nil)
-	var shown []event.Event
-	for _, r := range results {
+	var shown []event.Event // for the table, which has the order of hosts.toml
+	results := ask(ctx, a, all, proto.OpHistory, proto.HistoryArgs{Limit: limit}, func(r fleet.Result[proto.History]) {
 		if r.Err != nil {
 			a.hostWarning(r.Target, r.Err)
-			continue
+			return
 		}
 		for _, entry := range r.Value.Entries {
-			shown = append(shown, event.Event{
-				Kind: event.History, Environment: r.Target.Environment, Host: r.Target.Host, Audit: &entry,
-			})
+			e := event.Event{Kind: event.History, Environment: r.Target.Environment, Host: r.Target.Host, Audit: &entry}
+			if a.flags.json {
+				a.emit(e)
+			} else {
+				shown = append(shown, e)
+			}
 		}
-	}
-	if a.flags.json {
-		for _, e := range shown {
-			a.emit(e)
-		}
-	} else {
-		a.print(view.HistoryTable(shown, a.look()))
+	})
+	if !a.flags.json {
+		a.print(view.HistoryTable(inOrder(shown, results), a.look()))
 	}
 	return unasked(ctx, results)
 }

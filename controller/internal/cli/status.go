@@ -59,13 +59,14 @@ func (a *app) status(ctx context.Context, env string) error {
 
 // inOrder has the events in the order of the hosts, not of their arrival.
 func inOrder[T any](events []event.Event, results []fleet.Result[T]) []event.Event {
+	byHost := map[fleet.Target][]event.Event{}
+	for _, e := range events {
+		target := fleet.Target{Environment: e.Environment, Host: e.Host}
+		byHost[target] = append(byHost[target], e)
+	}
 	var ordered []event.Event
 	for _, r := range results {
-		for _, e := range events {
-			if e.Host == r.Target.Host && e.Environment == r.Target.Environment {
-				ordered = append(ordered, e)
-			}
-		}
+		ordered = append(ordered, byHost[r.Target]...)
 	}
 	return ordered
 }

@@ -22,8 +22,9 @@ import (
 type Options struct {
 	// SSHConfig is read instead of ~/.ssh/config and /etc/ssh/ssh_config, like ssh -F.
 	SSHConfig string
-	// Program is the ssh that resolves aliases ("ssh -G"): "ssh" of PATH when empty. "none",
-	// or one that is not there, makes this package read the configuration files itself.
+	// Program is the ssh that resolves aliases ("ssh -G"); "none", or one that is not there, makes
+	// this package read the configuration files itself. When empty, "ssh" of PATH is asked where the
+	// configuration says more than a plain one does (plainConfig).
 	Program string
 	// Passphrase asks for the passphrase of a private key, one question at a time, and returns
 	// an error when the person gives up. Nil never asks: in CI such a key is not used.
@@ -43,6 +44,7 @@ type Dialer struct {
 	options Options
 	keys    keyring
 	known   knownHostsCache
+	plain   *plainReader // nil: ssh is always asked
 }
 
 // New is a dialer with these options.
@@ -56,10 +58,11 @@ func New(options Options) *Dialer {
 			*duration = otherwise
 		}
 	}
+	var plain *plainReader
 	if options.Program == "" {
-		options.Program = "ssh"
+		options.Program, plain = "ssh", &plainReader{}
 	}
-	return &Dialer{options: options, keys: keyring{ask: options.Passphrase, unlocked: map[string]unlocked{}}}
+	return &Dialer{options: options, plain: plain, keys: keyring{ask: options.Passphrase, unlocked: map[string]unlocked{}}}
 }
 
 // Dial connects to an alias. ctx bounds the dialling, not the connection's life.

@@ -30,7 +30,7 @@ type Resolved struct {
 	ControlPath    string // empty: no ControlMaster is looked for
 	// ConnectTimeout is 0 where the configuration has none.
 	ConnectTimeout time.Duration
-	Source         string // who read the configuration: "ssh -G" or "ssh_config"
+	Source         string // who read the configuration: "ssh -G", or "ssh_config" for this package
 
 	jumps []hop
 	typed hop
@@ -38,15 +38,7 @@ type Resolved struct {
 
 // resolve reads the configuration for one hop; what the hop itself names wins.
 func (d *Dialer) resolve(ctx context.Context, target hop) (Resolved, error) {
-	var found settings
-	program, err := exec.LookPath(d.options.Program)
-	source := "ssh -G"
-	if d.options.Program == "none" || err != nil {
-		source = "ssh_config"
-		found, err = readConfigFiles(target, d.options.SSHConfig)
-	} else {
-		found, err = d.askSSH(ctx, program, target)
-	}
+	found, source, err := d.settings(ctx, target)
 	if err != nil {
 		return Resolved{}, err
 	}
@@ -56,6 +48,23 @@ func (d *Dialer) resolve(ctx context.Context, target hop) (Resolved, error) {
 	}
 	resolved.Source = source
 	return resolved, nil
+}
+
+// settings has the configuration read by who can: this package where it is plain, else ssh
+// where there is one. source says who did.
+func (d *Dialer) settings(ctx context.Context, target hop) (found settings, source string, err error) {
+	if d.plain != nil {
+		if found, ok := d.plain.of(target, d.options.SSHConfig); ok {
+			return found, "ssh_config", nil
+		}
+	}
+	program, err := exec.LookPath(d.options.Program)
+	if d.options.Program == "none" || err != nil {
+		found, err = readConfigFiles(target, d.options.SSHConfig)
+		return found, "ssh_config", err
+	}
+	found, err = d.askSSH(ctx, program, target)
+	return found, "ssh -G", err
 }
 
 // askSSH lets ssh read its own configuration: Match, Include, tokens and all.
