@@ -22,7 +22,7 @@ func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [--env ENVIRONMENT]",
 		Short: "Show what runs on all hosts of all environments",
-		Long: "Show what runs on all hosts of all environments, or of one.\n\n" +
+		Long: "Show what runs on all hosts of all environments, or of one. More than 50 hosts are shown as they answer.\n\n" +
 			"Exit code: 0 all healthy, 1 some are not, 3 some could not be asked, 5 to 8 none could.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context(), env) },
@@ -36,8 +36,9 @@ func (a *app) status(ctx context.Context, env string) error {
 	if err != nil {
 		return err
 	}
-	var shown []event.Event
-	results := ask(ctx, a, targets(environments), proto.OpStatus, nil, func(r fleet.Result[proto.Status]) {
+	all := targets(environments)
+	show, end := a.statusPage(all)
+	results := ask(ctx, a, all, proto.OpStatus, nil, func(r fleet.Result[proto.Status]) {
 		e := event.Event{
 			Kind: event.Status, Environment: r.Target.Environment, Host: r.Target.Host, DurationMS: r.Took.Milliseconds(),
 		}
@@ -46,15 +47,35 @@ func (a *app) status(ctx context.Context, env string) error {
 		} else {
 			e.Status = &r.Value
 		}
-		if a.flags.json {
-			a.emit(e)
-		}
-		shown = append(shown, e)
+		show(e)
 	})
-	if !a.flags.json {
+	end(results)
+	return statusOutcome(ctx, results)
+}
+
+// manyHosts are more than a screen has lines: nobody waits for the last to see the first.
+const manyHosts = 50
+
+// statusPage says how hosts are shown: as they answer for --json and where they are many, else
+// in one table at the end, in the order of hosts.toml.
+func (a *app) statusPage(all []fleet.Target) (show func(event.Event), end func([]fleet.Result[proto.Status])) {
+	nothing := func([]fleet.Result[proto.Status]) {}
+	if a.flags.json {
+		return a.emit, nothing
+	}
+	if len(all) > manyHosts {
+		environment, host := 0, 0
+		for _, target := range all {
+			environment, host = max(environment, len(target.Environment)), max(host, len(target.Host))
+		}
+		lines := view.NewStatusLines(environment, host, a.look())
+		a.print(lines.Head())
+		return func(e event.Event) { a.print(lines.Host(e)) }, nothing
+	}
+	var shown []event.Event
+	return func(e event.Event) { shown = append(shown, e) }, func(results []fleet.Result[proto.Status]) {
 		a.print(view.StatusTable(inOrder(shown, results), a.look()))
 	}
-	return statusOutcome(ctx, results)
 }
 
 // inOrder has the events in the order of the hosts, not of their arrival.
