@@ -6,7 +6,7 @@ LDFLAGS := -s -w -X github.com/re-connect/rpctl/internal/version.Version=$(VERSI
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 FUZZTIME ?= 10s
 
-.PHONY: build demo test lab lab-prepare lab-down fuzz lint cross clean
+.PHONY: build demo test lab lab-prepare lab-down fuzz lint cross bench clean
 
 build:
 	$(GOBUILD) -o bin/rpctl ./controller/cmd/rpctl
@@ -50,6 +50,12 @@ cross:
 	for arch in amd64 arm64; do \
 		GOOS=linux GOARCH=$$arch $(GOBUILD) -o bin/rp-agent-linux-$$arch ./agent/cmd/rp-agent || exit 1; \
 	done
+
+# Figures, each with its ratio to what one would use otherwise; docs/ keeps them with their date.
+bench:
+	@$(GOBUILD) -o bin/rpctl ./controller/cmd/rpctl
+	@$(GOBUILD) -o bin/scale ./lab/cmd/scale
+	@bin/scale
 
 clean:
 	rm -rf bin
