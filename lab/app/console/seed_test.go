@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"testing"
 )
 
-// seedFile is what the PHP console reads; it is written from Runbook: UPDATE=1 go test.
-const seedFile = "../../symfony/seed.json"
-
+// TestSeedFileIsTheRunbook: what the PHP console reads is written from Runbook (UPDATE=1 go test).
 func TestSeedFileIsTheRunbook(t *testing.T) {
+	seedFile := filepath.Join(phpApplication(), "seed.json")
 	want := encodeSeed(t, Runbook())
 	if os.Getenv("UPDATE") != "" {
 		if err := os.WriteFile(seedFile, want, 0o644); err != nil {
