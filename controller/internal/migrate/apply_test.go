@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -24,6 +25,19 @@ func openGates() []proto.GateStatus {
 		all = append(all, proto.GateStatus{Gate: i + 1, Name: name, Open: true})
 	}
 	return all
+}
+
+// TestGatesAreDocumented looks for a row of each in docs/gates.md.
+func TestGatesAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/gates.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, gate := range openGates() {
+		if row := fmt.Sprintf("\n| %d | `%s` |", gate.Gate, gate.Name); !strings.Contains(string(page), row) {
+			t.Errorf("docs/gates.md has no row %q", row)
+		}
+	}
 }
 
 // applying is a desk that applies to an environment, where all gates are open.

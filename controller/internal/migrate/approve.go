@@ -87,7 +87,7 @@ func (r *run) approvalOf(ctx context.Context, to fleet.Target, agent fleet.Agent
 	if err != nil {
 		return "", err
 	}
-	r.figures(to, simulation)
+	r.figures(to, simulation, "")
 	if step, accommodation, open := r.undecided(simulation); open {
 		return "", &exit.Error{
 			Code:    exit.Refused,

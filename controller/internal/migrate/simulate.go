@@ -34,7 +34,7 @@ func Simulate(ctx context.Context, world World, options Options) error {
 	if err != nil {
 		return err
 	}
-	r.figures(to, simulation)
+	r.figures(to, simulation, r.afterSimulation(to, simulation))
 	return nil
 }
 
@@ -51,17 +51,21 @@ func (r *run) begin(to fleet.Target, operation string, dry bool) {
 	r.emit(to, event.Event{Kind: event.Begin, Operation: operation, Operator: r.Operator, Hosts: []string{to.Host}, DryRun: dry, Digest: r.Plan.Digest()})
 }
 
-// figures shows what a simulation found, and what comes next.
-func (r *run) figures(to fleet.Target, simulation proto.Simulation) {
-	next := r.command("migrate report", to.Environment) + " --format slack   (then: " + r.command("migrate approve", to.Environment) + ")"
-	if step, accommodation, open := r.undecided(simulation); open {
-		next = fmt.Sprintf("record in %s what was decided on accommodation %d of step %s, then %s",
-			shellWord(r.PlanPath), accommodation, step, r.command("migrate", to.Environment))
-	}
+// figures shows what a simulation found.
+func (r *run) figures(to fleet.Target, simulation proto.Simulation, next string) {
 	r.emit(to, event.Event{
 		Kind: event.Figures, Simulation: &simulation, Migration: &r.Plan, Digest: simulation.Plan,
 		Figures: simulation.FiguresDigest(), Next: next,
 	})
+}
+
+// afterSimulation is what comes next: a decision that is missing, or the product owner.
+func (r *run) afterSimulation(to fleet.Target, simulation proto.Simulation) string {
+	if step, accommodation, open := r.undecided(simulation); open {
+		return fmt.Sprintf("record in %s what was decided on accommodation %d of step %s, then %s",
+			shellWord(r.PlanPath), accommodation, step, r.command("migrate", to.Environment))
+	}
+	return r.command("migrate report", to.Environment) + " --format slack   (then: " + r.command("migrate approve", to.Environment) + ")"
 }
 
 // undecided is the first shared accommodation that the plan says nothing of, or refuses.
