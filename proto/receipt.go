@@ -119,7 +119,7 @@ type PlanStatus struct {
 	Running     JobID        `json:"running,omitempty"`
 }
 
-// PlanState is a plan in an overview of a host. State is known, simulated, approved, begun or applied.
+// PlanState is a plan in an overview of a host; applied ones are there only while a broken glass is to be shown. State is known, simulated, approved, begun or applied.
 type PlanState struct {
 	Plan     string `json:"plan"` // digest
 	Ticket   string `json:"ticket"`
@@ -131,6 +131,8 @@ type PlanState struct {
 	Waiting []plan.StepID `json:"waiting,omitempty"`
 	Job     JobID         `json:"job,omitempty"` // that works on it
 	Changed time.Time     `json:"changed,omitzero"`
+	// BreakGlass is why closed gates were passed, of a plan that was applied like that.
+	BreakGlass string `json:"break_glass,omitempty"`
 }
 
 // GateStatus is one gate's answer: open, or closed with the reason and what to type next.

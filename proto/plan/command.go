@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // ConsoleCommand is the name of the migration command.
@@ -57,12 +58,12 @@ func (s Step) Shell(dryRun bool) string {
 }
 
 // plain is what means nothing to a shell between double quotes, not even to an interactive one (`!`).
-var plain = regexp.MustCompile("^[^\"$`\\\\!]*$")
+var plain = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^[^\"$`\\\\!]*$") })
 
 // quote writes a value as the runbook does, between double quotes, and where a
 // shell would read something into that, between single ones.
 func quote(value string) string {
-	if plain.MatchString(value) {
+	if plain().MatchString(value) {
 		return `"` + value + `"`
 	}
 	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"

@@ -28,7 +28,7 @@ func (f Folder) Overview(now time.Time) ([]proto.PlanState, error) {
 		switch {
 		case err != nil && first == nil:
 			first = err
-		case err == nil && state.State != "applied":
+		case err == nil && (state.State != "applied" || state.BreakGlass != ""):
 			all = append(all, state)
 		}
 	}
@@ -49,6 +49,9 @@ func (f Folder) state(digest string, now time.Time) (proto.PlanState, error) {
 	switch {
 	case e.Applied != nil:
 		state.State = "applied"
+		if now.Before(e.Applied.Expires) {
+			state.BreakGlass = e.Applied.BreakGlass
+		}
 	case e.Steps.Begun():
 		state.State = "begun"
 	case e.Approval != nil && e.Simulation != nil && e.Approval.Figures == e.Simulation.FiguresDigest():

@@ -34,6 +34,8 @@ func Render(w io.Writer, s proto.Status, options Options) error {
 	page.table(s.Workers)
 	page.problems(s)
 	page.notes(s.Workers)
+	page.jobs(s.Jobs)
+	page.plans(s.Plans)
 	page.lease(s.Lease)
 	page.deploy(s.LastDeploy)
 	_, err := io.WriteString(w, page.text.String())

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Centre is a row of the follow-ups' table (runbook "RP - Migration des dossiers usagers", étape 2).
@@ -36,10 +37,12 @@ type Migration struct {
 var (
 	followUps       = []string{"Rôle", "Centre ID", "Centre Nom", "Nb. suivis", "Après migration"}
 	conflicts       = []string{"Centre ID", "Hébergement ID", "Individus non migrés", "Individus migrés"}
-	leaving         = regexp.MustCompile(`^([0-9]+) \(- ?([0-9]+) migrés?\)$`)
-	arriving        = regexp.MustCompile(`^([0-9]+) \(\+ ?([0-9]+) entrants?\)$`)
-	accommodations  = regexp.MustCompile(`^\s*Hébergements à migrer ?: ?(.*?)\s*$`)
-	conflictHeading = regexp.MustCompile(`^\s*(\[[A-Z]+\] )?Problème ?: ?Hébergements avec individus non migrés rattachés\s*$`)
+	leaving         = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9]+) \(- ?([0-9]+) migrés?\)$`) })
+	arriving        = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9]+) \(\+ ?([0-9]+) entrants?\)$`) })
+	accommodations  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*Hébergements à migrer ?: ?(.*?)\s*$`) })
+	conflictHeading = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^\s*(\[[A-Z]+\] )?Problème ?: ?Hébergements avec individus non migrés rattachés\s*$`)
+	})
 )
 
 // ParseMigration reads the output of app:migrate-individuals-to-other-organization.
@@ -74,10 +77,10 @@ func parseFollowUps(lines []string) (Migration, error) {
 	}
 	var m Migration
 	var entered int64
-	if m.Origin, m.Moved, err = parseCentre(rows[0], leaving); err != nil {
+	if m.Origin, m.Moved, err = parseCentre(rows[0], leaving()); err != nil {
 		return Migration{}, err
 	}
-	if m.Destination, entered, err = parseCentre(rows[1], arriving); err != nil {
+	if m.Destination, entered, err = parseCentre(rows[1], arriving()); err != nil {
 		return Migration{}, err
 	}
 	return m, checkSums(m, entered)
@@ -127,7 +130,7 @@ func parseAccommodations(lines []string) (*int64, error) {
 		if !strings.Contains(line, "Hébergements") {
 			continue
 		}
-		found := accommodations.FindStringSubmatch(line)
+		found := accommodations().FindStringSubmatch(line)
 		if found == nil {
 			continue
 		}
@@ -149,7 +152,7 @@ func parseConflicts(lines []string) ([]Conflict, error) {
 		return nil, err
 	}
 	announced := slices.ContainsFunc(lines, func(line string) bool {
-		return strings.Contains(line, "Hébergements") && conflictHeading.MatchString(line)
+		return strings.Contains(line, "Hébergements") && conflictHeading().MatchString(line)
 	})
 	if announced != (len(rows) > 0) {
 		return nil, fmt.Errorf("the heading and the table do not go together")
