@@ -6,7 +6,7 @@ LDFLAGS := -s -w -X github.com/re-connect/rpctl/internal/version.Version=$(VERSI
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 FUZZTIME ?= 10s
 
-.PHONY: build demo test lab lab-prepare lab-down fuzz lint cross bench clean
+.PHONY: build demo test lab lab-prepare lab-down bench fuzz lint cross clean
 
 build:
 	$(GOBUILD) -o bin/rpctl ./controller/cmd/rpctl
@@ -34,6 +34,14 @@ lab: lab-prepare
 lab-down:
 	go run ./lab/cmd/lab down
 
+# Figures, as ratios of one run (docs/bench.md): on the lab's real hosts, and of the code by itself,
+# and of a thousand hosts in one process (docs/scale.md).
+bench: lab-prepare build
+	go run ./lab/cmd/bench
+	go test -run '^$$' -bench . ./agent/internal/symfony
+	@$(GOBUILD) -o bin/scale ./lab/cmd/scale
+	@bin/scale
+
 # Each fuzz target for FUZZTIME.
 fuzz:
 	go run ./internal/tool/fuzzall -fuzztime $(FUZZTIME)
@@ -50,12 +58,6 @@ cross:
 	for arch in amd64 arm64; do \
 		GOOS=linux GOARCH=$$arch $(GOBUILD) -o bin/rp-agent-linux-$$arch ./agent/cmd/rp-agent || exit 1; \
 	done
-
-# Figures, each with its ratio to what one would use otherwise; docs/ keeps them with their date.
-bench:
-	@$(GOBUILD) -o bin/rpctl ./controller/cmd/rpctl
-	@$(GOBUILD) -o bin/scale ./lab/cmd/scale
-	@bin/scale
 
 clean:
 	rm -rf bin

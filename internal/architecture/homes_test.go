@@ -28,6 +28,7 @@ var homes = map[string][]string{
 	"github.com/skeema/knownhosts":    {"controller/internal/connect", "lab/sshhost"},
 	"github.com/pkg/sftp":             {"controller/internal/upload", "lab/sshhost"},
 	"github.com/Shopify/toxiproxy/v2": {"lab", "controller/e2e"},
+	"github.com/rs/zerolog":           {"lab"}, // toxiproxy wants its logger
 
 	// What files need that several processes share.
 	"github.com/gofrs/flock":        {"agent/internal/audit", "agent/internal/lease", "agent/internal/setup", "agent/internal/jobs/store", "lab"},
