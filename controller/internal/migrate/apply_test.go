@@ -200,10 +200,10 @@ func TestApplyAsks(t *testing.T) {
 // TestApplyWithoutAKey: where approvers may not apply, the host needs to know who does.
 func TestApplyWithoutAKey(t *testing.T) {
 	none := &exit.Error{Code: exit.BadInput, Message: "no key to sign with", Next: "ssh-add"}
-	d, h := applying(t, "prod")
+	d, _ := applying(t, "prod")
 	d.signErr = none
 	check(t, Apply(t.Context(), d.world, d.options, Applying{}), exit.BadInput, "no key", "ssh-add")
-	d, h = applying(t, "preprod")
+	d, h := applying(t, "preprod")
 	d.signErr = none
 	if err := Apply(t.Context(), d.world, d.options, Applying{}); err != nil || h.starts[0].Intent != nil {
 		t.Errorf("%v", err)
