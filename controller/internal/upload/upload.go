@@ -38,7 +38,10 @@ func To(ctx context.Context, host Host, path string, data []byte) (via string, e
 	}
 	part := path + ".part"
 	via = "sftp"
-	if err := bySFTP(host.Client(), part, data); err != nil {
+	if err := within(ctx, func() error { return bySFTP(host.Client(), part, data) }); err != nil {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
 		via = "exec"
 		if _, second := host.Run(ctx, "dd bs=65536 of="+part, bytes.NewReader(data)); second != nil {
 			return "", fmt.Errorf("cannot upload: by sftp: %w; by exec: %w", err, second)
@@ -53,6 +56,18 @@ func To(ctx context.Context, host Host, path string, data []byte) (via string, e
 		}
 	}
 	return via, nil
+}
+
+// within does what knows no context, until ctx ends; what still runs then ends with the connection.
+func within(ctx context.Context, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // bySFTP writes through the subsystem. Its errors only say that another way is to be tried.
