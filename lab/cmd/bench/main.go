@@ -55,7 +55,7 @@ func run(ctx context.Context, out io.Writer, bin string, runs int) error {
 		return err
 	}
 	fmt.Fprintf(out, "%d runs of each, in turn; medians\n\n", runs)
-	for _, measure := range []func() error{b.small, b.status, b.deploy} {
+	for _, measure := range []func() error{b.small, b.status, b.deploy, b.step, b.attach} {
 		if err := measure(); err != nil {
 			return err
 		}
