@@ -69,7 +69,7 @@ func (s *session) answer(next item) bool {
 	if err != nil {
 		s.event(proto.Event{Event: proto.EventError, ID: next.request.ID, Error: explain(next.ctx, err)})
 		var limit *refusal
-		return !errors.As(err, &limit) || !limit.fatal
+		return (!errors.As(err, &limit) || !limit.fatal) && s.refusals < maxRefusals
 	}
 	s.done(next.request.ID, result)
 	return true

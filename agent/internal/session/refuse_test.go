@@ -99,6 +99,18 @@ func TestOnlookerMayNotAct(t *testing.T) {
 	}
 }
 
+// TestOnlookerCannotFillTheAudit: each refused change is a line on the disk, so there is an end to them.
+func TestOnlookerCannotFillTheAudit(t *testing.T) {
+	c := call(t, onlooker, &fakeHost{})
+	for id := 1; id <= maxRefusals; id++ {
+		wantError(t, c.ask(id, proto.OpRestart, `{}`), int64(id), proto.CodeForbidden)
+	}
+	_ = c.ended()
+	if got := strings.Count(c.audited(), "refused"); got != maxRefusals {
+		t.Errorf("%d refusals are in the audit, want %d", got, maxRefusals)
+	}
+}
+
 // Each of these makes what follows unbelievable: one error without an id, then the end.
 func TestFatalLines(t *testing.T) {
 	cases := []struct{ name, text string }{

@@ -28,6 +28,10 @@ import (
 // maxWaiting is how many requests may wait for their turn.
 const maxWaiting = 64
 
+// maxRefusals is how many refused changes end a connection: each is a line of the audit, and whoever
+// may only look must not be able to fill the disk with them at the speed of a loop.
+const maxRefusals = 16
+
 type session struct {
 	host   Host
 	caller peer.Caller
@@ -54,6 +58,7 @@ type session struct {
 	lease    *lease.Lease
 	leased   proto.AuditEntry // the entry of the lease, while it is held
 	recorded bool
+	refusals int // changes that were refused and noted
 }
 
 // Serve speaks with caller over conn until either side ends it, and closes conn. The error says how a

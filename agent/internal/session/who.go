@@ -40,6 +40,7 @@ func (s *session) from() string {
 // auditRefusal notes that a change was asked for and refused. The refusal stands
 // whether it can be noted or not.
 func (s *session) auditRefusal(request proto.Request, why error) {
+	s.refusals++
 	entry := s.entry(request, audit.ActionRefused)
 	entry.Detail = fmt.Sprintf("%s: %v", request.Op, why)
 	var refused *proto.Error
