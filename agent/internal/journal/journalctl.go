@@ -101,7 +101,9 @@ func arguments(units []string, n int, follow bool) []string {
 	args := []string{"--output=json", "--output-fields=" + fields, "--all", "--no-pager",
 		"--lines=" + strconv.Itoa(bounded(n))}
 	if follow {
-		args = append(args, "--follow")
+		// --merge, since --follow alone asks for this boot's number, which the agent's sandbox
+		// hides (ProcSubset=pid). The units' names keep to what is asked for.
+		args = append(args, "--follow", "--merge")
 	}
 	for _, unit := range units {
 		args = append(args, "--unit="+unit)
