@@ -13,11 +13,11 @@ import (
 )
 
 // ErrRefused says that the service manager's policy (polkit) refused a verb.
-var ErrRefused = errors.New("the service manager refused")
+var ErrRefused = errors.New("the service manager refused (polkit)")
 
 // ErrNoRule is an ErrRefused for want of a rule: polkit would have asked somebody for a
 // password. The rule is missing or broken, or another user than rp-agent asked.
-var ErrNoRule = fmt.Errorf("%w: no polkit rule speaks of this user", ErrRefused)
+var ErrNoRule = fmt.Errorf("%w: no rule speaks of this user", ErrRefused)
 
 // ErrNotFound says that no such unit is known, loaded or on disk.
 var ErrNotFound = errors.New("no such unit")

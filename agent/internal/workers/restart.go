@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/release"
@@ -34,21 +33,31 @@ func (s *Service) Restart(ctx context.Context, args proto.RestartArgs, emit func
 	}
 	s.passSwitch(ctx)
 	result := proto.RestartResult{Units: make([]proto.Restarted, len(chosen))}
-	var refused atomic.Int64
+	failures := make([]error, len(chosen))
 	each(len(chosen), args.Batch, func(i int) {
-		done, err := s.restartUnit(ctx, chosen[i], out)
-		if errors.Is(err, units.ErrRefused) {
-			refused.Add(1)
-		}
-		result.Units[i] = done
+		result.Units[i], failures[i] = s.restartUnit(ctx, chosen[i], out)
 	})
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return result, cancelled("the restart")
-	case refused.Load() == int64(len(chosen)):
-		return result, explain(ctx, "cannot restart the workers", units.ErrRefused)
+	}
+	if err := refusal(failures); err != nil {
+		return result, explain(ctx, "cannot restart the workers", err)
 	}
 	return result, nil
+}
+
+// refusal is why all of the units were refused, or nil when one was not.
+func refusal(failures []error) error {
+	why := units.ErrRefused
+	for _, err := range failures {
+		switch {
+		case errors.Is(err, units.ErrNoRule):
+			why = units.ErrNoRule
+		case !errors.Is(err, units.ErrRefused):
+			return nil
+		}
+	}
+	return why
 }
 
 // passSwitch waits until a process that starts now is certainly later than the switch

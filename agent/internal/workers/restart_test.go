@@ -312,6 +312,12 @@ func TestRefusedByPolkit(t *testing.T) {
 		if code(err) != proto.CodePolkit {
 			t.Errorf("got %v", err)
 		}
+		silent := refused()
+		silent.err = fmt.Errorf("%w: InteractiveAuthorizationRequired", units.ErrNoRule)
+		m = newManager(map[string]*scripted{async1: refused(), dmp1: silent})
+		if _, err := service(m).Restart(t.Context(), proto.RestartArgs{}, nil); !strings.Contains(fmt.Sprint(err), "no rule speaks") {
+			t.Errorf("the missing rule is not named: %v", err)
+		}
 		m = newManager(map[string]*scripted{async1: healthy(), dmp1: refused()})
 		got, err := service(m).Restart(t.Context(), proto.RestartArgs{}, nil)
 		if err != nil || !strings.Contains(got.Units[1].Failed, "refused") {
