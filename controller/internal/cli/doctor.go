@@ -80,7 +80,7 @@ func (a *app) examine(ctx context.Context, environment inventory.Environment, ta
 	}
 	noise := a.listen(target.Host)
 	agent, err := a.fleet().Dial(ctx, target)
-	checks = append(checks, check("ssh login", "host key known, key accepted", err))
+	checks = append(checks, check("ssh login", "host key known, key accepted"+road(agent), err))
 	if err != nil {
 		return checks
 	}
@@ -99,6 +99,14 @@ func (a *app) examine(ctx context.Context, environment inventory.Environment, ta
 		return append(checks, check("host", "", err))
 	}
 	return append(checks, report.Checks...)
+}
+
+// road says which way the host was reached, where the connection knows it.
+func road(agent fleet.Agent) string {
+	if over, ok := agent.(interface{ Via() string }); ok {
+		return ", " + over.Via()
+	}
+	return ""
 }
 
 // check is one assumption of this side.

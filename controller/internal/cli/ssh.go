@@ -92,3 +92,6 @@ func (g *agent) Call(ctx context.Context, op proto.Op, args, result any, on func
 
 // Close ends the conversation and the connection.
 func (g *agent) Close() error { return errors.Join(g.Client.Close(), g.conn.Close()) }
+
+// Via says which way the host was reached: directly, by jumps, or over a control master.
+func (g *agent) Via() string { return g.conn.Via() }
