@@ -43,7 +43,7 @@ type Slot string
 const (
 	SlotLab   Slot = ""
 	SlotTest  Slot = "test"  // the tests of this package
-	SlotStory Slot = "story" // the controller's end-to-end tests
+	SlotStory Slot = "story" // the tests of lab/story
 	SlotBench Slot = "bench"
 )
 

@@ -1,0 +1,193 @@
+package story
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"debug/elf"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const agentPath = "/usr/local/bin/rp-agent"
+
+// asAdmin are the words of every `rpctl agent VERB`: a normal login that may use sudo.
+func (s *stage) agent(t *testing.T, want int, verb, env string, more ...string) outcome {
+	t.Helper()
+	return s.rpctl(t, want, append([]string{"agent", verb, "--env", env, "--login", "admin"}, more...)...)
+}
+
+// changes is what an install would do, or has done.
+func changes(t *testing.T, o outcome) []string {
+	t.Helper()
+	reports := o.of("setup")
+	if len(reports) == 0 {
+		t.Fatalf("no setup event:\n%s", o.describe())
+	}
+	var all []string
+	for _, c := range reports[len(reports)-1].Setup.Changes {
+		all = append(all, c.Action+" "+c.Target)
+	}
+	return all
+}
+
+// nothingInstalled: whoever has not installed the agent is told the command.
+func nothingInstalled(t *testing.T, s *stage) {
+	s.rpctl(t, 6, "status", "--env", "preprod").failure(t, "no_agent", "rpctl agent install --env preprod")
+}
+
+func install(t *testing.T, s *stage) {
+	before := files(t, s.preprod)
+	shown := changes(t, s.agent(t, 0, "install", "preprod", "--dry-run"))
+	if got := files(t, s.preprod); got != before {
+		t.Errorf("a dry run changed files:\n%s", differ(before, got))
+	}
+	for _, want := range []string{"create " + agentPath, "create /etc/polkit-1/rules.d/60-rp-agent.rules", "start rp-agent.socket"} {
+		if !strings.Contains(strings.Join(shown, "\n"), want) {
+			t.Errorf("the dry run does not show %q, only %q", want, shown)
+		}
+	}
+	s.agent(t, 4, "install", "preprod").failure(t, "refused", "--yes") // nobody can be asked here
+	if done := changes(t, s.agent(t, 0, "install", "preprod", "--yes")); strings.Join(done, "\n") != strings.Join(shown, "\n") {
+		t.Errorf("done:\n%q\nshown before:\n%q", done, shown)
+	}
+	unchanged(t, s)
+}
+
+// unchanged: an install of what is there already changes nothing, file by file.
+func unchanged(t *testing.T, s *stage) {
+	t.Helper()
+	before := files(t, s.preprod)
+	if again := changes(t, s.agent(t, 0, "install", "preprod", "--yes")); len(again) > 0 {
+		t.Errorf("a second install changes %q", again)
+	}
+	if got := files(t, s.preprod); got != before {
+		t.Errorf("a second install changed files:\n%s", differ(before, got))
+	}
+	s.agent(t, 0, "diff", "preprod")
+}
+
+// installWithoutSFTP: an sshd without the subsystem, as behind some bastions.
+func installWithoutSFTP(t *testing.T, s *stage) {
+	on(t, s.prod, "sed", "-i", "/^Subsystem/d", "/etc/ssh/sshd_config")
+	on(t, s.prod, "systemctl", "reload", "ssh.service")
+	if out, err := s.ssh(t, "rp-prod-admin", "sftp", "-s"); err == nil {
+		t.Fatalf("the subsystem is still there: %s", out)
+	}
+	s.agent(t, 0, "install", "prod", "--yes")
+	if got, want := sum(t, s, read(t, s.prod, agentPath)), sum(t, s, ""); got != want {
+		t.Errorf("the host has another binary (%x) than was sent (%x)", got, want)
+	}
+	if left := on(t, s.prod, "find", "/home/admin", "-name", ".rpctl-*"); left != "" {
+		t.Errorf("the upload was left there: %s", left)
+	}
+}
+
+// sum is the hash of a content, or of the agent that was built when there is none.
+func sum(t *testing.T, s *stage, content string) [sha256.Size]byte {
+	t.Helper()
+	if content == "" {
+		data, err := os.ReadFile(filepath.Join(s.bin, "rp-agent"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		content = string(data)
+	}
+	return sha256.Sum256([]byte(content))
+}
+
+// spoiltBinaries: what cannot be the agent never takes the place of the one that works.
+func spoiltBinaries(t *testing.T, s *stage) {
+	good, err := os.ReadFile(filepath.Join(s.bin, "rp-agent"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := bytes.Clone(good)
+	other[18], other[19] = byte(elf.EM_AARCH64), 0 // e_machine of the ELF header
+	broken := bytes.Clone(good)
+	for at := 4096; at < len(broken); at++ {
+		broken[at] = 0 // its header is good, what follows is not
+	}
+	before := files(t, s.preprod)
+	for name, c := range map[string]struct {
+		binary []byte
+		exit   int
+		words  []string
+	}{
+		"another architecture": {other, 2, []string{"AARCH64"}},
+		"truncated":            {good[:len(good)/2], 2, []string{"truncated"}},
+		"does not start":       {broken, 8, nil},
+	} {
+		file := filepath.Join(t.TempDir(), "rp-agent")
+		if err := os.WriteFile(file, c.binary, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		code := map[int]string{2: "bad_input", 8: "host_failed"}[c.exit]
+		s.agent(t, c.exit, "upgrade", "preprod", "--yes", "--binary", file).failure(t, code, c.words...)
+		if got := files(t, s.preprod); got != before {
+			t.Errorf("%s: files changed:\n%s", name, differ(before, got))
+		}
+	}
+	s.rpctl(t, 0, "doctor", "--env", "preprod")
+}
+
+// changeOnHost: what somebody changed by hand is shown, and put right.
+func changeOnHost(t *testing.T, s *stage) {
+	const rule = "/etc/polkit-1/rules.d/60-rp-agent.rules"
+	put(t, s.preprod, "/etc/rp-agent/agent.toml", strings.Replace(
+		read(t, s.preprod, "/etc/rp-agent/agent.toml"), "messenger_worker_dmp@*", "messenger_worker_sms@*", 1))
+	on(t, s.preprod, "sh", "-c", "echo // >>"+rule)
+	s.rpctl(t, 4, "deploy", "--env", "preprod").failure(t, "refused", "messenger_worker_sms@*", "rpctl agent diff --env preprod")
+	differences := strings.Join(changes(t, s.agent(t, 1, "diff", "preprod")), "\n")
+	for _, file := range []string{"/etc/rp-agent/agent.toml", rule} {
+		if !strings.Contains(differences, file) {
+			t.Errorf("the difference in %s is not shown: %q", file, differences)
+		}
+	}
+	s.agent(t, 0, "upgrade", "preprod", "--yes")
+	unchanged(t, s)
+}
+
+// uninstall takes everything away but the evidence; a new install goes on with it.
+func uninstall(t *testing.T, s *stage) {
+	key, log := read(t, s.preprod, "/var/lib/rp-agent/receipt_key"), read(t, s.preprod, "/var/lib/rp-agent/audit.jsonl")
+	s.agent(t, 0, "uninstall", "preprod", "--yes")
+	left := on(t, s.preprod, "find", "/etc", "/usr/local", "/run", "-name", "*rp-agent*", "-not", "-path", "*/rp-agent-setup.lock")
+	if left = strings.TrimSpace(left); left != "" && left != "/etc/rp-agent" {
+		t.Errorf("left behind:\n%s", left)
+	}
+	if again := changes(t, s.agent(t, 0, "uninstall", "preprod", "--yes")); len(again) > 0 {
+		t.Errorf("a second uninstall changes %q", again)
+	}
+	s.rpctl(t, 6, "status", "--env", "preprod").failure(t, "no_agent", "rpctl agent install")
+	s.agent(t, 0, "install", "preprod", "--yes")
+	if read(t, s.preprod, "/var/lib/rp-agent/receipt_key") != key {
+		t.Error("the reinstalled host has another receipt key")
+	}
+	if now := read(t, s.preprod, "/var/lib/rp-agent/audit.jsonl"); !strings.HasPrefix(now, log) {
+		t.Error("the audit was not kept")
+	}
+	s.rpctl(t, 0, "doctor")
+	s.rpctl(t, 0, "status")
+}
+
+// differ is the lines that two lists do not share.
+func differ(before, after string) string {
+	count := map[string]int{}
+	for line := range strings.Lines(before) {
+		count["- "+line]++
+	}
+	for line := range strings.Lines(after) {
+		if count["- "+line] > 0 {
+			count["- "+line]--
+		} else {
+			count["+ "+line]++
+		}
+	}
+	var out strings.Builder
+	for line, n := range count {
+		out.WriteString(strings.Repeat(line, n))
+	}
+	return out.String()
+}

@@ -1,0 +1,216 @@
+package story
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/re-connect/rpctl/lab"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// refused: the controller and the host say no before anything is changed.
+func refused(t *testing.T, s *stage) {
+	before, release := invocations(t, s.preprod), on(t, s.preprod, "readlink", lab.AppPath+"/current")
+	s.rpctl(t, 2, "deploy", "--env", "prepod").failure(t, "bad_input", "preprod", "prod")
+
+	edited := filepath.Join(s.WorkTree(), "deploy.php")
+	original, err := os.ReadFile(edited)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(edited, append(original, "// for preprod\n"...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.rpctl(t, 4, "deploy", "--env", "preprod").failure(t, "refused", "deploy.php")
+	if err := os.WriteFile(edited, original, 0o644); err != nil {
+		t.Fatal(err)
+	}
+
+	// Somebody lists prod's host under preprod: the host itself knows better.
+	crossed := s.withInventory(t, func(toml string) string {
+		return strings.NewReplacer(`"rp-preprod"`, `"rp-prod-direct"`).Replace(toml)
+	})
+	crossed.rpctl(t, 4, "deploy", "--env", "preprod").failure(t, "refused", `environment "prod", not to "preprod"`)
+
+	if got := invocations(t, s.preprod); got != before {
+		t.Errorf("workers were touched:\n%s", differ(before, got))
+	}
+	if got := on(t, s.preprod, "readlink", lab.AppPath+"/current"); got != release {
+		t.Errorf("current went from %s to %s", release, got)
+	}
+}
+
+// withInventory is the same stage with another hosts.toml.
+func (s *stage) withInventory(t *testing.T, change func(string) string) *stage {
+	t.Helper()
+	data, err := os.ReadFile(s.inventory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := change(string(data))
+	if changed == string(data) {
+		t.Fatal("the inventory has nothing of what was to be changed")
+	}
+	other := *s
+	other.inventory = filepath.Join(t.TempDir(), "hosts.toml")
+	if err := os.WriteFile(other.inventory, []byte(changed), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return &other
+}
+
+// workersInTrouble: each kind of trouble gets its own verdict, all in one restart.
+func workersInTrouble(t *testing.T, s *stage) {
+	const crashing, limited, deaf, masked = "messenger_worker_async@1", "messenger_worker_async@2", "messenger_worker_dmp@1", lab.Idle
+	h := s.preprod
+	drop := func(unit, text string) { put(t, h, "/etc/systemd/system/"+unit+".service.d/trouble.conf", text) }
+	drop(limited, "[Unit]\nStartLimitBurst=2\nStartLimitIntervalSec=60\n[Service]\nRestartSec=0\n")
+	drop(deaf, "[Service]\nTimeoutStopSec=2\n")
+	on(t, h, "systemctl", "daemon-reload")
+	fault(t, h, limited, "crash")
+	fault(t, h, deaf, "deaf")
+	on(t, h, "systemctl", "restart", limited+".service", deaf+".service")
+	eventually(t, 20*time.Second, func() error {
+		if result := property(t, h, limited, "Result"); result != "start-limit-hit" && property(t, h, limited, "ActiveState") != "failed" {
+			return errors.New("the worker is not start-limited, but " + result)
+		}
+		return nil
+	})
+	waitUntilDeaf(t, h)
+	fault(t, h, limited, "none") // the next start is good, if systemd allows it
+	fault(t, h, deaf, "none")
+	fault(t, h, crashing, "crash")
+	on(t, h, "systemctl", "mask", masked+".service")
+
+	out := s.rpctl(t, 1, "restart", "--env", "preprod")
+	verdicts := map[string]*proto.UnitVerdict{}
+	for _, e := range out.of("verdict") {
+		verdicts[strings.TrimSuffix(e.Verdict.Unit, ".service")] = e.Verdict
+	}
+	for unit, want := range map[string]proto.Verdict{
+		crashing: proto.VerdictCrashLoop, limited: proto.VerdictProved,
+		deaf: proto.VerdictKilled, masked: proto.VerdictFailed,
+	} {
+		if got := verdicts[unit]; got == nil || got.Verdict != want {
+			t.Errorf("%s: verdict %+v, want %q", unit, got, want)
+		}
+	}
+	if t.Failed() {
+		t.Fatal(out.describe())
+	}
+	if !strings.Contains(verdicts[masked].Why, "masked") {
+		t.Errorf("of the masked unit it is said %q", verdicts[masked].Why)
+	}
+	if !verdicts[deaf].NewCode {
+		t.Error("the new process of the worker that was killed is not said to run the new code")
+	}
+	if last := verdicts[crashing].Journal; len(last) == 0 || !strings.Contains(journalText(last), "made to fail by the lab") {
+		t.Errorf("the last lines of the crash loop are %q", journalText(last))
+	}
+	out.failure(t, "failed", "crash loop", "rpctl logs --env preprod")
+	// The count begins anew with a restart: what failed before is not held against the new code.
+	if n := property(t, h, limited, "NRestarts"); n != "0" {
+		t.Errorf("NRestarts of the worker that was start-limited is %s", n)
+	}
+	if status := s.status(t, 1, "preprod"); len(status.Problems) == 0 {
+		t.Error("the status of a host in trouble names no problem")
+	}
+	mended(t, s, crashing, masked)
+}
+
+// mended: when the cause is gone, one restart brings all workers back.
+func mended(t *testing.T, s *stage, crashing, masked string) {
+	t.Helper()
+	fault(t, s.preprod, crashing, "none")
+	on(t, s.preprod, "systemctl", "unmask", masked+".service")
+	// Masking took the place of nothing: the link that enables the instance is still there.
+	on(t, s.preprod, "sh", "-c", "rm -r /etc/systemd/system/*.service.d/trouble.conf")
+	on(t, s.preprod, "systemctl", "daemon-reload")
+	proved(t, s.rpctl(t, 0, "restart", "--env", "preprod"), preprodUnits)
+	for _, unit := range preprodUnits {
+		if n := property(t, s.preprod, unit, "NRestarts"); n != "0" {
+			t.Errorf("NRestarts of %s is %s", unit, n)
+		}
+	}
+	s.status(t, 0, "preprod")
+}
+
+// waitUntilDeaf gives the deaf worker a message: it ignores SIGTERM from then on.
+func waitUntilDeaf(t *testing.T, h *lab.Host) {
+	t.Helper()
+	if _, err := h.RunAs(t.Context(), "app", lab.AppPath+"/current/bin/console", "app:send", "dmp", "deaf", "0.1"); err != nil {
+		t.Fatal(err)
+	}
+	waitForLine(t, h, "done.log", "deaf ")
+}
+
+func journalText(lines []proto.LogLine) string {
+	var all []string
+	for _, line := range lines {
+		all = append(all, line.Message)
+	}
+	return strings.Join(all, "\n")
+}
+
+// polkitGone: without its rule the host refuses, clearly, and doctor says what to do.
+func polkitGone(t *testing.T, s *stage) {
+	const rule = "/etc/polkit-1/rules.d/60-rp-agent.rules"
+	before := invocations(t, s.preprod)
+	on(t, s.preprod, "mv", rule, "/root/rule")
+	eventually(t, 10*time.Second, func() error { // polkit notices its folder's changes by itself
+		out := s.start(t, "restart", "--env", "preprod").wait(t)
+		if out.exit != 8 {
+			before = invocations(t, s.preprod)
+			return errors.New("the restart is not refused:\n" + out.describe())
+		}
+		out.failure(t, "host_failed", "polkit", "no rule", "rpctl agent install")
+		return nil
+	})
+	if got := invocations(t, s.preprod); got != before {
+		t.Errorf("workers were touched:\n%s", differ(before, got))
+	}
+	out := s.rpctl(t, 1, "doctor", "--env", "preprod")
+	var failed []string
+	for _, e := range out.of("check") {
+		if !e.Check.OK {
+			failed = append(failed, e.Check.Name+": "+e.Check.Detail+" -> "+e.Check.Fix)
+		}
+	}
+	if said := strings.Join(failed, "\n"); !strings.Contains(said, "polkit rule: no rule") || !strings.Contains(said, "rpctl agent install") {
+		t.Errorf("doctor says:\n%s", said)
+	}
+	on(t, s.preprod, "mv", "/root/rule", rule)
+	eventually(t, 10*time.Second, func() error {
+		if out := s.start(t, "doctor", "--env", "preprod").wait(t); out.exit != 0 {
+			return errors.New(out.describe())
+		}
+		return nil
+	})
+}
+
+// diskFull: a host that cannot remember changes nothing.
+func diskFull(t *testing.T, s *stage) {
+	const state = "/var/lib/rp-agent"
+	on(t, s.preprod, "mount", "-t", "tmpfs", "-o", "size=64k,mode=0700,uid=rp-agent,gid=rp-agent", "tmpfs", state)
+	unmount := func() { on(t, s.preprod, "umount", state) }
+	defer func() { unmount() }()
+	on(t, s.preprod, "sh", "-c", "dd if=/dev/zero of="+state+"/full bs=4096 2>/dev/null; df "+state)
+	before, release := invocations(t, s.preprod), on(t, s.preprod, "readlink", lab.AppPath+"/current")
+	s.rpctl(t, 8, "deploy", "--env", "preprod").failure(t, "host_failed", "no space left", "df -h /var/lib/rp-agent")
+	if got := invocations(t, s.preprod); got != before {
+		t.Errorf("workers were touched:\n%s", differ(before, got))
+	}
+	if got := on(t, s.preprod, "readlink", lab.AppPath+"/current"); got != release {
+		t.Errorf("current went from %s to %s", release, got)
+	}
+	unmount()
+	unmount = func() {}
+	s.status(t, 0, "preprod") // and nobody holds the host
+	if out, err := s.ssh(t, "rp-preprod", "rp-agent audit verify"); err != nil {
+		t.Errorf("the audit: %v\n%s", err, out)
+	}
+}
