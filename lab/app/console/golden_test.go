@@ -9,13 +9,14 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"syscall"
 	"testing"
 )
 
 // TestMain lets this test's own program be PHP for the stand-in.
 func TestMain(m *testing.M) {
 	if Is(os.Args[1:]) {
-		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
+		syscall.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) // os.Exit waits a second under the race detector
 	}
 	os.Exit(m.Run())
 }
@@ -45,7 +46,7 @@ var goldens = map[string]golden{
 		migration("-o", "4537", "-d", "5634", "-f", Slug, "-t", "DAHAR"), migration("-o", "4537", "-d", "5645", "-f", Slug, "-t", "TEH"),
 		migration("-o", "4960", "-d", "4537", "-f", Slug, "-t", "CHU 75"), migration("-o", "4960", "-d", "5644", "-f", Slug, "-t", "CHU 77"),
 		migration("-o", "4960", "-d", "5634", "-f", Slug, "-t", "DAHAR"), migration("-o", "4960", "-d", "5645", "-f", Slug, "-t", "TEH")}, false},
-	"noise":       {map[string]any{"noise": true, "invalid_utf8": true, "volume": 5000, "endless": 350, "decorated": true}, [][]string{ticket("--withAccommodations"), ticket("--dry-run")}, false},
+	"noise":       {map[string]any{"noise": true, "invalid_utf8": true, "volume": 250001, "endless": 350, "decorated": true}, [][]string{ticket("--withAccommodations"), ticket("--dry-run")}, false},
 	"drift":       {map[string]any{"drift_people": 3}, [][]string{ticket("--dry-run"), ticket(), ticket("--dry-run")}, false},
 	"other batch": {map[string]any{"batch": 7, "fail_at": 16}, [][]string{ticket()}, true},
 	"an exception, then the rest": {map[string]any{"fail_at": 12}, [][]string{

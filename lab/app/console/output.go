@@ -39,8 +39,10 @@ func (o output) noiseBefore(k *knobs) {
 	if k.InvalidUTF8 {
 		o.raw("12:00:01 WARNING   [app] Nom illisible: Ren\xe9 \xff\xfe\n")
 	}
-	for left := k.Volume; left > 0; left -= 100 {
-		o.raw(strings.Repeat(".", 99) + "\n")
+	// Lines of 100 bytes, many at once: a test may ask for a gigabyte.
+	line := strings.Repeat(".", 99) + "\n"
+	for lines := (k.Volume + 99) / 100; lines > 0; lines -= 1000 {
+		o.raw(strings.Repeat(line, min(1000, lines)))
 	}
 }
 

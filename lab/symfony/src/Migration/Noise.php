@@ -25,8 +25,10 @@ final class Noise
         if ($this->knobs->invalidUtf8) {
             $this->raw("12:00:01 WARNING   [app] Nom illisible: Ren\xe9 \xff\xfe\n");
         }
-        for ($left = $this->knobs->volume; $left > 0; $left -= 100) {
-            $this->raw(str_repeat('.', 99)."\n");
+        // Lines of 100 bytes, many at once: a test may ask for a gigabyte.
+        $line = str_repeat('.', 99)."\n";
+        for ($lines = (int) ceil($this->knobs->volume / 100); $lines > 0; $lines -= 1000) {
+            $this->raw(str_repeat($line, min(1000, $lines)));
         }
     }
 
