@@ -62,7 +62,7 @@ func (k *knobs) atRow(row int) error {
 	}
 	time.Sleep(time.Duration(k.DelayMS * float64(time.Millisecond)))
 	if row == k.FailAt {
-		return fmt.Errorf("Échec demandé à la ligne %d", row)
+		return fmt.Errorf("échec demandé à la ligne %d", row)
 	}
 	if row == k.ExitAt {
 		os.Exit(k.ExitStatus)

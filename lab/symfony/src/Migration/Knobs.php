@@ -47,7 +47,7 @@ final class Knobs
         }
         usleep((int) ($this->delayMs * 1000));
         if ($row === $this->failAt) {
-            throw new \RuntimeException("Échec demandé à la ligne $row");
+            throw new \RuntimeException("échec demandé à la ligne $row");
         }
         if ($row === $this->exitAt) {
             exit($this->exitStatus);
