@@ -76,24 +76,24 @@ func (r *run) roll(ctx context.Context, steps []step) bool {
 }
 
 // failed counts the hosts that count against the budget. One that was lost says nothing of
-// the new code: the others are not kept from it.
+// the new code, and neither does an old process that was cut off: the others are not kept from it.
 func (r *run) failed() int {
 	count := 0
 	for _, h := range r.hosts {
 		if !h.asked {
 			continue
 		}
-		if (h.err != nil && !errors.Is(h.err, fleet.ErrLost)) || !h.well() {
+		if (h.err != nil && !errors.Is(h.err, fleet.ErrLost)) || !h.runsNewCode() {
 			count++
 		}
 	}
 	return count
 }
 
-// well says that no verdict of the host is a bad one.
-func (h *host) well() bool {
+// runsNewCode says that no verdict of the host speaks against the new code.
+func (h *host) runsNewCode() bool {
 	for _, v := range h.verdicts {
-		if !v.OK() {
+		if !v.OK() && !v.NewCode {
 			return false
 		}
 	}

@@ -56,6 +56,21 @@ func TestBudgetAllowsSomeFailures(t *testing.T) {
 	}
 }
 
+// TestCutOffMessageDoesNotStopTheRoll: the old process was killed, the new one is proved; the
+// other hosts must not stay on old code for that, and the operator is still told.
+func TestCutOffMessageDoesNotStopTheRoll(t *testing.T) {
+	b := newBench("pp1", "pp2")
+	h := b.hosts["pp1"]
+	h.verdict = map[string]proto.UnitVerdict{}
+	for _, unit := range h.units {
+		h.verdict[unit] = proto.UnitVerdict{Verdict: proto.VerdictKilled, NewCode: true}
+	}
+	b.want(t, Restart(t.Context(), b.world, b.options), exit.Failed, "a message was cut off")
+	if got := b.restarted(); !slices.Equal(got, []string{"pp1", "pp2"}) {
+		t.Errorf("restarted %q, want both", got)
+	}
+}
+
 func TestRefusedRestartCountsAgainstTheBudget(t *testing.T) {
 	b := newBench("pp1", "pp2")
 	b.hosts["pp1"].fail[proto.OpRestart] = &proto.Error{Code: proto.CodePolkit, Message: "polkit refused", Next: "rp-agent doctor"}
