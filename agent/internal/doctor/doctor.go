@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -71,6 +72,8 @@ type Installed struct {
 	// Owners names who owns path, HasGroup knows the host's groups; nil asks /etc/passwd and /etc/group.
 	Owners   func(path string, uid, gid uint32) (owner, group string)
 	HasGroup func(name string) bool
+	// Signers reads a file of accepted keys (config.Signers).
+	Signers func(path string) (signature.Signers, error)
 }
 
 // Run probes everything, in the order in which one thing needs the other.
@@ -105,6 +108,7 @@ var probes = []probe{
 	{"journal", (*examination).journal},
 	{"release", (*examination).release},
 	{"console", (*examination).console},
+	{"migrations", (*examination).migrations},
 	{"clock", (*examination).clock},
 	{"disk", (*examination).disk},
 	{"login shell", (*examination).loginShell},

@@ -11,7 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/re-connect/rpctl/agent/internal/config"
 	"github.com/re-connect/rpctl/agent/internal/units"
+	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/systemd"
 )
@@ -68,6 +70,9 @@ type healthy struct {
 	manager *fakeManager
 	cfg     proto.HostConfig
 	stolen  string // a path that belongs to somebody else
+	// keys are how many are accepted, by file.
+	keys       map[string]int
+	signersErr error
 }
 
 // owners answers as setup leaves them: a test that is not root cannot give files away.
@@ -99,7 +104,10 @@ func newHealthy(t *testing.T) *healthy {
 		Application: proto.Application{Path: filepath.Join(root, "home/app/www"), User: "app"},
 		Workers:     []proto.UnitPattern{"messenger_worker_async@*.service"},
 		Look:        []string{"root"}, Act: []string{"root"},
+		Console: &proto.Console{PHP: "/usr/bin/php", Script: "bin/console", After: "preprod", SimulationHours: 1},
 	}
+	h.keys = map[string]int{config.ApproversPath: 2, config.TrustedHostsPath: 1}
+	h.write(t, "/usr/bin/php", []byte("php"), 0o755)
 	files, err := systemd.Files(h.cfg, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -129,6 +137,12 @@ func newHealthy(t *testing.T) *healthy {
 			Root:     root,
 			Owners:   h.owners,
 			HasGroup: func(name string) bool { return name == "root" || name == "rpctl" },
+			Signers: func(path string) (signature.Signers, error) {
+				if h.signersErr != nil {
+					return nil, h.signersErr
+				}
+				return make(signature.Signers, h.keys[path]), nil
+			},
 			Connect: func(context.Context) (Manager, func() error, error) {
 				return h.manager, func() error { return nil }, nil
 			},
@@ -221,6 +235,10 @@ func TestEveryBrokenAssumptionIsFound(t *testing.T) {
 		{"disk", "0 inodes", func(_ *testing.T, h *healthy) {
 			h.Space = func(string) (Space, error) { return Space{Bytes: 1 << 40, CountsInodes: true}, nil }
 		}},
+		{"migrations", "no program", func(t *testing.T, h *healthy) { h.chmod(t, "/usr/bin/php", 0o644) }},
+		{"migrations", "is no program", func(t *testing.T, h *healthy) { h.remove(t, "/usr/bin/php") }},
+		{"migrations", "no host is trusted", func(_ *testing.T, h *healthy) { h.keys[config.TrustedHostsPath] = 0 }},
+		{"migrations", "may not be believed", func(_ *testing.T, h *healthy) { h.signersErr = errors.New("it may not be believed") }},
 		{"console", "no bin/console", func(t *testing.T, h *healthy) { h.remove(t, "/home/app/www/releases/7/bin/console") }},
 		{"console", "cannot be executed", func(t *testing.T, h *healthy) { h.chmod(t, "/home/app/www/releases/7/bin/console", 0o644) }},
 	} {
@@ -335,4 +353,14 @@ func TestProbeThatHangsEnds(t *testing.T) {
 			t.Errorf("after %v: %+v", time.Since(began), c)
 		}
 	})
+}
+
+// TestNobodyMayApproveYet: a host without approvers is in good health, and is not said to be ready.
+func TestNobodyMayApproveYet(t *testing.T) {
+	h := newHealthy(t)
+	h.keys[config.ApproversPath] = 0
+	check := checks(t, h.Run(t.Context()))["migrations"]
+	if !check.OK || !check.Skipped || !strings.Contains(check.Detail, "no plan can be approved") {
+		t.Errorf("%+v", check)
+	}
 }

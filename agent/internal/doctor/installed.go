@@ -3,13 +3,14 @@ package doctor
 import (
 	"context"
 
+	"github.com/re-connect/rpctl/agent/internal/config"
 	"github.com/re-connect/rpctl/agent/internal/units/systemd"
 )
 
 // ThisMachine is a host that was set up, as this process sees it.
 func ThisMachine() *Installed {
 	return &Installed{
-		Root: "/",
+		Root: "/", Signers: config.Signers,
 		Connect: func(ctx context.Context) (Manager, func() error, error) {
 			manager, err := systemd.New(ctx)
 			if err != nil {
