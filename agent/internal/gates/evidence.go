@@ -103,10 +103,14 @@ func approval(s Standing) (why, next string) {
 		return "the start of the job is not signed by an operator whom this host knows, and so nobody can tell whether approver and operator are two people",
 			"rpctl migrate --apply with a key that stands in /etc/rp-agent/approvers"
 	case !s.Rules.SelfApproval && s.Intent == a.Signer:
-		return a.Signer + " approved the plan and cannot apply it too", "let another operator apply it, or another approver approve it"
+		return a.Signer + " approved the plan and cannot apply it too", otherPerson
+	case !s.Rules.SelfApproval && s.IntentKey == a.Key: // one key under two names is one person
+		return fmt.Sprintf("%s approved the plan and %s would apply it, with one and the same key", a.Signer, s.Intent), otherPerson
 	}
 	return "", ""
 }
+
+const otherPerson = "let another operator apply it, or another approver approve it"
 
 // before: this very plan was applied and verified in the environment that comes first.
 func before(s Standing) (why, next string) {

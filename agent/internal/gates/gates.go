@@ -43,6 +43,7 @@ type Standing struct {
 	Simulation *proto.Simulation // made and signed by this host
 	Approval   *Approved
 	Intent     string // who signed the start of this job; empty for nobody
+	IntentKey  string // and with which key
 	Looking    bool   // nothing is to be started: there is no start yet that could be signed
 	Applied    []From
 	Steps      map[plan.StepID]proto.StepState
@@ -52,10 +53,11 @@ type Standing struct {
 	BreakGlass string                 // the operator's reason
 }
 
-// Approved is an approval with the name that the approvers file gives its key.
+// Approved is an approval with its key, and the name that the approvers file gives that.
 type Approved struct {
 	proto.Approval
 	Signer string
+	Key    string // fingerprint
 }
 
 // From is another host's receipt with the name that the trusted hosts file gives its key.

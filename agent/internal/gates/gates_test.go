@@ -33,8 +33,8 @@ func ready() Standing {
 	return Standing{
 		Environment: "prod", Host: "rp-prod", Plan: p, Revision: "abc", Now: now, Latest: now,
 		Rules:      proto.Console{PHP: "/usr/bin/php", Script: "bin/console", After: "preprod", SimulationHours: 24},
-		Simulation: simulation, Intent: "alice",
-		Approval: &Approved{Signer: "claire", Approval: proto.Approval{Environment: "prod", Plan: p.Digest(),
+		Simulation: simulation, Intent: "alice", IntentKey: "SHA256:a",
+		Approval: &Approved{Signer: "claire", Key: "SHA256:c", Approval: proto.Approval{Environment: "prod", Plan: p.Digest(),
 			Figures: simulation.FiguresDigest(), Time: now.Add(-time.Minute), Expires: now.Add(time.Hour)}},
 		Applied: []From{{Signer: "rp-preprod", Applied: proto.Applied{Environment: "preprod", Host: "rp-preprod", Plan: p.Digest(),
 			Time: now.Add(-time.Minute), Expires: now.Add(time.Hour), Steps: forecasts}}},
@@ -81,6 +81,7 @@ func TestEachGateRefuses(t *testing.T) {
 		"figures changed":         {func(s *Standing) { s.Simulation.Steps[1].Result.Moved = 11 }, Approval, "figures changed since claire"},
 		"approval expired":        {func(s *Standing) { s.Approval.Expires = now }, Approval, "has expired"},
 		"approved by oneself":     {func(s *Standing) { s.Intent = "claire" }, Approval, "cannot apply it too"},
+		"one key, two names":      {func(s *Standing) { s.IntentKey = "SHA256:c" }, Approval, "one and the same key"},
 		"unsigned start":          {func(s *Standing) { s.Intent = "" }, Approval, "not signed"},
 		"not in preprod":          {func(s *Standing) { s.Applied = nil }, Before, "no receipt"},
 		"receipt of prod itself":  {func(s *Standing) { s.Applied[0].Environment = "prod" }, Before, "no receipt"},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/re-connect/rpctl/agent/internal/jobs/jobstest"
 	"github.com/re-connect/rpctl/agent/internal/lease"
+	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/proto/plan"
 )
@@ -111,6 +112,24 @@ func TestGatesRefuseBeforeAnythingIsMade(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOneKeyUnderTwoNames: lines of the approvers file that give one key a name for each purpose make no second person.
+func TestOneKeyUnderTwoNames(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Parts.Config.Console.SelfApproval = false
+	h.Parts.Approvers = func() (signature.Signers, error) {
+		approver, operator := h.Claire.Key.Signers("claire"), h.Claire.Key.Signers("claire-too")
+		approver[0].Namespaces, operator[0].Namespaces = []string{proto.NamespaceApproval}, []string{proto.NamespaceIntent}
+		return append(approver, operator...), nil
+	}
+	h.Reopen()
+	h.Approve(p)
+	args := proto.JobStartArgs{ID: h.NewID(), Kind: proto.KindApply, Plan: p}
+	signed := h.Claire.Sign(t, proto.NamespaceIntent, proto.Intent{Kind: "apply", Environment: "preprod", Plan: p.Digest(), Job: args.ID, Time: jobstest.Now()})
+	args.Intent = &signed
+	_, err := h.Start(args)
+	refusal(t, err, proto.CodeGate, "one and the same key")
 }
 
 // TestIntentIsOfOneStart: signed by another than the approver, for this very job, at this time.

@@ -74,7 +74,7 @@ func (f Folder) approval(digest string, now time.Time, e *Evidence) error {
 		return err
 	}
 	e.SignedApproval = signed
-	e.Approval = &gates.Approved{Approval: approval, Signer: signer}
+	e.Approval = &gates.Approved{Approval: approval, Signer: signer, Key: signature.Fingerprint(*signed)}
 	return nil
 }
 

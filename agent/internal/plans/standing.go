@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/gates"
+	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/proto/plan"
 )
@@ -48,6 +49,9 @@ func (f Folder) Standing(q Question) (gates.Standing, Evidence, error) {
 	}
 	if standing.Intent, err = f.intent(q, digest, e); err != nil {
 		return gates.Standing{}, e, err
+	}
+	if standing.Intent != "" {
+		standing.IntentKey = signature.Fingerprint(*q.Intent)
 	}
 	standing.Applied, err = f.others(q, e)
 	return standing, e, err
