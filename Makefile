@@ -37,7 +37,7 @@ lab-down:
 # Figures, as ratios of one run (docs/bench.md): on the lab's real hosts, and of the code by itself,
 # and of a thousand hosts in one process (docs/scale.md).
 bench: lab-prepare build
-	go run ./lab/cmd/bench
+	CGO_ENABLED=0 go run ./lab/cmd/bench
 	go test -run '^$$' -bench . ./agent/internal/symfony
 	@$(GOBUILD) -o bin/scale ./lab/cmd/scale
 	@bin/scale

@@ -55,11 +55,17 @@ func (s *stage) withInventory(t *testing.T, change func(string) string) *stage {
 	if changed == string(data) {
 		t.Fatal("the inventory has nothing of what was to be changed")
 	}
-	other := *s
-	other.inventory = filepath.Join(t.TempDir(), "hosts.toml")
-	if err := os.WriteFile(other.inventory, []byte(changed), 0o644); err != nil {
+	// Beside the real one, since it may name files that are beside it.
+	file, err := os.CreateTemp(s.Dir, "hosts-*.toml")
+	if err != nil {
 		t.Fatal(err)
 	}
+	_, err = file.WriteString(changed)
+	if err := errors.Join(err, file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	other := *s
+	other.inventory = file.Name()
 	return &other
 }
 

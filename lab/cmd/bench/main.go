@@ -19,7 +19,15 @@ import (
 func main() {
 	runs := flag.Int("runs", 20, "how often each command is run")
 	bin := flag.String("bin", "bin", "folder of rpctl and rp-agent")
+	here := flag.Bool(insideFlag, false, "measure the agent of this very host (bench starts itself so)")
 	flag.Parse()
+	if *here {
+		if err := inside(*runs); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Stdout, *bin, *runs); err != nil {
@@ -55,7 +63,7 @@ func run(ctx context.Context, out io.Writer, bin string, runs int) error {
 		return err
 	}
 	fmt.Fprintf(out, "%d runs of each, in turn; medians\n\n", runs)
-	for _, measure := range []func() error{b.small, b.status, b.deploy, b.step, b.attach} {
+	for _, measure := range []func() error{b.small, b.agent, b.status, b.deploy, b.step, b.attach} {
 		if err := measure(); err != nil {
 			return err
 		}
