@@ -1,6 +1,10 @@
 package symfony
 
-import "strings"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // compactTable reads the style "compact", which draws nothing: the headers tell
 // where the columns are, one blank parts them, and the table ends with the first
@@ -19,8 +23,26 @@ func compactTable(lines []string, headers []string) ([][]Cell, int, error) {
 		cells = append(cells, row...)
 		used++
 	}
+	if row := resumed(lines[used:], columns); row != "" {
+		return nil, 0, fmt.Errorf("a row stands apart from its table: %q", row)
+	}
 	rows, err := joinRows(cells, len(headers))
 	return rows, used, err
+}
+
+// resumed is the first line behind a table that is a row of it all the same: it begins with a number and
+// has text in each column. Something stood between the rows, and where the table ends cannot be told.
+func resumed(lines []string, columns []span) string {
+	for _, line := range lines {
+		if first, _, _ := strings.Cut(line, " "); first == "" || strings.Trim(first, "0123456789") != "" {
+			continue
+		}
+		row, ok := cutCompact(line, columns)
+		if ok && !slices.ContainsFunc(row, func(c Cell) bool { return c.String() == "" }) {
+			return line
+		}
+	}
+	return ""
 }
 
 // compactHeader finds the columns in a head of one line, or of several where

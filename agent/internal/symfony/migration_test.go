@@ -3,6 +3,7 @@ package symfony
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -90,6 +91,25 @@ func TestRefused(t *testing.T) {
 				t.Errorf("read as %+v", got)
 			}
 		})
+	}
+}
+
+// TestNothingBetweenRowsHidesOne puts what is no row before each line: no conflict may get lost by it.
+func TestNothingBetweenRowsHidesOne(t *testing.T) {
+	for _, style := range []string{"default", "symfony-style-guide", "compact", "borderless", "box", "box-double"} {
+		output, err := os.ReadFile("testdata/" + style + ".plain.plain.txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(string(output), "\n")
+		for i := range lines {
+			for _, noise := range []string{"12:00:01 INFO [app] individual moved", "  5/41 [===>--]  13%", "", "4537 999 1 2"} {
+				with := strings.Join(slices.Insert(slices.Clone(lines), i, noise), "\n")
+				if got, err := ParseMigration([]byte(with)); err == nil && (len(got.Conflicts) != 2 || got.Moved != 41) {
+					t.Errorf("%s: %q before %q: %+v", style, noise, lines[i], got)
+				}
+			}
+		}
 	}
 }
 
