@@ -25,7 +25,7 @@ func (s *Service) settled(ctx context.Context, id proto.JobID) (store.Record, er
 	if err != nil || lives {
 		return record, err
 	}
-	return s.interrupt(id)
+	return s.interrupt(ctx, id)
 }
 
 // lives says whether anything still works on a job: its runner, or a command that a dead runner left.
@@ -49,7 +49,7 @@ const startGrace = 15 * time.Second
 
 // interrupt writes that a job was cut off. It takes the runner's place while it does, so that no
 // runner can come in between.
-func (s *Service) interrupt(id proto.JobID) (store.Record, error) {
+func (s *Service) interrupt(ctx context.Context, id proto.JobID) (store.Record, error) {
 	release, err := s.Jobs.Own(id)
 	if err != nil {
 		return store.Record{}, err
@@ -62,6 +62,12 @@ func (s *Service) interrupt(id proto.JobID) (store.Record, error) {
 	if err != nil || record.Job.State.Ended() {
 		return record, err
 	}
+	// A runner may have come and gone since the record was read, and have left a command.
+	if run := record.Current(); run != nil {
+		if alive, err := s.Engine.ConsoleAlive(ctx, run.Console); err != nil || alive {
+			return record, err
+		}
+	}
 	began := record.Job.State == proto.JobRunning
 	for i := range record.Job.Steps {
 		cutOff(&record.Job.Steps[i])
@@ -69,6 +75,7 @@ func (s *Service) interrupt(id proto.JobID) (store.Record, error) {
 	now := s.now()
 	if run := record.Current(); run != nil {
 		run.Ended, run.Gone = now, true
+		run.Stdout, run.Stderr = length(s.Folders.Stdout(run.Console)), length(s.Folders.Stderr(run.Console))
 	}
 	job := &record.Job
 	job.State, job.Ended = proto.JobInterrupted, now
@@ -92,7 +99,7 @@ func cutOff(step *proto.JobStep) {
 	case proto.StepChecking:
 		step.State = proto.StepSimulated
 	case proto.StepRunning:
-		step.State, step.Detail = proto.StepInterrupted, "its command left no record of its end"
+		step.State, step.Detail = proto.StepInterrupted, "nobody saw how its command ended"
 	case proto.StepVerifying:
 		step.State, step.Detail = proto.StepUnverified, "its command ended well, and nobody saw the dry run after it"
 	}
