@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/store"
 	"github.com/re-connect/rpctl/agent/internal/lease"
 	"github.com/re-connect/rpctl/agent/internal/plans"
@@ -35,11 +36,26 @@ func (s *Service) Start(ctx context.Context, args proto.JobStartArgs, caller Cal
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return proto.Job{}, err
 	}
+	if err := s.unused(args.ID); err != nil {
+		return proto.Job{}, err
+	}
 	created := s.now().Truncate(time.Millisecond)
 	if err := s.admit(ctx, args, created); err != nil {
 		return proto.Job{}, err
 	}
 	return s.create(ctx, store.Spec{Args: args, Operator: caller.Operator, User: caller.User, UID: caller.UID, From: caller.From, Created: created})
+}
+
+// unused refuses the id of a job that was pruned while the output of its commands is still there.
+func (s *Service) unused(id proto.JobID) error {
+	used, err := s.Folders.Used(console.NewID(id, 0))
+	if err != nil {
+		return fmt.Errorf("cannot look for an earlier job: %w", err)
+	}
+	if used {
+		return &proto.Error{Code: proto.CodeJob, Message: fmt.Sprintf("cannot start job %s: an earlier job had this id", id), Next: "start it again under a new id"}
+	}
+	return nil
 }
 
 // checkStart refuses what is no job, before anything is looked at.
@@ -174,9 +190,27 @@ func (s *Service) create(ctx context.Context, spec store.Spec) (proto.Job, error
 		err = s.Engine.StartRunner(ctx, job.ID)
 	}
 	if err != nil {
-		return proto.Job{}, errors.Join(err, s.Jobs.Remove(job.ID))
+		return s.unmake(job, err)
 	}
 	return job, nil
+}
+
+// unmake takes back a job that was not started, unless its runner came all the same: an answer of the
+// service manager may get lost when what was asked for is done.
+func (s *Service) unmake(job proto.Job, why error) (proto.Job, error) {
+	release, err := s.Jobs.Own(job.ID)
+	switch {
+	case err != nil:
+		return proto.Job{}, errors.Join(why, err)
+	case release == nil:
+		return job, nil
+	}
+	defer release()
+	record, err := s.Jobs.Load(job.ID)
+	if err == nil && record.Job.State != proto.JobAccepted { // and may even have gone again
+		return s.sized(record), nil
+	}
+	return proto.Job{}, errors.Join(why, s.Jobs.Remove(job.ID))
 }
 
 func (s *Service) freeOfLease(job proto.Job) error {

@@ -7,7 +7,10 @@ package console
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/re-connect/rpctl/proto"
@@ -45,5 +48,16 @@ func (f Folders) Stdout(id ID) string { return filepath.Join(f.Output, string(id
 
 // Stderr is the file of what a run said on its standard error.
 func (f Folders) Stderr(id ID) string { return filepath.Join(f.Output, string(id)+".err") }
+
+// Used says that a run of this id was started once: its output or its end is there. What it says is
+// of that run, and must not be taken for another's.
+func (f Folders) Used(id ID) (bool, error) {
+	for _, path := range []string{f.Stdout(id), f.Stderr(id), filepath.Join(f.Ends, endName(id))} {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
 
 func (f Folders) spec(id ID) string { return filepath.Join(f.Specs, string(id)+".json") }
