@@ -38,7 +38,18 @@ func (w *work) succeed() error {
 
 // signSimulation signs the dry runs of a whole plan. Of a plan that has begun they are shown, but
 // not signed: it is finished against the figures that were approved.
+//
+// No job may change the data meanwhile, nor the marks of this plan's steps: they are written here too.
 func (w *work) signSimulation() (*proto.Error, error) {
+	release, err := w.Jobs.OwnApplication()
+	switch {
+	case err != nil:
+		return nil, err
+	case release == nil:
+		return &proto.Error{Code: proto.CodeGate, Message: "cannot sign the simulation: gate 7 (alone) is closed: a job changes the data of this application",
+			Next: "rpctl jobs --env " + w.Config.Environment}, nil
+	}
+	defer release()
 	steps, err := w.Plans.Steps(w.digest)
 	if err != nil {
 		return nil, err

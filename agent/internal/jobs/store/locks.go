@@ -32,20 +32,31 @@ func (s Store) Own(id proto.JobID) (release func(), err error) {
 	if !id.Valid() {
 		return nil, ErrNotFound
 	}
+	return own(s.path(id, "runner.lock"))
+}
+
+// OwnApplication keeps every other mutating job out of the application; nil when there is one.
+// It waits a little for a simulation that is being signed.
+func (s Store) OwnApplication() (release func(), err error) {
+	return own(filepath.Join(s.dir, "application.lock"))
+}
+
+// own takes a lock that the kernel drops with its holder; nil when another keeps it.
+func own(path string) (release func(), err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), ownWait)
 	defer cancel()
-	lock := flock.New(s.path(id, "runner.lock"))
+	lock := flock.New(path)
 	_, err = lock.TryLockContext(ctx, 5*time.Millisecond)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, nil
 	case err != nil:
-		return nil, storage("lock job "+string(id), err)
+		return nil, storage("lock "+path, err)
 	}
 	return func() { _ = lock.Unlock() }, nil
 }
 
-// ownWait is longer than any look at a lock takes.
+// ownWait is longer than any look at a lock takes, and than the signing of a simulation.
 const ownWait = time.Second
 
 // Owned says whether a runner works on the job at this moment.
@@ -64,9 +75,4 @@ func (s Store) Owned(id proto.JobID) (bool, error) {
 		return false, lock.Unlock()
 	}
 	return true, nil
-}
-
-// OwnApplication keeps every other mutating job out of the application; nil when there is one.
-func (s Store) OwnApplication() (release func(), err error) {
-	return tryLock(filepath.Join(s.dir, "application.lock"))
 }

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/re-connect/rpctl/agent/internal/statefile"
 	"github.com/re-connect/rpctl/proto"
 )
@@ -168,17 +166,4 @@ func storage(what string, err error) *proto.Error {
 		Message: fmt.Sprintf("cannot %s: %v", what, err),
 		Next:    "on the host: `df -h /var/lib/rp-agent`, then `rp-agent doctor`",
 	}
-}
-
-// tryLock takes a lock that the kernel drops with its holder; nil when another has it.
-func tryLock(path string) (unlock func(), err error) {
-	lock := flock.New(path)
-	got, err := lock.TryLock()
-	if err != nil {
-		return nil, storage("lock "+path, err)
-	}
-	if !got {
-		return nil, nil
-	}
-	return func() { _ = lock.Unlock() }, nil
 }
