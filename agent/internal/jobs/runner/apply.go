@@ -79,7 +79,7 @@ func (w *work) cancelledBefore(id plan.StepID) (bool, error) {
 func (w *work) run(step plan.Located) error {
 	before := w.record.Step(step.ID).State
 	if w.record.Last(step.ID, store.Real) == nil {
-		w.set(step.ID, proto.StepRunning, "")
+		w.set(step.ID, proto.StepRunning, "").Remaining = nil // what was left before is not what will be
 		if err := w.tell(audit.ActionStep, "", "step %s: %s", step.ID, step.Shell(false)); err != nil {
 			return err
 		}
@@ -105,7 +105,8 @@ func (w *work) run(step plan.Located) error {
 func (w *work) neverBegan(id plan.StepID, before proto.StepState, why error) error {
 	state := proto.StepStopped
 	if gates.NeedsWord(before) {
-		state = before
+		step := w.record.Step(id)
+		state, step.Remaining = before, &step.Result.Moved
 	}
 	return w.fail(id, state, store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodePolkit,
 		Message: fmt.Sprintf("cannot run step %s: %v", id, why), Next: "on the host: `rp-agent doctor`"}})

@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -33,6 +34,47 @@ func TestHalfDoneStep(t *testing.T) {
 }
 
 // TestRerunMustLeadToTheForecast: people who came after the approval are not moved by a rerun either.
+// TestWhatRemainsIsOfTheLastRun: a second run that is cut off leaves nobody with the figure of the first.
+func TestWhatRemainsIsOfTheLastRun(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	h.Engine.Script = real(1, jobstest.Fault{Limit: 12})
+	if job := h.Do(apply(p)); job.Steps[0].Remaining == nil || *job.Steps[0].Remaining != 29 {
+		t.Fatalf("%+v", job.Steps[0])
+	}
+	again := resolved(p, "1.1", proto.ResolveRerun)
+	again.ID = h.NewID()
+	h.Engine.Script = real(1, jobstest.Fault{Limit: 5, NoEnd: true})
+	if _, err := h.Start(again); err != nil {
+		t.Fatal(err)
+	}
+	h.Engine.Start = func(after bool) error {
+		if after && h.Engine.Reals(p.Steps()[0].Step) == 2 {
+			return jobstest.ErrKilled
+		}
+		return nil
+	}
+	if err := h.Runner().Run(t.Context(), again.ID); !errors.Is(err, jobstest.ErrKilled) {
+		t.Fatal(err)
+	}
+	h.Engine.SetAlive(again.ID, false)
+	if job := h.Job(again.ID); job.State != proto.JobInterrupted || job.Steps[0].Remaining != nil {
+		t.Errorf("%s, %+v", job.State, job.Steps[0])
+	}
+}
+
+// TestRealRunRefusedAfterAWord: the step still waits for a word, and what is left of it is known.
+func TestRealRunRefusedAfterAWord(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	h.Engine.Script = real(1, jobstest.Fault{Limit: 12})
+	h.Do(apply(p))
+	h.Engine.Script = real(1, jobstest.Fault{Refused: true})
+	if job := h.Do(resolved(p, "1.1", proto.ResolveRerun)); job.Steps[0].State != proto.StepFailed || job.Steps[0].Remaining == nil || *job.Steps[0].Remaining != 29 {
+		t.Errorf("%s, %+v", job.State, job.Steps[0])
+	}
+}
+
 func TestRerunMustLeadToTheForecast(t *testing.T) {
 	h, p := jobstest.NewHost(t), jobstest.Plan()
 	h.Approve(p)
