@@ -23,6 +23,8 @@ type World struct {
 	People []Person
 	// Conflicts are rows of the conflicts' table, by origin.
 	Conflicts map[int64][]string
+	// Stuck is how many accommodations stay where they were when all people have moved.
+	Stuck int
 }
 
 // Count is how many people a centre has.
@@ -63,8 +65,12 @@ func (w *World) move(step plan.Step, dry bool, limit int) string {
 		{"Destination", fmt.Sprint(step.Destination.ID), w.Names[step.Destination.ID], fmt.Sprint(to), fmt.Sprintf("%d (+ %d entrants)", to+len(chosen), len(chosen))},
 	})
 	if step.WithAccommodations {
-		text += "Hébergements à migrer: 3\n"
-		if row := w.Conflicts[step.Origin.ID]; row != nil {
+		lived := w.Stuck
+		if len(chosen) > 0 {
+			lived = 3
+		}
+		text += fmt.Sprintf("Hébergements à migrer: %d\n", lived)
+		if row := w.Conflicts[step.Origin.ID]; row != nil && lived > 0 {
 			text += "Problème: Hébergements avec individus non migrés rattachés\n" +
 				table([]string{"Centre ID", "Hébergement ID", "Individus non migrés", "Individus migrés"}, [][]string{row})
 		}

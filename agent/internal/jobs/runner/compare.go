@@ -28,6 +28,8 @@ func left(now proto.StepResult, f plan.Forecast, tolerance int64) string {
 	switch {
 	case now.Moved != 0:
 		return fmt.Sprintf("%d people are left to move", now.Moved)
+	case now.Accommodations != nil && *now.Accommodations != 0: // with nobody left to move, no accommodation is
+		return fmt.Sprintf("%d accommodations are left to move", *now.Accommodations)
 	case far(now.Origin, f.OriginAfter, tolerance):
 		return fmt.Sprintf("the origin has %d follow-ups, the forecast says %d", now.Origin, f.OriginAfter)
 	case far(now.Destination, f.DestinationAfter, tolerance):

@@ -115,6 +115,22 @@ func TestUnverified(t *testing.T) {
 	}
 }
 
+// TestAccommodationsLeftBehind: the people have moved, and what they lived in has not.
+func TestAccommodationsLeftBehind(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	p.Groups[0].Steps[0].WithAccommodations = true
+	h.World.Stuck = 2
+	h.Approve(p)
+	job := h.Do(apply(p))
+	if job.State != proto.JobFailed || states(job) != "unverified simulated simulated" || !strings.Contains(job.Error.Message, "2 accommodations are left") {
+		t.Errorf("%s %s, %v", job.State, states(job), job.Error)
+	}
+	h.World.Stuck = 0
+	if job := h.Do(resolved(p, "1.1", proto.ResolveDone)); job.State != proto.JobSucceeded {
+		t.Errorf("%s, %v", job.State, job.Error)
+	}
+}
+
 // TestRealRunThatIsNotStarted leaves the step as it was: it needs no word.
 func TestRealRunThatIsNotStarted(t *testing.T) {
 	h, p := jobstest.NewHost(t), jobstest.Plan()
