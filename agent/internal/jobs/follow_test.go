@@ -210,6 +210,30 @@ func TestFollowLive(t *testing.T) {
 	}
 }
 
+// TestFollowShowsWhatACutOffRunPrinted: the host went down in the middle of a command, and what that
+// had printed is on the disk. (Found by lab/chaos, "host rebooted".)
+func TestFollowShowsWhatACutOffRunPrinted(t *testing.T) {
+	h := jobstest.NewHost(t)
+	h.Engine.Script = func(console.Spec) jobstest.Fault { return jobstest.Fault{Hang: true, Output: odd} }
+	id := h.NewID()
+	if _, err := h.Start(proto.JobStartArgs{ID: id, Kind: proto.KindSimulate, Plan: jobstest.Plan()}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, reboot := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- h.Runner().Run(ctx, id) }()
+	h.Until(func() bool { return h.Engine.Hanging() == 1 })
+	reboot()
+	<-ran
+	h.Engine.End(console.End{Result: "signal", Code: "killed", Status: "KILL"})
+	h.Engine.SetAlive(id, false)
+	v := newViewer(t, true)
+	job, err := h.Service.Follow(t.Context(), proto.JobFollowArgs{ID: id, Wait: true}, v)
+	if err != nil || job.State != proto.JobInterrupted || job.Stdout != int64(len(odd)) || v.text["stdout"].String() != odd {
+		t.Errorf("%s, %d bytes: %q, %v", job.State, job.Stdout, v.text["stdout"], err)
+	}
+}
+
 // TestFollowEndsWithItsSink: nothing is read for a viewer that has gone.
 func TestFollowEndsWithItsSink(t *testing.T) {
 	h := jobstest.NewHost(t)
