@@ -6,7 +6,7 @@ LDFLAGS := -s -w -X github.com/re-connect/rpctl/internal/version.Version=$(VERSI
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 FUZZTIME ?= 10s
 
-.PHONY: build demo test lab lab-prepare lab-down bench fuzz lint cross clean
+.PHONY: build demo test lab lab-prepare lab-down bench chaos fuzz lint cross clean
 
 build:
 	$(GOBUILD) -o bin/rpctl ./controller/cmd/rpctl
@@ -41,6 +41,13 @@ bench: lab-prepare build
 	go test -run '^$$' -bench . ./agent/internal/symfony
 	@$(GOBUILD) -o bin/scale ./lab/cmd/scale
 	@bin/scale
+
+# SEEDS runs of plans on embedded hosts while faults strike, from seed SEED on (docs/faults.md).
+SEEDS ?= 40
+SEED ?= 1
+chaos: build
+	@$(GOBUILD) -o bin/chaos ./lab/cmd/chaos
+	@bin/chaos -runs $(SEEDS) -seed $(SEED)
 
 # Each fuzz target for FUZZTIME.
 fuzz:

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/re-connect/rpctl/agent/embedded"
@@ -42,8 +43,11 @@ type Host struct {
 	// Unknown is a host that known_hosts does not have.
 	Unknown bool
 
-	server  *sshhost.Server
-	running *embedded.Host
+	server *sshhost.Server
+
+	mu      sync.Mutex
+	running *embedded.Host // nil while the host is down
+	logins  sync.WaitGroup // added to under mu, while running is there
 }
 
 func (l *Lab) newHost(e Environment, alias string) *Host {
@@ -115,14 +119,60 @@ func (h *Host) Login(ctx context.Context, request sshhost.Request, stdin io.Read
 	if fromTCP && toTCP {
 		caller.Connection = fmt.Sprintf("%s %d %s %d", client.IP, client.Port, server.IP, server.Port)
 	}
-	return h.running.Exec(ctx, request.Command, caller, stdin, stdout, stderr)
+	running := h.enter()
+	if running == nil {
+		h.server.CutAll()
+		return vanished
+	}
+	defer h.logins.Done()
+	return running.Exec(ctx, request.Command, caller, stdin, stdout, stderr)
+}
+
+// vanished is the status of a command that went down with its host.
+const vanished = -1
+
+// enter keeps the host from going down before logins.Done; nil where it is down.
+func (h *Host) enter() *embedded.Host {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.running != nil {
+		h.logins.Add(1)
+	}
+	return h.running
 }
 
 // Server is the host's SSH side, Running its agent; nil where the host is absent.
 func (h *Host) Server() *sshhost.Server { return h.server }
 
-// Running is the host's agent and service manager.
-func (h *Host) Running() *embedded.Host { return h.running }
+// Running is the host's agent and service manager; nil while the host is down.
+func (h *Host) Running() *embedded.Host {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.running
+}
+
+// Reboot cuts all connections, kills all that runs and boots the host again on the same disk. Who
+// connects meanwhile is cut off. ctx bounds the boot.
+func (h *Host) Reboot(ctx context.Context) error {
+	h.mu.Lock()
+	going := h.running
+	h.running = nil
+	h.mu.Unlock()
+	if going == nil {
+		return fmt.Errorf("cannot reboot %s: it is down", h.Alias)
+	}
+	h.server.CutAll()
+	h.logins.Wait()
+	_ = going.Close() // its processes are gone
+	running, err := embedded.New(ctx, h.Agent)
+	if err != nil {
+		return fmt.Errorf("cannot reboot %s: %w", h.Alias, err)
+	}
+	h.mu.Lock()
+	h.running = running
+	h.mu.Unlock()
+	return nil
+}
 
 func (h *Host) close() {
 	if h.server != nil {

@@ -1,0 +1,329 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
+)
+
+// run is one case on its stage.
+type run struct {
+	stage *stage
+	aCase
+	model      model
+	folder     string // of the plans
+	files      []string
+	before     int // jobs that the host had before
+	processes  []*process
+	reruns     map[string]int  // by the step's arguments: how often the operator said that it may run again
+	refused    map[int]int     // by plan: how often the host refused it after it had begun
+	given      map[int]bool    // plans whose rest went into a plan of its own
+	partial    map[string]bool // steps of which an earlier plan had done a part, by their arguments
+	other      *process        // what a fault started beside the operator
+	undo       []func() error  // what a fault must leave as it was
+	struck     []string
+	violations []string
+}
+
+func (s *stage) newRun(ctx context.Context, c aCase) (*run, error) {
+	r := &run{stage: s, aCase: c, model: newModel(c.plans), folder: filepath.Join(s.lab.Dir(), fmt.Sprintf("plans-%d", c.seed)), reruns: map[string]int{},
+		given: map[int]bool{}, refused: map[int]int{}, partial: map[string]bool{}}
+	if _, err := s.lab.RunConsole(ctx, environment, "app:seed-migration"); err != nil {
+		return nil, err
+	}
+	records, err := s.records()
+	if err != nil {
+		return nil, err
+	}
+	r.before = len(records)
+	if err := errors.Join(s.turn(c.knobs), os.Mkdir(r.folder, 0o755)); err != nil {
+		return nil, err
+	}
+	for i, p := range c.plans {
+		r.files = append(r.files, filepath.Join(r.folder, fmt.Sprintf("plan%d.toml", i)))
+		if err := os.WriteFile(r.files[i], planTOML(p), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	r.say("seed %d: %s; knobs %+v", c.seed, strings.Join(c.names(), ", "), c.knobs)
+	return r, nil
+}
+
+func (c aCase) names() []string {
+	var names []string
+	for _, h := range c.hits {
+		names = append(names, fmt.Sprintf("%s after %d starts and %s (%d)", h.fault.name, h.starts, h.delay, h.number))
+	}
+	return names
+}
+
+func (r *run) violation(format string, args ...any) {
+	r.violations = append(r.violations, fmt.Sprintf(format, args...))
+	r.say("VIOLATION "+format, args...)
+}
+
+func (r *run) say(format string, args ...any) {
+	if r.stage.options.Verbose {
+		fmt.Fprintf(r.stage.options.Log, "%s  "+format+"\n", append([]any{time.Now().Format("05.000")}, args...)...)
+	}
+}
+
+// settle ends what must not outlive the run.
+func (r *run) settle() {
+	for _, p := range r.processes {
+		if !p.gone() {
+			r.kill(p)
+		}
+	}
+	for _, undo := range r.undo {
+		_ = undo() // already said where it matters
+	}
+}
+
+// play is the whole story: simulate, approve, apply, the faults, what the operator does then, the oracles.
+func (r *run) play(ctx context.Context) {
+	for i := range r.plans {
+		if !r.prepare(ctx, i) {
+			return
+		}
+	}
+	operator := r.suffer(ctx)
+	if operator == nil {
+		return
+	}
+	for _, p := range []*process{operator, r.other} {
+		if p != nil {
+			r.ended(ctx, p)
+		}
+	}
+	for _, undo := range r.undo {
+		if err := undo(); err != nil {
+			r.violation("cannot undo a fault: %v", err)
+		}
+	}
+	r.undo = nil
+	r.idle(ctx)
+	r.truth(ctx)
+	for i := 0; i < len(r.plans); i++ { // the rest of a plan that cannot be finished comes after them
+		r.finish(ctx, i)
+	}
+	if ctx.Err() == nil {
+		r.judge(ctx)
+	}
+}
+
+// prepare simulates a plan and has it approved, in fair weather.
+func (r *run) prepare(ctx context.Context, i int) bool {
+	for _, args := range [][]string{
+		{"migrate", "--plan", r.files[i], "--env", environment},
+		{"migrate", "approve", "--plan", r.files[i], "--env", environment, "--key", r.stage.lab.Approver(), "--yes"},
+	} {
+		p, err := r.typed(args...)
+		if err != nil {
+			r.violation("%v", err)
+			return false
+		}
+		r.ended(ctx, p)
+		if p.code != 0 {
+			if ctx.Err() == nil {
+				r.violation("rpctl %s ended with %d: %s", strings.Join(args, " "), p.code, last(p.stderr.String()))
+			}
+			return false
+		}
+	}
+	return true
+}
+
+// applying is the command line of an apply.
+func (r *run) applying(i int, words ...string) []string {
+	return append([]string{"migrate", "--apply", "--plan", r.files[i], "--env", environment, "--yes", "--raw"}, words...)
+}
+
+// suffer applies the first plan while the faults strike.
+func (r *run) suffer(ctx context.Context) *process {
+	base := r.stage.starts()
+	p, err := r.typed(r.applying(0)...)
+	if err != nil {
+		r.violation("%v", err)
+		return nil
+	}
+	for _, h := range r.hits {
+		r.until(ctx, p, base+h.starts, h.delay)
+		if h.fault.strike(ctx, r, p, h) {
+			r.struck = append(r.struck, h.fault.name)
+			r.say("struck: %s", h.fault.name)
+		}
+	}
+	return p
+}
+
+// lookEvery is how often a moment is looked for.
+const lookEvery = 3 * time.Millisecond
+
+// until waits for a moment, or until nothing goes on any more that could bring it.
+func (r *run) until(ctx context.Context, p *process, starts int, delay time.Duration) {
+	for ctx.Err() == nil && r.stage.starts() < starts {
+		if p.gone() && len(r.stage.unended()) == 0 {
+			return
+		}
+		pause(ctx, lookEvery)
+	}
+	pause(ctx, delay)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// idle waits until the host says that nothing runs: jobs go on without their operator.
+func (r *run) idle(ctx context.Context) {
+	for ctx.Err() == nil {
+		if _, running, ok := r.status(ctx, 0); ok && running == "" {
+			return
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+}
+
+// waits says whether a step in this state is never run again without a word.
+func waits(state proto.StepState) bool {
+	return slices.Contains([]proto.StepState{proto.StepFailed, proto.StepInterrupted, proto.StepUnverified, proto.StepRunning, proto.StepVerifying}, state)
+}
+
+// attempts is how many commands an operator types before a plan counts as stuck.
+const attempts = 14
+
+// finish is an operator who brings a plan to its end: attaches, gives a word where the host asks for
+// one, and simulates and approves again where a gate wants it.
+func (r *run) finish(ctx context.Context, i int) {
+	why := ""
+	for range attempts {
+		if ctx.Err() != nil {
+			return
+		}
+		status, running, ok := r.status(ctx, i)
+		switch {
+		case !ok:
+			pause(ctx, 200*time.Millisecond)
+			continue
+		case running != "":
+			r.follow(ctx, "attach", running, "--env", environment, "--raw")
+			continue
+		case status.Applied != nil:
+			return
+		}
+		p := r.applyAgain(ctx, i, status.Steps)
+		r.truth(ctx)
+		if p == nil {
+			return
+		}
+		why = last(p.stderr.String())
+		if p.code == exitRefused && !r.again(ctx, i) {
+			return
+		}
+		if err := r.stage.turn(r.calm()); err != nil { // somebody mends what made the command fail
+			r.violation("%v", err)
+		}
+	}
+	if ctx.Err() == nil {
+		r.violation("plan %d is not finished after %d commands: %s", i, attempts, why)
+	}
+}
+
+// applyAgain applies with the operator's word on every step that waits for one.
+func (r *run) applyAgain(ctx context.Context, i int, steps []proto.JobStep) *process {
+	var words []string
+	for _, step := range steps {
+		if waits(step.State) {
+			words = append(words, "--resolve", string(step.Step)+"="+proto.ResolveRerun)
+			r.reruns[r.key(i, step.Step)]++
+		}
+	}
+	if words != nil {
+		words = append(words, "--reason", "chaos")
+	}
+	return r.follow(ctx, r.applying(i, words...)...)
+}
+
+// key is what the console's log knows a plan's step by.
+func (r *run) key(i int, id plan.StepID) string {
+	for _, step := range r.plans[i].Steps() {
+		if step.ID == id {
+			return key(step.Step)
+		}
+	}
+	return ""
+}
+
+// Exit codes of rpctl (docs/exit-codes.md).
+const exitRefused = 4
+
+// again is what an operator does whose apply was refused: simulate and have it approved once more. A
+// plan that has begun is held to its first figures; when the data have changed since, what is left of
+// it goes into a plan of its own, and again is false.
+func (r *run) again(ctx context.Context, i int) bool {
+	kept, _, err := r.stage.plan(r.plans[i].Ticket)
+	if err != nil {
+		r.violation("%v", err)
+		return false
+	}
+	for _, state := range kept.steps {
+		if state == proto.StepVerified || waits(state) {
+			return r.patient(i) || !r.rest(ctx, i, kept)
+		}
+	}
+	r.prepare(ctx, i)
+	return true
+}
+
+// patient gives a refused plan another try before it is given up: what refused it may have passed.
+func (r *run) patient(i int) bool {
+	r.refused[i]++
+	return r.refused[i] < 3
+}
+
+// rest puts the steps that are not verified into a new plan.
+func (r *run) rest(ctx context.Context, i int, kept known) bool {
+	p := r.plans[i]
+	p.Ticket += "-rest"
+	p.Groups = nil
+	for _, step := range r.plans[i].Steps() {
+		state := kept.steps[step.ID]
+		if state == proto.StepVerified {
+			continue
+		}
+		if waits(state) {
+			r.partial[key(step.Step)] = true
+			r.reruns[key(step.Step)]++
+		}
+		p.Groups = append(p.Groups, plan.Group{Steps: []plan.Step{step.Step}})
+	}
+	r.say("the rest of plan %d goes into plan %d", i, len(r.plans))
+	r.given[i] = true
+	r.plans, r.files = append(r.plans, p), append(r.files, filepath.Join(r.folder, fmt.Sprintf("plan%d.toml", len(r.plans))))
+	if err := os.WriteFile(r.files[len(r.files)-1], planTOML(p), 0o644); err != nil {
+		r.violation("%v", err)
+	}
+	return r.prepare(ctx, len(r.plans)-1)
+}
+
+func (r *run) follow(ctx context.Context, args ...string) *process {
+	p, err := r.typed(args...)
+	if err != nil {
+		r.violation("%v", err)
+		return nil
+	}
+	r.ended(ctx, p)
+	return p
+}

@@ -1,0 +1,63 @@
+// Command chaos runs plans on hosts that it makes itself while faults strike, and prints a table
+// (docs/faults.md). Its exit code is 1 when anything was wrong after a run.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/re-connect/rpctl/lab/chaos"
+	"github.com/re-connect/rpctl/lab/inprocess"
+)
+
+func main() {
+	inprocess.RunApp()
+	options := chaos.Options{Log: os.Stderr}
+	flag.IntVar(&options.Runs, "runs", 40, "how many runs")
+	flag.Uint64Var(&options.First, "seed", 1, "seed of the first run; the others follow")
+	flag.IntVar(&options.Parallel, "parallel", 4, "runs at the same time, each in its own lab")
+	flag.BoolVar(&options.Verbose, "v", false, "tell of each command that is typed")
+	flag.StringVar(&options.Rpctl, "rpctl", beside("rpctl"), "the rpctl to type")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	clean, err := campaign(ctx, options)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+	}
+	if err != nil || !clean {
+		os.Exit(1)
+	}
+}
+
+// beside is a program in the folder of this one.
+func beside(name string) string {
+	self, err := os.Executable()
+	if err != nil {
+		return name
+	}
+	return filepath.Join(filepath.Dir(self), name)
+}
+
+func campaign(ctx context.Context, options chaos.Options) (clean bool, err error) {
+	if options.Rpctl, err = filepath.Abs(options.Rpctl); err != nil {
+		return false, err
+	}
+	if _, err := os.Stat(options.Rpctl); err != nil {
+		return false, fmt.Errorf("cannot find rpctl: %w (make chaos builds it)", err)
+	}
+	if options.Dir, err = os.MkdirTemp("", "rpctl-chaos-"); err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(options.Dir)
+	began := time.Now()
+	results, err := chaos.Campaign(ctx, options)
+	clean = chaos.Table(os.Stdout, results, time.Since(began))
+	return clean, err
+}
