@@ -78,8 +78,12 @@ func progress(job proto.Job) string {
 	words := ""
 	for _, step := range job.Steps {
 		switch step.State {
-		case proto.StepVerified, proto.StepSimulated:
+		case proto.StepVerified:
 			done++
+		case proto.StepSimulated:
+			if job.Kind == proto.KindSimulate {
+				done++ // to an apply it is a step that has not begun
+			}
 		case proto.StepPending:
 		default:
 			words += fmt.Sprintf(", step %s is %s", step.Step, step.State)
