@@ -157,6 +157,9 @@ func parseConflicts(lines []string) ([]Conflict, error) {
 	if announced != (len(rows) > 0) {
 		return nil, fmt.Errorf("the heading and the table do not go together")
 	}
+	if line, found := unknownBlock(lines); len(rows) == 0 && found {
+		return nil, fmt.Errorf("after the total comes something that is no table of conflicts as the runbook shows it: %q", line)
+	}
 	var all []Conflict
 	for _, row := range rows {
 		conflict, err := parseConflict(row)
@@ -166,6 +169,27 @@ func parseConflicts(lines []string) ([]Conflict, error) {
 		all = append(all, conflict)
 	}
 	return all, nil
+}
+
+// unknownBlock finds a table, or the announcement of a problem, behind the accommodations' total:
+// should the command ever word its alert otherwise, that must not pass for "no conflict".
+func unknownBlock(lines []string) (string, bool) {
+	total := slices.IndexFunc(lines, func(line string) bool {
+		return strings.Contains(line, "Hébergements") && accommodations().MatchString(line)
+	})
+	if total < 0 {
+		return "", false
+	}
+	for i := total + 1; i < len(lines); i++ {
+		if _, used, err := tableAt(lines[i:], followUps); err == nil && used > 0 {
+			i += used - 1
+			continue
+		}
+		if _, rule := ruled(lines[i]); rule || strings.Contains(lines[i], "Problème") {
+			return lines[i], true
+		}
+	}
+	return "", false
 }
 
 func parseConflict(row []Cell) (c Conflict, err error) {

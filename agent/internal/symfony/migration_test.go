@@ -79,6 +79,7 @@ func TestRefused(t *testing.T) {
 		"accommodations in words": {"Hébergements à migrer: 3", "Hébergements à migrer: trois"},
 		"conflicts, no total":     {"Hébergements à migrer: 3\n", ""},
 		"conflicts, no heading":   {"Problème: Hébergements avec individus non migrés rattachés\n", ""},
+		"alert in other words":    {"Problème: Hébergements avec individus non migrés rattachés\n", "Problème : hébergements partagés\n"},
 		"id in a list":            {"1042, 1078", "1042; 1078"},
 		"invalid UTF-8 in a role": {"Origine", "Origin\xff"},
 	} {
@@ -151,5 +152,19 @@ func BenchmarkParse10MB(b *testing.B) {
 		if _, err := ParseMigration(output); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestAnotherAlertIsNotNoConflict rewords heading and headers both: neither is known, and there is still a conflict.
+func TestAnotherAlertIsNotNoConflict(t *testing.T) {
+	good, err := os.ReadFile("testdata/default.plain.plain.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	output := strings.NewReplacer(
+		"Problème: Hébergements avec individus non migrés rattachés", "Attention aux hébergements",
+		"Individus non migrés         ", "Individus qui restent        ").Replace(string(good))
+	if got, err := ParseMigration([]byte(output)); err == nil {
+		t.Errorf("read as %+v", got)
 	}
 }
