@@ -104,6 +104,22 @@ type Job struct {
 	Stderr int64 `json:"stderr"`
 }
 
+// Done is how many steps have come where this kind of job brings them. A run begins with every
+// step simulated: that is no step done.
+func (j Job) Done() int {
+	end := StepVerified
+	if j.Kind == KindSimulate {
+		end = StepSimulated
+	}
+	done := 0
+	for _, step := range j.Steps {
+		if step.State == end {
+			done++
+		}
+	}
+	return done
+}
+
 // StepState is where a step of a plan is. It belongs to the plan on a host, not to one job.
 type StepState string
 

@@ -30,12 +30,30 @@ func Simulate(ctx context.Context, world World, options Options) error {
 	if err := outcome(to, job, r.command("migrate", to.Environment)); err != nil {
 		return r.ownNext(err)
 	}
+	if job.Receipt == nil && begun(job) {
+		r.emit(to, event.Event{
+			Kind: event.Warning, Text: "this plan has begun on " + to.Host + ": these figures are not signed, its first simulation stays what counts",
+			Next: r.command("migrate status", to.Environment),
+		})
+		return nil
+	}
 	simulation, err := r.keepSimulation(to, job.Receipt)
 	if err != nil {
 		return err
 	}
 	r.figures(to, simulation, r.afterSimulation(to, simulation))
 	return nil
+}
+
+// begun says that the host simulated a plan which it has begun to apply: it then tells what is
+// left of each step, and signs nothing.
+func begun(job proto.Job) bool {
+	for _, step := range job.Steps {
+		if step.Remaining == nil {
+			return false
+		}
+	}
+	return len(job.Steps) > 0
 }
 
 // runJob starts a job and follows it from its first byte to its end.

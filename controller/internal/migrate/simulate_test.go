@@ -162,6 +162,26 @@ func TestStartThatIsNeverAnswered(t *testing.T) {
 	})
 }
 
+func TestSimulateAPlanThatHasBegun(t *testing.T) {
+	d, h := simulating(t)
+	h.job.Receipt = nil
+	check(t, Simulate(t.Context(), d.world, d.options), exit.HostFailed, "sent no receipt", "rpctl doctor")
+
+	d, h = simulating(t)
+	h.job.Receipt = nil
+	left := int64(3)
+	for i := range h.job.Steps {
+		h.job.Steps[i].Remaining = &left
+	}
+	if err := Simulate(t.Context(), d.world, d.options); err != nil {
+		t.Fatal(err)
+	}
+	warnings := d.of(event.Warning)
+	if len(warnings) != 1 || !strings.Contains(warnings[0].Text, "has begun") || !strings.HasPrefix(warnings[0].Next, "rpctl migrate status --plan ") {
+		t.Errorf("warned %+v", warnings)
+	}
+}
+
 func TestOutcomes(t *testing.T) {
 	three := int64(3)
 	for _, c := range []struct {
@@ -169,7 +189,8 @@ func TestOutcomes(t *testing.T) {
 		code          exit.Code
 		message, next string
 	}{
-		{proto.Job{State: proto.JobCancelled, Steps: []proto.JobStep{{Step: "1.1", State: proto.StepVerified}, {Step: "1.2", State: proto.StepPending}}}, exit.Failed, "was cancelled; 1 of 2 steps are done", "rpctl migrate"},
+		{proto.Job{Kind: proto.KindSimulate, State: proto.JobCancelled, Steps: []proto.JobStep{{Step: "1.1", State: proto.StepSimulated}, {Step: "1.2", State: proto.StepPending}}}, exit.Failed, "was cancelled; 1 of 2 steps are done", "rpctl migrate"},
+		{proto.Job{Kind: proto.KindApply, State: proto.JobCancelled, Steps: []proto.JobStep{{Step: "1.1", State: proto.StepVerified}, {Step: "1.2", State: proto.StepSimulated}}}, exit.Failed, "was cancelled; 1 of 2 steps are done", "rpctl migrate"},
 		{proto.Job{State: proto.JobInterrupted, Steps: []proto.JobStep{{Step: "1.1", State: proto.StepInterrupted, Remaining: &three}}}, exit.Failed, "step 1.1 is interrupted with 3 left to move", "rpctl migrate"},
 		{proto.Job{Kind: proto.KindApply, State: proto.JobFailed, Steps: []proto.JobStep{{Step: "1.1", State: proto.StepVerified}, {Step: "1.2", State: proto.StepStopped}, {Step: "2.1", State: proto.StepSimulated}}}, exit.Failed, "1 of 3 steps are done, step 1.2 is stopped", "rpctl migrate"},
 		{proto.Job{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeHost, Message: "php died", Next: "look at PLAN"}}, exit.Failed, "php died", "look at"},

@@ -74,17 +74,10 @@ func outcome(to fleet.Target, job proto.Job, next string) error {
 
 // progress says in words how far the steps are, and what one of them left behind.
 func progress(job proto.Job) string {
-	done := 0
 	words := ""
 	for _, step := range job.Steps {
 		switch step.State {
-		case proto.StepVerified:
-			done++
-		case proto.StepSimulated:
-			if job.Kind == proto.KindSimulate {
-				done++ // to an apply it is a step that has not begun
-			}
-		case proto.StepPending:
+		case proto.StepVerified, proto.StepSimulated, proto.StepPending:
 		default:
 			words += fmt.Sprintf(", step %s is %s", step.Step, step.State)
 			if step.Remaining != nil {
@@ -92,5 +85,5 @@ func progress(job proto.Job) string {
 			}
 		}
 	}
-	return fmt.Sprintf("%d of %d steps are done%s", done, len(job.Steps), words)
+	return fmt.Sprintf("%d of %d steps are done%s", job.Done(), len(job.Steps), words)
 }

@@ -228,14 +228,8 @@ func JobsTable(jobs []proto.Job, look Look) string {
 		case proto.JobFailed, proto.JobInterrupted:
 			state.paint = s.bad
 		}
-		done := 0
-		for _, step := range j.Steps {
-			if step.State == proto.StepVerified || step.State == proto.StepSimulated {
-				done++
-			}
-		}
 		rows = append(rows, []cell{
-			{printable.Line(string(j.ID)), nil}, {printable.Line(string(j.Kind)), nil}, state, {fmt.Sprintf("%d of %d", done, len(j.Steps)), nil},
+			{printable.Line(string(j.ID)), nil}, {printable.Line(string(j.Kind)), nil}, state, {fmt.Sprintf("%d of %d", j.Done(), len(j.Steps)), nil},
 			{event.Ago(look.Now.Sub(j.Created)), nil}, {printable.Line(j.Operator), nil}, {printable.Line(j.Ticket), nil},
 		})
 	}

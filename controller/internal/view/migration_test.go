@@ -119,7 +119,7 @@ func TestMigrationEvents(t *testing.T) {
 func TestJobsTable(t *testing.T) {
 	now := time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)
 	jobs := []proto.Job{
-		{ID: "abcdefgh12345678", Kind: proto.KindApply, State: proto.JobInterrupted, Created: now.Add(-time.Hour), Operator: "alice@laptop", Ticket: "https://trello.example/c/abc", Steps: []proto.JobStep{{State: proto.StepVerified}, {State: proto.StepInterrupted}}},
+		{ID: "abcdefgh12345678", Kind: proto.KindApply, State: proto.JobInterrupted, Created: now.Add(-time.Hour), Operator: "alice@laptop", Ticket: "https://trello.example/c/abc", Steps: []proto.JobStep{{State: proto.StepVerified}, {State: proto.StepInterrupted}, {State: proto.StepSimulated}}},
 		{ID: "bbbbbbbb12345678", Kind: proto.KindSimulate, State: proto.JobSucceeded, Created: now.Add(-50 * time.Hour), Operator: "bob@desk", Steps: []proto.JobStep{{State: proto.StepSimulated}}},
 	}
 	golden(t, "jobs.txt", JobsTable(jobs, Look{Width: 100, Now: now}))
