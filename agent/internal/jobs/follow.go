@@ -90,7 +90,7 @@ func (f *follower) look(ctx context.Context, id proto.JobID, settle bool) error 
 func (f *follower) refresh(ctx context.Context, id proto.JobID, settle bool) (changed bool, err error) {
 	info, err := f.service.Jobs.Changed(id)
 	if err != nil && (errors.Is(err, os.ErrNotExist) || errors.Is(err, store.ErrNotFound)) {
-		return false, noSuch(id)
+		return false, f.service.noSuch(id)
 	}
 	if err != nil {
 		return false, err
@@ -187,7 +187,7 @@ func readAt(path string, into []byte, offset int64) (int, error) {
 func (f *follower) past() error {
 	job := f.service.sized(f.record)
 	if f.record.Job.State.Ended() && (f.streams[0].at > job.Stdout || f.streams[1].at > job.Stderr) {
-		return &proto.Error{Code: proto.CodeJob, Next: "rpctl attach " + string(job.ID),
+		return &proto.Error{Code: proto.CodeJob, Next: fmt.Sprintf("rpctl attach %s --env %s", job.ID, f.service.Config.Environment),
 			Message: fmt.Sprintf("cannot follow job %s from there: it has %d bytes of stdout and %d of stderr", job.ID, job.Stdout, job.Stderr)}
 	}
 	return nil

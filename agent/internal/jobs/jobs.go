@@ -56,6 +56,6 @@ func (s *Service) now() time.Time {
 }
 
 // noSuch is the answer for an id that is no job's.
-func noSuch(id proto.JobID) *proto.Error {
-	return &proto.Error{Code: proto.CodeJob, Message: "there is no job " + string(id) + " on this host", Next: "rpctl jobs"}
+func (s *Service) noSuch(id proto.JobID) *proto.Error {
+	return &proto.Error{Code: proto.CodeJob, Message: "there is no job " + string(id) + " on this host", Next: "rpctl jobs --env " + s.Config.Environment}
 }

@@ -72,6 +72,16 @@ func TestStartTwice(t *testing.T) {
 	refusal(t, err, proto.CodeJob, "taken by another job")
 }
 
+// TestWhatToTypeNamesTheEnvironment: rpctl jobs and rpctl attach do not run without --env.
+func TestWhatToTypeNamesTheEnvironment(t *testing.T) {
+	h := jobstest.NewHost(t)
+	var refused *proto.Error
+	_, err := h.Service.Cancel(t.Context(), proto.JobCancelArgs{ID: "nosuchjob1234567"}, jobstest.Caller)
+	if !errors.As(err, &refused) || refused.Next != "rpctl jobs --env preprod" {
+		t.Errorf("got %v, next %+v", err, refused)
+	}
+}
+
 // TestGatesRefuseBeforeAnythingIsMade asks for an apply whose gates are closed.
 func TestGatesRefuseBeforeAnythingIsMade(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -16,7 +16,7 @@ import (
 func (s *Service) settled(ctx context.Context, id proto.JobID) (store.Record, error) {
 	record, err := s.Jobs.Load(id)
 	if errors.Is(err, store.ErrNotFound) {
-		return record, noSuch(id)
+		return record, s.noSuch(id)
 	}
 	if err != nil || record.Job.State.Ended() {
 		return record, err
