@@ -140,6 +140,36 @@ func TestFollowEndsWithCtrlC(t *testing.T) {
 	d.run(t, exit.OK)
 }
 
+func TestPlanNewEndsWithCtrlC(t *testing.T) {
+	d := newDesk(t, "plan", "new")
+	signals := make(chan os.Signal, 1)
+	d.system.Signals = signals
+	stuck := make(chan struct{})
+	defer close(stuck)
+	d.system.Stdin = readerFunc(func([]byte) (int, error) {
+		signals <- syscall.SIGINT
+		<-stuck
+		return 0, os.ErrClosed
+	})
+	d.run(t, exit.Interrupted)
+}
+
+func TestAWordTooManyIsNoEnvironment(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		next string
+	}{
+		{[]string{"deploy", "preprod"}, "next: rpctl deploy --env preprod\n"},
+		{[]string{"deploy", "--env", "preprod", "now"}, "next: rpctl deploy --help\n"},
+	} {
+		d := newDesk(t, c.args...)
+		d.run(t, exit.BadInput)
+		if !strings.Contains(d.errs.String(), c.next) {
+			t.Errorf("%q: %s", c.args, &d.errs)
+		}
+	}
+}
+
 func TestSecondCtrlCLeavesAtOnce(t *testing.T) {
 	d := newDesk(t, "restart", "--env", "preprod")
 	signals := make(chan os.Signal, 2)

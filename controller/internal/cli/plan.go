@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -35,7 +36,7 @@ func (a *app) planCommand() *cobra.Command {
 		},
 		&cobra.Command{
 			Use: "new [FILE]", Short: "Ask through a ticket and write its plan.toml",
-			Args: atMostOneArg, RunE: func(_ *cobra.Command, args []string) error { return a.planNew(args) },
+			Args: atMostOneArg, RunE: func(cmd *cobra.Command, args []string) error { return a.planNew(cmd.Context(), args) },
 		},
 		&cobra.Command{
 			Use: "schema", Short: "Print the JSON schema of plan.toml, for editors",
@@ -103,13 +104,16 @@ func (a *app) planCheck(path string) error {
 }
 
 // planNew asks on standard error, so that the plan alone goes to standard output.
-func (a *app) planNew(args []string) error {
+func (a *app) planNew(ctx context.Context, args []string) error {
 	if len(args) > 0 {
 		if _, err := os.Lstat(a.here(args[0])); err == nil {
 			return &exit.Error{Code: exit.BadInput, Message: safe(args[0]) + " is there already", Next: "rpctl plan check " + args[0]}
 		}
 	}
-	p, err := planfile.Ask(a.Stdin, a.Stderr)
+	p, err := a.askPlan(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if err != nil {
 		return &exit.Error{Code: exit.BadInput, Message: err.Error(), Next: "rpctl plan new, and answer every question", Err: err}
 	}
@@ -126,6 +130,25 @@ func (a *app) planNew(args []string) error {
 	}
 	a.emit(event.Event{Kind: event.Stored, Path: args[0], Digest: p.Digest(), Next: "rpctl plan check " + args[0]})
 	return nil
+}
+
+// askPlan ends with ctx, too: a read of the terminal does not end with Ctrl-C.
+func (a *app) askPlan(ctx context.Context) (plan.Plan, error) {
+	type reply struct {
+		plan plan.Plan
+		err  error
+	}
+	replies := make(chan reply, 1)
+	go func() {
+		p, err := planfile.Ask(a.Stdin, a.Stderr)
+		replies <- reply{p, err}
+	}()
+	select {
+	case got := <-replies:
+		return got.plan, got.err
+	case <-ctx.Done():
+		return plan.Plan{}, ctx.Err()
+	}
 }
 
 // ignoreClosed: who reads is gone, and there is nobody to tell.

@@ -53,7 +53,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	next := cmd.CommandPath() + " --help"
-	if cmd.Flags().Lookup("env") != nil {
+	if env := cmd.Flags().Lookup("env"); env != nil && !env.Changed {
 		next = cmd.CommandPath() + " --env " + args[0]
 	}
 	return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("%s takes no argument, got %q", cmd.CommandPath(), args[0]), Next: next}

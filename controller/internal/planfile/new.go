@@ -80,7 +80,9 @@ func (c *conversation) centre(what string) plan.Centre {
 	for c.err == nil {
 		id, err := strconv.ParseInt(c.text("id of the "+what, ""), 10, 64)
 		if err != nil || id <= 0 {
-			fmt.Fprintln(c.out, "  an id is a positive number, like 4537")
+			if c.err == nil {
+				fmt.Fprintln(c.out, "  an id is a positive number, like 4537")
+			}
 			continue
 		}
 		if _, known := c.names[id]; !known {
@@ -91,8 +93,21 @@ func (c *conversation) centre(what string) plan.Centre {
 	return plan.Centre{}
 }
 
+// yes asks until the answer is one, in English or in French: "oui" that counts as no would leave
+// a rule or the accommodations out of the plan.
 func (c *conversation) yes(question string) bool {
-	return c.err == nil && strings.HasPrefix(strings.ToLower(c.text(question+"? (y/n)", "n")), "y")
+	for c.err == nil {
+		switch strings.ToLower(strings.TrimSpace(c.text(question+"? (y/n)", "n"))) {
+		case "y", "yes", "o", "oui":
+			return true
+		case "n", "no", "non":
+			return false
+		}
+		if c.err == nil {
+			fmt.Fprintln(c.out, "  y or n")
+		}
+	}
+	return false
 }
 
 // text asks until there is an answer; an empty one takes the default, where there is one.

@@ -91,6 +91,19 @@ func TestAskWritesWhatParseReads(t *testing.T) {
 	}
 }
 
+func TestAskTakesNoOtherWordForNo(t *testing.T) {
+	answers := strings.Join([]string{"link", "name", "", "perhaps", "oui",
+		"4537", "CHU 75", "4960", "CPH", "CPH", "Non", "n"}, "\n") + "\n"
+	var asked bytes.Buffer
+	p, err := Ask(strings.NewReader(answers), &asked)
+	if err != nil || len(p.Steps()) != 1 || !p.Steps()[0].WithAccommodations {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if got := strings.Count(asked.String(), "move accommodations too"); got != 2 {
+		t.Errorf("asked %d times:\n%s", got, &asked)
+	}
+}
+
 func TestAskWithoutAnswers(t *testing.T) {
 	if _, err := Ask(strings.NewReader("link\n"), &bytes.Buffer{}); err == nil {
 		t.Error("a plan came of one answer")
