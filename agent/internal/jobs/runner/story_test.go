@@ -155,6 +155,9 @@ func TestDriftInTheMiddleKeepsWhatIsVerified(t *testing.T) {
 	if job.State != proto.JobFailed || states(job) != "verified stopped simulated" || !strings.Contains(job.Error.Message, "gate 5") {
 		t.Errorf("%s %s, %v", job.State, states(job), job.Error)
 	}
+	if !strings.Contains(job.Error.Next, "a plan of their own") {
+		t.Errorf("a plan that has begun cannot be approved anew: next is %q", job.Error.Next)
+	}
 	if h.Engine.Reals(p.Groups[0].Steps[1]) != 0 {
 		t.Error("the step was run")
 	}
