@@ -44,4 +44,6 @@ type Holder struct {
 	From     string    `json:"from,omitempty"` // as told
 	Purpose  string    `json:"purpose"`
 	Since    time.Time `json:"since"`
+	// Job is the job that holds the host without a connection; empty for a lease.
+	Job JobID `json:"job,omitempty"`
 }

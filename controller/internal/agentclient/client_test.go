@@ -151,12 +151,12 @@ func TestSecondAnswerBreaksConversation(t *testing.T) {
 
 func TestRefusalKeepsHolder(t *testing.T) {
 	client, _ := open(t, answer(func(proto.Line) []string {
-		return []string{`{"event":"error","id":1,"error":{"code":"lease_held","message":"held\u009b","next":"n","holder":{"operator":"bob\u202e"}}}`}
+		return []string{`{"event":"error","id":1,"error":{"code":"lease_held","message":"held\u009b","next":"n","holder":{"operator":"bob\u202e","job":"abcdefgh"}}}`}
 	}))
 	err := client.Call(t.Context(), proto.OpLease, nil, nil, nil)
 	checkFailure(t, err, exit.Refused, `held\u009b`, "n")
 	var refusal *proto.Error
-	if !errors.As(err, &refusal) || refusal.Holder == nil || refusal.Holder.Operator != `bob\u202e` {
+	if !errors.As(err, &refusal) || refusal.Holder == nil || refusal.Holder.Operator != `bob\u202e` || refusal.Holder.Job != "abcdefgh" {
 		t.Errorf("the holder is lost: %+v", refusal)
 	}
 }

@@ -81,6 +81,9 @@ func (c *Client) refusal(sent *proto.Error) error {
 			Operator: printable.Line(h.Operator), User: printable.Line(h.User), UID: h.UID,
 			From: printable.Line(h.From), Purpose: printable.Line(h.Purpose), Since: h.Since,
 		}
+		if h.Job.Valid() { // it becomes a word of a command to type
+			safe.Holder.Job = h.Job
+		}
 	}
 	if safe.Code == proto.CodeUnsupported && safe.Next == "" {
 		safe.Next = c.next("agent upgrade")

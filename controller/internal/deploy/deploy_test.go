@@ -72,7 +72,12 @@ func TestRefusals(t *testing.T) {
 			b.hosts["pp2"].fail[proto.OpLease] = &proto.Error{Code: proto.CodeLeaseHeld, Message: "held", Holder: &proto.Holder{
 				Operator: "bob@desk", User: "www", Purpose: "deploy", Since: clock.Add(-190e9), From: "10.0.0.7",
 			}}
-		}, exit.Refused, []string{"held by bob@desk", "for a deploy", "3 min ago", "10.0.0.7", "were given back"}},
+		}, exit.Refused, []string{"held by bob@desk", "for a deploy", "3 min ago", "10.0.0.7", "were given back", "rpctl status --env preprod"}},
+		{"held by a job", func(b *bench) {
+			b.hosts["pp2"].fail[proto.OpLease] = &proto.Error{Code: proto.CodeLeaseHeld, Message: "held", Holder: &proto.Holder{
+				Operator: "bob@desk", User: "www", Purpose: "migration (job abcdefgh)", Since: clock.Add(-190e9), Job: "abcdefgh",
+			}}
+		}, exit.Refused, []string{"held by bob@desk", "for a migration", "rpctl attach abcdefgh --env preprod"}},
 		{"zero units", func(b *bench) { b.hosts["pp1"].units = nil },
 			exit.Failed, []string{"no instance of messenger_worker_async@*.service"}},
 		{"disk full", func(b *bench) {

@@ -173,11 +173,15 @@ func (r *run) held(err error) error {
 	if by.From != "" {
 		from = " from " + by.From
 	}
+	wait := "rpctl status --env " + r.Environment.Name
+	if by.Job.Valid() {
+		wait = fmt.Sprintf("rpctl attach %s --env %s", by.Job, r.Environment.Name)
+	}
 	return &exit.Error{
 		Code: exit.Refused,
 		Message: fmt.Sprintf("held by %s (login %s%s) for a %s since %s (%s)", by.Operator, by.User, from, by.Purpose,
 			by.Since.Local().Format("15:04:05"), event.Ago(r.Now().Sub(by.Since))),
-		Next: "wait for it to end (rpctl status --env " + r.Environment.Name + "), then try again",
+		Next: "wait for it to end (" + wait + "), then try again",
 		Err:  err,
 	}
 }
