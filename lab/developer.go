@@ -53,7 +53,7 @@ func (l *Lab) prepareDeveloper(ctx context.Context, roles []Role) error {
 	if err := os.MkdirAll(l.path("ssh"), 0o755); err != nil {
 		return fmt.Errorf("cannot make the lab's folder: %w", err)
 	}
-	for _, key := range []string{keyNormal, keyForced} {
+	for _, key := range []string{keyNormal, keyForced, keyApprover} {
 		if err := keygen(ctx, "ed25519", l.path("ssh", key), "developer@lab"); err != nil {
 			return err
 		}
@@ -61,7 +61,7 @@ func (l *Lab) prepareDeveloper(ctx context.Context, roles []Role) error {
 	if err := os.WriteFile(l.SSHConfig(), l.sshConfig(roles), 0o644); err != nil {
 		return err
 	}
-	if err := os.WriteFile(l.HostsTOML(), []byte(hostsTOML), 0o644); err != nil {
+	if err := l.writeInventory(); err != nil {
 		return err
 	}
 	return l.makeWorkTree(ctx)
@@ -193,7 +193,7 @@ func (l *Lab) giveToDeveloper() error {
 		return err
 	}
 	defer root.Close()
-	for _, name := range []string{"ssh", "work", "work.git", "hosts.toml"} {
+	for _, name := range []string{"ssh", "work", "work.git", "hosts.toml", approversFile} {
 		if err := chownAll(root, name, uid); err != nil {
 			return err
 		}

@@ -45,9 +45,11 @@ const (
 	SlotTest  Slot = "test"  // the tests of this package
 	SlotStory Slot = "story" // the tests of lab/story
 	SlotBench Slot = "bench"
+	// SlotMigration is for the tests of lab/migration.
+	SlotMigration Slot = "migration"
 )
 
-var slots = []Slot{SlotLab, SlotTest, SlotStory, SlotBench}
+var slots = []Slot{SlotLab, SlotTest, SlotStory, SlotBench, SlotMigration}
 
 // Folder is where the lab keeps everything: $RPCTL_LAB_DIR, else /var/tmp/rpctl-lab.
 func Folder() string {

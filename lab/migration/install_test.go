@@ -1,0 +1,46 @@
+package migration
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/re-connect/rpctl/lab"
+)
+
+// install brings people's keys to both hosts, and preprod's receipt key to prod; a second one changes nothing.
+func install(t *testing.T, s *stage) {
+	s.agent(t, 4, "install", "prod").failure(t, "refused", "receipt key", "rpctl agent install --env preprod")
+	for _, env := range []string{"preprod", "prod"} {
+		s.agent(t, 0, "install", env)
+		again := s.agent(t, 0, "install", env).last(t, "setup").Setup
+		if len(again.Changes) > 0 {
+			t.Errorf("a second install on %s changes %+v", env, again.Changes)
+		}
+		for _, e := range s.rpctl(t, 0, "doctor", "--env", env).of("check") {
+			if !e.Check.OK {
+				t.Errorf("%s: %s: %s", env, e.Check.Name, e.Check.Detail)
+			}
+		}
+	}
+	for _, h := range []*lab.Host{s.preprod, s.prod} {
+		people := read(t, h, "/etc/rp-agent/approvers")
+		for _, name := range []string{"developer ", "claire "} {
+			if !strings.Contains(people, name+`namespaces="approval@rpctl,apply@rpctl" ssh-ed25519 `) {
+				t.Errorf("the approvers of %s have no line of %s:\n%s", h.Role, name, people)
+			}
+		}
+		console(t, h, "app:seed-migration")
+	}
+	key := strings.Join(strings.Fields(on(t, s.preprod, "ssh-keygen", "-y", "-f", "/var/lib/rp-agent/receipt_key"))[:2], " ")
+	trusted := read(t, s.prod, "/etc/rp-agent/trusted_hosts")
+	if want := fmt.Sprintf("preprod namespaces=\"applied@rpctl\" %s", key); !strings.Contains(trusted, want) {
+		t.Errorf("prod trusts\n%s\nand not\n%s", trusted, want)
+	}
+}
+
+// agent is an `rpctl agent VERB`, as who may use sudo.
+func (s *stage) agent(t *testing.T, want int, verb, env string) outcome {
+	t.Helper()
+	return s.rpctl(t, want, "agent", verb, "--env", env, "--login", "admin", "--yes")
+}
