@@ -186,7 +186,10 @@ func readAt(path string, into []byte, offset int64) (int, error) {
 // past refuses offsets that the output of an ended job does not have: the viewer means another job.
 func (f *follower) past() error {
 	job := f.service.sized(f.record)
-	if f.record.Job.State.Ended() && (f.streams[0].at > job.Stdout || f.streams[1].at > job.Stderr) {
+	if job.State == proto.JobInterrupted {
+		return nil // a host that lost its power may have lost bytes that somebody has seen
+	}
+	if job.State.Ended() && (f.streams[0].at > job.Stdout || f.streams[1].at > job.Stderr) {
 		return &proto.Error{Code: proto.CodeJob, Next: fmt.Sprintf("rpctl attach %s --env %s", job.ID, f.service.Config.Environment),
 			Message: fmt.Sprintf("cannot follow job %s from there: it has %d bytes of stdout and %d of stderr", job.ID, job.Stdout, job.Stderr)}
 	}
