@@ -250,3 +250,18 @@ func TestHistory(t *testing.T) {
 		t.Errorf("got:\n%s", &d.out)
 	}
 }
+
+// TestNextKeepsTheInventory: a command that is pasted must go to the hosts that were meant.
+func TestNextKeepsTheInventory(t *testing.T) {
+	for typed, want := range map[string]string{
+		"":              "rpctl deploy --env prod --yes",
+		"../slow.toml":  "rpctl --hosts ../slow.toml deploy --env prod --yes",
+		"my hosts.toml": "rpctl --hosts 'my hosts.toml' deploy --env prod --yes",
+	} {
+		a := &app{}
+		a.flags.hosts = typed
+		if got := a.sameHosts("rpctl deploy --env prod --yes"); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
@@ -15,6 +16,11 @@ import (
 // end tells how it ended, in this one place, and returns the exit code.
 func (a *app) end(err error) exit.Code {
 	failure := exit.From(err)
+	if failure != nil {
+		again := *failure
+		again.Next = a.sameHosts(again.Next)
+		failure = &again
+	}
 	if failure != nil && a.wantsJSON() {
 		a.flags.json = true
 		a.emit(event.Event{Kind: event.ErrorEnd, Error: told(failure)})
@@ -27,6 +33,25 @@ func (a *app) end(err error) exit.Code {
 		tell(a.Stderr, failure)
 	}
 	return failure.Code
+}
+
+// plainPath needs no quotes in any shell.
+var plainPath = regexp.MustCompile(`^[A-Za-z0-9_./~+@%-]+$`)
+
+// sameHosts puts --hosts and --ssh-config, where they were typed, into commands to type next: pasted
+// without them, a command with --yes would go to another inventory's hosts.
+func (a *app) sameHosts(next string) string {
+	typed := ""
+	for _, flag := range []struct{ name, value string }{{"--hosts", a.flags.hosts}, {"--ssh-config", a.flags.sshConfig}} {
+		switch {
+		case flag.value == "":
+		case plainPath.MatchString(flag.value):
+			typed += flag.name + " " + flag.value + " "
+		default:
+			typed += flag.name + " '" + strings.ReplaceAll(flag.value, "'", `'\''`) + "' "
+		}
+	}
+	return strings.ReplaceAll(next, "rpctl ", "rpctl "+typed)
 }
 
 // wantsJSON looks at the words themselves: a command line that could not be read may have said --json.

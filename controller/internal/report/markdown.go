@@ -18,7 +18,7 @@ func Markdown(s Source) string {
 		out.WriteString("| Étape | Vers | ID | Règle | Migrés | Origine après | Destination après |\n|---|---|---|---|---|---|---|\n")
 		for _, step := range from.Steps {
 			fmt.Fprintf(&out, "| %s | %s | %d | %s | %d | %d | %d |\n", step.ID, cell(step.Destination.Name),
-				step.Destination.ID, cell(rule(step)), step.Forecast.Moved, step.Forecast.OriginAfter, step.Forecast.DestinationAfter)
+				step.Destination.ID, cell(rule(step)+meanwhile(step)), step.Forecast.Moved, step.Forecast.OriginAfter, step.Forecast.DestinationAfter)
 		}
 		out.WriteByte('\n')
 	}

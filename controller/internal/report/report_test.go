@@ -186,3 +186,24 @@ func TestWorkbookName(t *testing.T) {
 		}
 	}
 }
+
+// TestPeopleWhoAreMovedOn: 41 arrive in CPH by the first step and leave it by the second, with 37 others.
+func TestPeopleWhoAreMovedOn(t *testing.T) {
+	p := plan.Plan{Version: 1, Ticket: "t", Centre: "c", Groups: []plan.Group{
+		{Steps: []plan.Step{{Origin: centre(1, "A"), Destination: centre(2, "B"), Field: "f", Value: "x"}}},
+		{Steps: []plan.Step{{Origin: centre(2, "B"), Destination: centre(3, "C"), Field: "f", Value: "x"}}},
+	}}
+	figures := []plan.Figures{{Origin: 160, Destination: 180, Moved: 41}, {Origin: 180, Destination: 0, Moved: 37}}
+	forecasts, err := plan.Forecasts(p, figures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Source{p, proto.Simulation{Plan: p.Digest()}}
+	for i, f := range forecasts {
+		s.Simulation.Steps = append(s.Simulation.Steps, proto.SimulatedStep{Step: f.Step, Forecast: f, Result: proto.StepResult{Figures: figures[i]}})
+	}
+	const want = "→ vers C (ID 3) : 37 migrés | reste 143 (78 à son tour, après les étapes précédentes)\n"
+	if got := Slack(s); !strings.Contains(got, want) {
+		t.Errorf("%s", got)
+	}
+}

@@ -12,13 +12,22 @@ func Slack(s Source) string {
 	for _, from := range s.origins() {
 		fmt.Fprintf(&out, "Centre d'origine : %s (ID %d) - %d suivis au total\n", from.Name, from.ID, from.Total)
 		for _, step := range from.Steps {
-			fmt.Fprintf(&out, "→ vers %s (ID %d) : %d migrés | reste %d\n",
-				short(from.Centre, step.Destination), step.Destination.ID, step.Result.Moved, from.Total-step.Result.Moved)
+			fmt.Fprintf(&out, "→ vers %s (ID %d) : %d migrés | reste %d%s\n",
+				short(from.Centre, step.Destination), step.Destination.ID, step.Result.Moved, from.Total-step.Result.Moved, meanwhile(step))
 		}
 		out.WriteByte('\n')
 	}
 	fmt.Fprintf(&out, "Hébergements : %s\n", accommodations(s))
 	return out.String()
+}
+
+// meanwhile says that a step will find others than its dry run did: people whom an earlier step
+// brings or takes away. The dry runs all see the data as it is before the plan.
+func meanwhile(step line) string {
+	if step.Forecast.Moved == step.Result.Moved {
+		return ""
+	}
+	return fmt.Sprintf(" (%d à son tour, après les étapes précédentes)", step.Forecast.Moved)
 }
 
 // accommodations is the runbook's last line: how many move, and each conflict with its decision.

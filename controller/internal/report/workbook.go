@@ -113,7 +113,7 @@ func (b *book) origin(from origin) {
 	first := b.row(0, "", "Total initial", "", "", "", from.Total)
 	for _, step := range from.Steps {
 		above := b.next - 1
-		b.row(0, string(step.ID), step.Destination.Name, step.Destination.ID, rule(step), step.Result.Moved,
+		b.row(0, string(step.ID), step.Destination.Name, step.Destination.ID, rule(step)+meanwhile(step), step.Result.Moved,
 			formula(fmt.Sprintf("F%d-E%d", above, above+1)))
 	}
 	last := b.next - 1
