@@ -16,7 +16,6 @@ var homes = map[string][]string{
 	"github.com/jedib0t/go-pretty/v6":      {"controller/internal/view"},
 	"github.com/clipperhouse/displaywidth": {"agent/internal/symfony"},
 	"github.com/xuri/excelize/v2":          {"controller/internal/report"},
-	"golang.org/x/sync":                    {"controller/internal/fleet"},
 
 	// The command lines of the two binaries.
 	"github.com/spf13/cobra": {"controller/internal/cli", "agent/internal/cli"},
