@@ -12,7 +12,7 @@ import (
 
 const agentPath = "/usr/local/bin/rp-agent"
 
-// asAdmin are the words of every `rpctl agent VERB`: a normal login that may use sudo.
+// agent is `rpctl agent VERB` over a normal login that may use sudo.
 func (s *stage) agent(t *testing.T, want int, verb, env string, more ...string) outcome {
 	t.Helper()
 	return s.rpctl(t, want, append([]string{"agent", verb, "--env", env, "--login", "admin"}, more...)...)
@@ -129,7 +129,24 @@ func spoiltBinaries(t *testing.T, s *stage) {
 			t.Errorf("%s: files changed:\n%s", name, differ(before, got))
 		}
 	}
+	upgradeBreaksOff(t, s, good)
 	s.rpctl(t, 0, "doctor", "--env", "preprod")
+}
+
+// upgradeBreaksOff: a host that cannot take the new binary keeps all of the old version.
+func upgradeBreaksOff(t *testing.T, s *stage, good []byte) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "rp-agent")
+	if err := os.WriteFile(file, append(bytes.Clone(good), "another build"...), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	on(t, s.preprod, "mount", "--bind", "-o", "ro", "/usr/local/bin", "/usr/local/bin")
+	before := files(t, s.preprod)
+	s.agent(t, 8, "upgrade", "preprod", "--yes", "--binary", file).failure(t, "host_failed", "nothing was changed", "run the same command again")
+	on(t, s.preprod, "umount", "/usr/local/bin")
+	if got := files(t, s.preprod); got != before {
+		t.Errorf("an upgrade that broke off changed files:\n%s", differ(before, got))
+	}
 }
 
 // changeOnHost: what somebody changed by hand is shown, and put right.
