@@ -135,7 +135,8 @@ func (m machine) kill(ctx context.Context) error {
 		}
 		return nil
 	})
-	return errors.Join(err, leaveCgroups(m.root))
+	// Processes that end at this moment keep their group busy a little longer.
+	return errors.Join(err, poll(ctx, 10*time.Second, func() error { return leaveCgroups(m.root) }))
 }
 
 // pollEvery is how often the lab looks at what has no event to wait for.
