@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -24,7 +23,6 @@ type process struct {
 	done   chan struct{}
 	killed bool // by a fault: what it says and how it ends proves nothing
 
-	mu             sync.Mutex
 	stdout, stderr bytes.Buffer
 	code           int
 }
