@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -170,13 +171,16 @@ func (o outcome) failure(t *testing.T, code string, words ...string) {
 	if last.Code != code {
 		t.Errorf("error code %q, want %q: %s", last.Code, code, last.Message)
 	}
-	said := last.Message + "\n" + last.Next
+	said := last.Message + "\n" + ourFlags.ReplaceAllString(last.Next, "rpctl ")
 	for _, word := range words {
 		if !strings.Contains(said, word) {
 			t.Errorf("the error does not say %q:\n%s", word, said)
 		}
 	}
 }
+
+// ourFlags is what rpctl repeats in a command to type next, since this test typed it.
+var ourFlags = regexp.MustCompile(`rpctl (--(json|hosts|ssh-config)( /\S+)? )+`)
 
 // stdout is what the console printed there, put together by offset.
 func (o outcome) stdout(t *testing.T) string {
