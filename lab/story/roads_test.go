@@ -122,6 +122,12 @@ func loginShells(t *testing.T, s *stage) {
 	put(t, s.preprod, rc, original)
 
 	on(t, s.preprod, "usermod", "--shell", "/usr/sbin/nologin", "app")
+	eventually(t, 10*time.Second, func() error { // a connection that is still open keeps the shell that it found
+		if out := s.start(t, "status", "--env", "preprod").wait(t); out.exit != 6 {
+			return errors.New(out.describe())
+		}
+		return nil
+	})
 	s.rpctl(t, 6, "status", "--env", "preprod").failure(t, "no_agent", "not available")
 	on(t, s.preprod, "usermod", "--shell", "/bin/bash", "app")
 	s.status(t, 0, "preprod")
