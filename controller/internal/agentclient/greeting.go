@@ -92,7 +92,18 @@ func (c *Client) judge(greeting []byte) error {
 	}
 	c.hello, c.common = hello, common
 	close(c.greeted)
+	c.acknowledge()
 	return nil
+}
+
+// acknowledge sends a ping that carries TCP's acknowledgement of the greeting. Without one the
+// host's kernel keeps the answer to a first Call back until ours has waited for its delayed
+// acknowledgement, 40 ms on Linux: sshd turns Nagle's algorithm off for terminals only.
+func (c *Client) acknowledge() {
+	select {
+	case c.outgoing <- proto.Line{Ping: true}:
+	default: // requests are on their way, which do the same
+	}
 }
 
 func first(lines []string) string {

@@ -84,7 +84,11 @@ func serve(_ context.Context, request sshhost.Request, stdin io.Reader, stdout, 
 	}
 	_, _ = io.WriteString(stdout, hello)
 	lines := bufio.NewScanner(stdin)
-	for id := 1; lines.Scan(); id++ {
+	for id := 0; lines.Scan(); {
+		if lines.Text() == `{"ping":true}` {
+			continue
+		}
+		id++
 		fmt.Fprintf(stdout, `{"event":"done","id":%d,"result":{"name":"42"}}`+"\n", id)
 	}
 	return 0
