@@ -162,7 +162,7 @@ func TestShipped(t *testing.T) {
 			}
 			for path := range strings.FieldsSeq(string(out)) {
 				ours := strings.TrimPrefix(path, module)
-				if within([]string{"agent/embedded", "lab", "testing", "internal/tool"}, ours) {
+				if within([]string{"agent/embedded", "lab", "testing", "internal/tool", "internal/powercut"}, ours) {
 					t.Errorf("%s contains %s", binary, path)
 				}
 			}
