@@ -41,11 +41,12 @@ var rules = [][2]string{
 	{"CPH", "CHU 75"}, {"CPH", "CHU 77"}, {"CPH", "DAHAR"}, {"CPH", "TEH"},
 }
 
-func newCase(random *rand.Rand, seed uint64) aCase {
+// newCase draws a case; its faults are of these kinds.
+func newCase(random *rand.Rand, seed uint64, among []fault) aCase {
 	c := aCase{seed: seed, knobs: randomKnobs(random)}
-	kinds := []fault{faults[seed%uint64(len(faults))]} // every kind as often as any other
+	kinds := []fault{among[seed%uint64(len(among))]} // every kind as often as any other
 	if random.IntN(3) == 0 {
-		kinds = append(kinds, faults[random.IntN(len(faults))])
+		kinds = append(kinds, among[random.IntN(len(among))])
 	}
 	shuffled := random.Perm(len(rules))
 	first := 2 + random.IntN(2)

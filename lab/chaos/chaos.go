@@ -36,6 +36,9 @@ type Result struct {
 	Took       time.Duration
 }
 
+// kinds are the faults that a campaign draws from.
+func (o Options) kinds() []fault { return faults }
+
 // labLife is how many runs one lab serves: its host lists more jobs with every run.
 const labLife = 20
 
@@ -106,7 +109,7 @@ func inLab(ctx context.Context, options Options, dir string, seeds <-chan uint64
 	if err != nil {
 		return false, err
 	}
-	defer s.close()
+	defer s.Close()
 	for range labLife {
 		seed, ok := <-seeds
 		if !ok {
@@ -129,7 +132,7 @@ func (s *stage) run(ctx context.Context, seed uint64) (Result, error) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, runLimit)
 	defer cancel()
-	c := newCase(rand.New(rand.NewPCG(seed, 4)), seed)
+	c := newCase(rand.New(rand.NewPCG(seed, 4)), seed, s.options.kinds())
 	r, err := s.newRun(ctx, c)
 	if err != nil {
 		return Result{}, err

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 func TestSeedsAreReproducible(t *testing.T) {
 	had := map[string]bool{}
 	for seed := range uint64(60) {
-		one, two := newCase(rand.New(rand.NewPCG(seed, 4)), seed), newCase(rand.New(rand.NewPCG(seed, 4)), seed)
+		one, two := newCase(rand.New(rand.NewPCG(seed, 4)), seed, faults), newCase(rand.New(rand.NewPCG(seed, 4)), seed, faults)
 		if fmt.Sprint(one.names(), one.plans, one.knobs) != fmt.Sprint(two.names(), two.plans, two.knobs) {
 			t.Errorf("seed %d is two cases", seed)
 		}
@@ -106,7 +106,7 @@ func TestStepOracle(t *testing.T) {
 func TestTable(t *testing.T) {
 	results := []Result{{Seed: 1, Faults: []string{faults[0].name}}, {Seed: 2, Faults: []string{faults[0].name, faults[1].name}, Violations: []string{"v"}}, {Seed: 3}}
 	var out strings.Builder
-	if Table(&out, results, time.Second) {
+	if (Options{}).Table(&out, results, time.Second) {
 		t.Error("a violation is no clean table")
 	}
 	for _, line := range []string{"| rpctl killed | 2 | 1 | 2 |", "| Ctrl-C once | 1 | 1 | 2 |", "| **all** | 3 | 1 | 2 |", "3 runs in 1s"} {
@@ -114,7 +114,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("no %q in\n%s", line, out.String())
 		}
 	}
-	if !Table(&out, results[:1], time.Second) {
+	if !(Options{}).Table(&out, results[:1], time.Second) {
 		t.Error("one good run is a clean table")
 	}
 }

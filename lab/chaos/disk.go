@@ -39,7 +39,7 @@ func readState(path string, into any) error {
 
 // records are all jobs, oldest first.
 func (s *stage) records() ([]record, error) {
-	names, err := filepath.Glob(s.state("jobs", "*", "job.json"))
+	names, err := filepath.Glob(s.State("jobs", "*", "job.json"))
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ type known struct {
 
 // plan finds a plan by its ticket; false where the host has never kept it.
 func (s *stage) plan(ticket string) (k known, there bool, err error) {
-	names, err := filepath.Glob(s.state("plans", "*", "plan.json"))
+	names, err := filepath.Glob(s.State("plans", "*", "plan.json"))
 	if err != nil {
 		return k, false, err
 	}
@@ -111,7 +111,7 @@ func (s *stage) output(r record, stream string) ([]byte, error) {
 		if run.Console != hex.EncodeToString(sum[:16]) {
 			return nil, fmt.Errorf("run %d of job %s is called %s", i, r.Job.ID, run.Console)
 		}
-		data, err := os.ReadFile(s.state("console", "output", run.Console+"."+stream))
+		data, err := os.ReadFile(filepath.Join(s.Outputs(), run.Console+"."+stream))
 		if err != nil && !os.IsNotExist(err) {
 			return nil, err
 		}
@@ -122,8 +122,8 @@ func (s *stage) output(r record, stream string) ([]byte, error) {
 
 // locks are the locks of the host that somebody holds.
 func (s *stage) locks() []string {
-	names := []string{s.state("lease"), s.state("jobs", "application.lock"), s.state("jobs", "admit.lock")}
-	runners, _ := filepath.Glob(s.state("jobs", "*", "runner.lock"))
+	names := []string{s.State("lease"), s.State("jobs", "application.lock"), s.State("jobs", "admit.lock")}
+	runners, _ := filepath.Glob(s.State("jobs", "*", "runner.lock"))
 	var held []string
 	for _, name := range append(names, runners...) {
 		if _, err := os.Stat(name); err != nil {

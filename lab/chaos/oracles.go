@@ -130,17 +130,17 @@ func (r *run) step(told console.Effects, name, key string, state proto.StepState
 func (r *run) judge(ctx context.Context) {
 	r.data(ctx)
 	r.jobs(ctx)
-	r.receipts()
+	r.receipts(ctx)
 	if held := r.stage.locks(); len(held) > 0 {
 		r.violation("locks are held at the end: %s", strings.Join(held, ", "))
 	}
-	if said, err := r.stage.ask(ctx, "rp-agent audit verify"); err != nil {
+	if said, err := r.stage.Ask(ctx, "rp-agent audit verify"); err != nil {
 		r.violation("audit: %v %s", err, said)
 	}
-	if left := orphans(r.stage.lab.Dir(), os.Getpid()); len(left) > 0 {
-		r.violation("processes are left: %s", strings.Join(left, "; "))
+	if left := r.stage.Left(ctx); len(left) > 0 {
+		r.violation("left: %s", strings.Join(left, "; "))
 	}
-	for _, dir := range []string{r.stage.state(), r.folder} {
+	for _, dir := range []string{r.stage.State(), r.folder} {
 		for _, file := range temporary(dir) {
 			r.violation("a temporary file is left: %s", file)
 		}
@@ -255,7 +255,7 @@ func differ(got, want []byte) string {
 // alone says that no two real runs were at the same time, and that no release was switched in one.
 func (r *run) alone(records []record) {
 	var switched time.Time
-	if info, err := os.Lstat(filepath.Join(r.stage.lab.Application(environment), "current")); err == nil {
+	if info, err := os.Lstat(filepath.Join(r.stage.Application(), "current")); err == nil {
 		switched = info.ModTime()
 	}
 	var until time.Time
@@ -276,8 +276,13 @@ func (r *run) alone(records []record) {
 }
 
 // receipts verifies what is signed, on the host and beside the plans, and holds it to the model.
-func (r *run) receipts() {
-	line := fmt.Sprintf("%s namespaces=\"%s,%s\" %s\n", alias, proto.NamespaceSimulation, proto.NamespaceApplied, r.stage.host().Running().ReceiptKey())
+func (r *run) receipts(ctx context.Context) {
+	public, err := r.stage.ReceiptKey(ctx)
+	if err != nil {
+		r.violation("the host's receipt key: %v", err)
+		return
+	}
+	line := fmt.Sprintf("%s namespaces=\"%s,%s\" %s\n", alias, proto.NamespaceSimulation, proto.NamespaceApplied, public)
 	signers, err := signature.ParseSigners([]byte(line))
 	if err != nil {
 		r.violation("the host's receipt key: %v", err)

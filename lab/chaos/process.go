@@ -31,8 +31,8 @@ type process struct {
 func (r *run) typed(args ...string) (*process, error) {
 	p := &process{args: args, done: make(chan struct{})}
 	p.cmd = exec.Command(r.stage.options.Rpctl, args...)
-	p.cmd.Dir = r.stage.lab.WorkTree()
-	p.cmd.Env = append(os.Environ(), "RPCTL_SSH_CONFIG="+r.stage.lab.SSHConfig(), "RPCTL_HOSTS="+r.stage.lab.HostsTOML())
+	p.cmd.Dir = r.stage.WorkTree()
+	p.cmd.Env = append(os.Environ(), "RPCTL_SSH_CONFIG="+r.stage.SSHConfig(), "RPCTL_HOSTS="+r.stage.HostsTOML())
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := p.cmd.Start(); err != nil {

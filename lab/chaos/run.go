@@ -34,9 +34,9 @@ type run struct {
 }
 
 func (s *stage) newRun(ctx context.Context, c aCase) (*run, error) {
-	r := &run{stage: s, aCase: c, model: newModel(c.plans), folder: filepath.Join(s.lab.Dir(), fmt.Sprintf("plans-%d", c.seed)), reruns: map[string]int{},
+	r := &run{stage: s, aCase: c, model: newModel(c.plans), folder: filepath.Join(s.Dir(), fmt.Sprintf("plans-%d", c.seed)), reruns: map[string]int{},
 		given: map[int]bool{}, refused: map[int]int{}, partial: map[string]bool{}}
-	if _, err := s.lab.RunConsole(ctx, environment, "app:seed-migration"); err != nil {
+	if _, err := s.Console(ctx, "app:seed-migration"); err != nil {
 		return nil, err
 	}
 	records, err := s.records()
@@ -124,7 +124,7 @@ func (r *run) play(ctx context.Context) {
 func (r *run) prepare(ctx context.Context, i int) bool {
 	for _, args := range [][]string{
 		{"migrate", "--plan", r.files[i], "--env", environment},
-		{"migrate", "approve", "--plan", r.files[i], "--env", environment, "--key", r.stage.lab.Approver(), "--yes"},
+		{"migrate", "approve", "--plan", r.files[i], "--env", environment, "--key", r.stage.Approver(), "--yes"},
 	} {
 		p, err := r.typed(args...)
 		if err != nil {

@@ -25,9 +25,9 @@ func tell(w io.Writer, r Result) {
 
 // Table writes fault kind x runs x violations, and says whether there were none. A run in which two
 // faults struck counts for both.
-func Table(w io.Writer, results []Result, took time.Duration) (clean bool) {
+func (o Options) Table(w io.Writer, results []Result, took time.Duration) (clean bool) {
 	fmt.Fprintf(w, "| fault | runs | violations | seeds |\n|---|---:|---:|---|\n")
-	for _, f := range faults {
+	for _, f := range o.kinds() {
 		row(w, f.name, chosen(results, func(r Result) bool { return slices.Contains(r.Faults, f.name) }))
 	}
 	row(w, "(nothing was there to be hit)", chosen(results, func(r Result) bool { return len(r.Faults) == 0 }))

@@ -58,6 +58,6 @@ func campaign(ctx context.Context, options chaos.Options) (clean bool, err error
 	defer os.RemoveAll(options.Dir)
 	began := time.Now()
 	results, err := chaos.Campaign(ctx, options)
-	clean = chaos.Table(os.Stdout, results, time.Since(began))
+	clean = options.Table(os.Stdout, results, time.Since(began))
 	return clean, err
 }
