@@ -151,8 +151,8 @@ func ask[T any](ctx context.Context, a *app, all []fleet.Target, op proto.Op, ar
 
 // look is how tables are shown.
 func (a *app) look() view.Look {
-	width := 80
-	if a.Width != nil {
+	width := 0 // a pipe or a file is searched: nothing in it is cut
+	if a.Live && a.Width != nil {
 		width = a.Width()
 	}
 	return view.Look{Color: a.colors(), Width: width, Now: a.Now()}

@@ -98,7 +98,7 @@ func FiguresTable(p plan.Plan, s proto.Simulation, look Look) string {
 			fmt.Fprintf(&out, "\n%s: %d follow-ups\n", st.bold(fmt.Sprintf("%s (%d)", printable.Line(step.Origin.Name), step.Origin.ID)), result.Origin)
 		}
 		rows = append(rows, []cell{
-			{string(step.ID), nil}, {cut(destination(step.Step), mostName), nil}, {number(result.Destination), nil}, {number(result.Moved), st.bold},
+			{string(step.ID), nil}, {fit(destination(step.Step), mostName, look.Width), nil}, {number(result.Destination), nil}, {number(result.Moved), st.bold},
 			{number(result.Origin - result.Moved), nil}, {accommodations(result), nil},
 			{change(then.OriginBefore, then.OriginAfter), nil}, {change(then.DestinationBefore, then.DestinationAfter), nil},
 		})
@@ -177,8 +177,8 @@ func AppliedTable(p plan.Plan, a proto.Applied, look Look) string {
 		}
 		did := a.Steps[i]
 		rows = append(rows, []cell{
-			{string(step.ID), nil}, {cut(fmt.Sprintf("%s (%d)", printable.Line(step.Origin.Name), step.Origin.ID), 2*mostName), nil},
-			{cut(destination(step.Step), mostName), nil}, {number(did.Moved), st.bold},
+			{string(step.ID), nil}, {fit(fmt.Sprintf("%s (%d)", printable.Line(step.Origin.Name), step.Origin.ID), 2*mostName, look.Width), nil},
+			{fit(destination(step.Step), mostName, look.Width), nil}, {number(did.Moved), st.bold},
 			{change(did.OriginBefore, did.OriginAfter), nil}, {change(did.DestinationBefore, did.DestinationAfter), nil},
 		})
 	}

@@ -59,6 +59,14 @@ func bar(done, total int64, width int) string {
 	return strings.Repeat("█", full) + strings.Repeat("░", width-full)
 }
 
+// fit is cut for where there is a terminal; with width 0 nothing is cut.
+func fit(text string, most, width int) string {
+	if width == 0 {
+		return text
+	}
+	return cut(text, most)
+}
+
 // cut shortens a line without colours to at most width characters.
 func cut(line string, width int) string {
 	if utf8.RuneCountInString(line) <= width {
@@ -76,7 +84,7 @@ type cell struct {
 	paint func(string) string
 }
 
-// table lays out rows in columns, two blanks between them. The last column is cut at width.
+// table lays out rows in columns, two blanks between them. The last column is cut at width, unless that is 0.
 func table(rows [][]cell, width int) string {
 	var widths []int
 	for _, row := range rows {
@@ -92,7 +100,7 @@ func table(rows [][]cell, width int) string {
 		left := width
 		var line strings.Builder
 		for i, c := range row {
-			text := cut(c.text, max(left, 8))
+			text := fit(c.text, max(left, 8), width)
 			left -= widths[i] + 2
 			pad := ""
 			if i < len(row)-1 {

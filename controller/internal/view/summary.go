@@ -69,6 +69,9 @@ func (t *text) problems(hosts []event.HostReport) string {
 
 // steps is the durations in as few lines as fit: `preflight 1.2 s · local 3.0 s`.
 func steps(all []event.StepReport, width int) []string {
+	if width == 0 {
+		width = defaultWidth // broken, not cut
+	}
 	var lines []string
 	line := ""
 	for _, s := range all {

@@ -13,7 +13,7 @@ import (
 // Look is how a table is shown.
 type Look struct {
 	Color bool
-	Width int // columns
+	Width int // columns of the terminal; 0, where there is none, cuts nothing
 	Now   time.Time
 }
 

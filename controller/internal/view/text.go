@@ -108,7 +108,7 @@ func (t *text) verdictLines(e event.Event) string {
 	}
 	line += "\n"
 	for _, entry := range v.Journal {
-		line += t.faint("        "+cut(printable.Line(entry.Message), max(t.width()-8, 20))) + "\n"
+		line += t.faint("        "+fit(printable.Line(entry.Message), max(t.width()-8, 20), t.width())) + "\n"
 	}
 	return line
 }

@@ -26,7 +26,7 @@ type Options struct {
 	JSON  bool
 	Live  bool       // Out is a terminal that understands cursor movement
 	Color bool       // false with NO_COLOR, --no-color, or where Out is no terminal
-	Width func() int // columns; nil means 80
+	Width func() int // columns of that terminal; nil means 80
 	// Now is the clock of what is shown as running; nil means time.Now.
 	Now func() time.Time
 }
@@ -45,6 +45,7 @@ func New(o Options) View {
 	case o.Live:
 		return newLive(o)
 	default:
+		o.Width = func() int { return 0 } // who reads a pipe or a file searches it
 		return &plain{out: o.Out, text: newText(o)}
 	}
 }
