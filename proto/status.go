@@ -68,6 +68,10 @@ type DeployRecord struct {
 	Detail   string    `json:"detail,omitempty"`
 }
 
+// ResultUnknown is the result of a deploy whose lease ended before its result was told: its
+// controller was killed, or the connection was lost.
+const ResultUnknown = "unknown"
+
 // MaxLogLines is how many past lines one question may ask for.
 const MaxLogLines = 10_000
 

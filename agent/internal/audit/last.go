@@ -56,7 +56,7 @@ func (l *Log) LastDeploy(holder *proto.Holder) (*proto.DeployRecord, error) {
 
 // deployOf puts together what the entries of one lease tell.
 func deployOf(lease proto.AuditEntry, record, end *proto.AuditEntry, live bool) *proto.DeployRecord {
-	deploy := &proto.DeployRecord{Kind: lease.Purpose, Operator: lease.Operator, User: lease.User, Began: lease.Time, Result: "unknown"}
+	deploy := &proto.DeployRecord{Kind: lease.Purpose, Operator: lease.Operator, User: lease.User, Began: lease.Time, Result: proto.ResultUnknown}
 	if end != nil {
 		deploy.Ended = end.Time
 		deploy.Detail = end.Result

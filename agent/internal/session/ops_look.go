@@ -35,7 +35,7 @@ func (s *session) status(ctx context.Context, request proto.Request) (any, error
 		}
 		for _, plan := range status.Plans {
 			if len(plan.Waiting) > 0 && plan.Job == "" {
-				status.Problems = append(status.Problems, fmt.Sprintf("plan %s (%s): step %s waits for an operator's word: rpctl migrate status --plan PLAN",
+				status.Problems = append(status.Problems, fmt.Sprintf("plan %s (%s): step %s waits for an operator's word",
 					plan.Plan[:12], printable.Excerpt(plan.Centre, 60), plan.Waiting[0]))
 			}
 		}

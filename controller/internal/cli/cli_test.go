@@ -48,6 +48,60 @@ func TestStatusExitCodes(t *testing.T) {
 	}
 }
 
+// TestStatusNamesWhatIsUnderWay: a job, a plan that waits, a deploy whose rpctl was killed; each with what to type.
+func TestStatusNamesWhatIsUnderWay(t *testing.T) {
+	job := proto.Job{ID: "abcdefgh", Kind: proto.KindApply, State: proto.JobRunning, Operator: "bob@desk", Steps: []proto.JobStep{{State: proto.StepVerified}, {State: proto.StepRunning}}}
+	begun := proto.PlanState{Centre: "CHU 75", Ticket: "t1", State: "begun", Steps: 3, Verified: 1}
+	half := func(kind string) *proto.DeployRecord {
+		return &proto.DeployRecord{Kind: kind, Operator: "bob@desk", Result: proto.ResultUnknown}
+	}
+	for _, c := range []struct {
+		name       string
+		is         proto.Status
+		says, next string
+	}{
+		{"a job", proto.Status{Jobs: []proto.Job{job}}, "p1: apply abcdefgh is running, 1 of 2 steps done, by bob@desk", "rpctl attach abcdefgh --env prod"},
+		{"a plan", proto.Status{Plans: []proto.PlanState{begun}}, "p1: plan of CHU 75 (t1) is begun, 1 of 3 steps verified", "rpctl jobs --env prod"},
+		{"a deploy", proto.Status{LastDeploy: half("deploy")}, "nobody saw the end of the deploy of bob@desk", "rpctl deploy --env prod"},
+		{"a rollback", proto.Status{LastDeploy: half("rollback")}, "nobody saw the end of the rollback", "rpctl restart --env prod"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDesk(t, "status", "--env", "prod")
+			d.answers["p1"][proto.OpStatus] = c.is
+			d.run(t, exit.OK)
+			if got := d.out.String(); !strings.Contains(got, c.says) || !strings.Contains(got, "    next: "+c.next+"\n") {
+				t.Errorf("got:\n%s", got)
+			}
+			d.out.Reset()
+			d.system.Args = append(d.system.Args, "--json")
+			d.run(t, exit.OK)
+			var e event.Event
+			if err := json.Unmarshal(d.out.Bytes(), &e); err != nil || e.Next != c.next {
+				t.Errorf("as JSON %v: %s", err, &d.out)
+			}
+		})
+	}
+}
+
+func TestStatusSaysHowToMend(t *testing.T) {
+	for code, c := range map[string]struct {
+		worker proto.WorkerStatus
+		next   string
+	}{
+		"old":     {proto.WorkerStatus{Active: "active", Code: proto.CodeOld}, "rpctl restart --env prod"},
+		"stopped": {proto.WorkerStatus{Active: "inactive"}, "rpctl restart --env prod"},
+		"failed":  {proto.WorkerStatus{Active: "failed"}, "rpctl logs --env prod"},
+		"well":    {proto.WorkerStatus{Active: "active", Code: proto.CodeCurrent}, "rpctl doctor --env prod"},
+	} {
+		d := newDesk(t, "status", "--env", "prod")
+		d.answers["p1"][proto.OpStatus] = proto.Status{Workers: []proto.WorkerStatus{c.worker}, Problems: []string{"something"}}
+		d.run(t, exit.Failed)
+		if !strings.Contains(d.errs.String(), "next: "+c.next+"\n") {
+			t.Errorf("%s: %s", code, &d.errs)
+		}
+	}
+}
+
 func TestStatusOfOneEnvironmentAsksNoOther(t *testing.T) {
 	d := newDesk(t, "status", "--env", "prod", "--json")
 	d.answers["p1"][proto.OpStatus] = healthy("p1")

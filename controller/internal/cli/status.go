@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,12 +46,30 @@ func (a *app) status(ctx context.Context, env string) error {
 		if r.Err != nil {
 			e.Error = told(exit.From(r.Err))
 		} else {
-			e.Status = &r.Value
+			e.Status, e.Next = &r.Value, a.sameHosts(nextOnHost(r.Target.Environment, r.Value))
 		}
 		show(e)
 	})
 	end(results)
 	return statusOutcome(ctx, results)
+}
+
+// nextOnHost is what to type about what is under way on a host, or was left half done there.
+func nextOnHost(environment string, s proto.Status) string {
+	waits := func(p proto.PlanState) bool { return p.Job == "" && (p.State == "begun" || len(p.Waiting) > 0) }
+	last := s.LastDeploy
+	switch {
+	case len(s.Jobs) > 0:
+		return "rpctl attach " + string(s.Jobs[0].ID) + " --env " + environment
+	case slices.ContainsFunc(s.Plans, waits):
+		return "rpctl jobs --env " + environment
+	case last == nil || last.Result != proto.ResultUnknown:
+		return ""
+	case last.Kind == "deploy": // from the beginning: whether its command had come to its end is not known
+		return "rpctl deploy --env " + environment
+	default: // never a rollback again, which would go one release further back
+		return "rpctl restart --env " + environment
+	}
 }
 
 // manyHosts are more than a screen has lines: nobody waits for the last to see the first.
@@ -97,16 +116,37 @@ func statusOutcome(ctx context.Context, results []fleet.Result[proto.Status]) er
 	if err := unasked(ctx, results); err != nil {
 		return err
 	}
-	bad := 0
+	bad, next := 0, ""
 	for _, r := range results {
-		if !r.Value.Healthy() {
-			bad++
+		if r.Value.Healthy() {
+			continue
+		}
+		if bad++; next == "" {
+			next = mending(r.Target.Environment, r.Value)
 		}
 	}
 	if bad > 0 {
-		return &exit.Error{Code: exit.Failed, Message: fmt.Sprintf("%d of %d hosts are not healthy", bad, len(results))}
+		return &exit.Error{Code: exit.Failed, Message: fmt.Sprintf("%d of %d hosts are not healthy", bad, len(results)), Next: next}
 	}
 	return nil
+}
+
+// mending is what to type about a host that is not healthy.
+func mending(environment string, s proto.Status) string {
+	at := func(w proto.WorkerStatus) bool { return w.Active == "active" && w.Code != proto.CodeOld }
+	idle := func(w proto.WorkerStatus) bool {
+		return w.Active == "inactive" || w.Active == "active" && w.Code == proto.CodeOld
+	}
+	switch {
+	case slices.ContainsFunc(s.Workers, idle): // a restart starts what is stopped, too
+		return "rpctl restart --env " + environment
+	case slices.ContainsFunc(s.Workers, func(w proto.WorkerStatus) bool { return !at(w) }):
+		return "rpctl logs --env " + environment
+	case nextOnHost(environment, s) != "":
+		return nextOnHost(environment, s)
+	default:
+		return "rpctl doctor --env " + environment
+	}
 }
 
 // unasked is the failure of hosts that could not be asked: Partial where others could.
