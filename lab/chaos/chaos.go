@@ -24,6 +24,8 @@ type Options struct {
 	Runs     int
 	Parallel int       // labs at the same time
 	Log      io.Writer // told of each run
+	// Slow stretches every limit of time, on a machine that has other work; 0 is 1.
+	Slow int
 	// Verbose tells of each command that was typed, too.
 	Verbose bool
 }
@@ -43,7 +45,11 @@ func (o Options) kinds() []fault { return faults }
 const labLife = 20
 
 // runLimit bounds one run; one that takes longer is a violation.
-const runLimit = 3 * time.Minute
+const runLimit = 5 * time.Minute
+
+func (o Options) stretched(limit time.Duration) time.Duration {
+	return limit * time.Duration(max(1, o.Slow))
+}
 
 // Campaign does the runs. The error is of the campaign itself; violations are in the results.
 func Campaign(ctx context.Context, options Options) ([]Result, error) {
@@ -130,7 +136,7 @@ func inLab(ctx context.Context, options Options, dir string, seeds <-chan uint64
 // run is one seed from the first dry run to the last oracle.
 func (s *stage) run(ctx context.Context, seed uint64) (Result, error) {
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, runLimit)
+	ctx, cancel := context.WithTimeout(ctx, s.options.stretched(runLimit))
 	defer cancel()
 	c := newCase(rand.New(rand.NewPCG(seed, 4)), seed, s.options.kinds())
 	r, err := s.newRun(ctx, c)

@@ -24,6 +24,7 @@ func open(ctx context.Context, options Options, dir string) (*stage, error) {
 	s.lab, err = inprocess.Start(ctx, inprocess.Options{
 		Dir: dir, Environments: []inprocess.Environment{runbook},
 		Adjust: func(h *inprocess.Host) {
+			h.Wired = true
 			h.SSH.Handler = func(ctx context.Context, request sshhost.Request, stdin io.Reader, stdout, stderr io.Writer) int {
 				if n := s.cutAfter.Swap(0); n > 0 {
 					stdout = &cutter{out: stdout, left: n, cut: h.Server().CutAll}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,11 +19,15 @@ import (
 type fault struct {
 	name   string
 	strike func(ctx context.Context, r *run, p *process, h hit) bool
-	other  bool // there is a second plan
+	other  bool          // there is a second plan
+	grace  time.Duration // how much longer a command may take with it
 }
 
 // faults is all kinds, in the order of the table.
-var faults = []fault{
+var faults = slices.Concat(processFaults, networkFaults)
+
+// processFaults are those of programs, hosts and people.
+var processFaults = []fault{
 	{name: "rpctl killed", strike: signalled(syscall.SIGKILL)},
 	{name: "Ctrl-C once", strike: signalled(syscall.SIGINT)},
 	{name: "Ctrl-C twice", strike: signalled(syscall.SIGINT, syscall.SIGINT)},

@@ -13,8 +13,17 @@ import (
 	"time"
 )
 
-// commandLimit bounds one command of the operator's; one that takes longer hangs.
+// commandLimit bounds one command of the operator's; one that takes longer hangs. Faults of which a
+// command may take longer say so, and Options.Slow stretches all of it.
 const commandLimit = 90 * time.Second
+
+func (r *run) limit() time.Duration {
+	limit := commandLimit
+	for _, h := range r.hits {
+		limit += h.fault.grace
+	}
+	return r.stage.options.stretched(limit)
+}
 
 // process is the real rpctl, as it was typed.
 type process struct {
@@ -49,14 +58,15 @@ func (r *run) typed(args ...string) (*process, error) {
 
 // ended waits for the process; one that hangs is a violation, and killed.
 func (r *run) ended(ctx context.Context, p *process) {
-	timer := time.NewTimer(commandLimit)
+	limit := r.limit()
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case <-p.done:
 	case <-ctx.Done():
 		r.kill(p)
 	case <-timer.C:
-		r.violation("rpctl %s did not end within %s; it said %q", strings.Join(p.args, " "), commandLimit, tail(p))
+		r.violation("rpctl %s did not end within %s; it said %q", strings.Join(p.args, " "), limit, tail(p))
 		r.kill(p)
 	}
 	r.say("rpctl %s -> %d %s", strings.Join(p.args, " "), p.code, last(p.stderr.String()))

@@ -38,7 +38,7 @@ func (l *Lab) sshConfig() []byte {
 	for _, h := range l.hosts {
 		port := nobody
 		if h.server != nil {
-			port = h.server.Addr().Port
+			port = h.Addr().Port
 		}
 		fmt.Fprintf(&b, "Host %s\n    HostName 127.0.0.1\n    Port %d\n", h.Alias, port)
 	}
@@ -62,7 +62,7 @@ func (l *Lab) knownHosts() []byte {
 	var b bytes.Buffer
 	for _, h := range l.hosts {
 		if h.server != nil && !h.Unknown {
-			fmt.Fprintln(&b, h.server.KnownHostsLine())
+			fmt.Fprintln(&b, h.server.KnownAs(h.Addr()))
 		}
 	}
 	return b.Bytes()

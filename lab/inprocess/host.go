@@ -14,6 +14,7 @@ import (
 	"github.com/re-connect/rpctl/agent/embedded"
 	"github.com/re-connect/rpctl/agent/embedded/supervisor"
 	"github.com/re-connect/rpctl/lab/sshhost"
+	"github.com/re-connect/rpctl/lab/wire"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -42,8 +43,11 @@ type Host struct {
 	Forced bool
 	// Unknown is a host that known_hosts does not have.
 	Unknown bool
+	// Wired puts a proxy between developers and the host, to break the network with.
+	Wired bool
 
 	server *sshhost.Server
+	wire   *wire.Proxy // nil where not Wired
 
 	mu      sync.Mutex
 	running *embedded.Host // nil while the host is down
@@ -108,7 +112,18 @@ func (h *Host) start(ctx context.Context) error {
 	if h.server, err = sshhost.Start(h.SSH); err != nil {
 		return fmt.Errorf("cannot start %s: %w", h.Alias, err)
 	}
-	return nil
+	if h.Wired {
+		h.wire, err = wire.Listen(h.server.Addr().String())
+	}
+	return err
+}
+
+// Addr is where developers reach the host.
+func (h *Host) Addr() *net.TCPAddr {
+	if h.wire != nil {
+		return h.wire.Addr()
+	}
+	return h.server.Addr()
 }
 
 // Login is the handler of a host in good health: what a login user's shell would run.
@@ -144,6 +159,9 @@ func (h *Host) enter() *embedded.Host {
 // Server is the host's SSH side, Running its agent; nil where the host is absent.
 func (h *Host) Server() *sshhost.Server { return h.server }
 
+// Wire is the network in front of a host that is Wired; nil elsewhere.
+func (h *Host) Wire() *wire.Proxy { return h.wire }
+
 // Running is the host's agent and service manager; nil while the host is down.
 func (h *Host) Running() *embedded.Host {
 	h.mu.Lock()
@@ -175,6 +193,9 @@ func (h *Host) Reboot(ctx context.Context) error {
 }
 
 func (h *Host) close() {
+	if h.wire != nil {
+		h.wire.Close()
+	}
 	if h.server != nil {
 		h.server.Close()
 	}

@@ -106,8 +106,11 @@ func (s *Server) Addr() *net.TCPAddr { return s.listener.Addr().(*net.TCPAddr) }
 func (s *Server) HostKey() ssh.PublicKey { return s.options.HostKey.PublicKey() }
 
 // KnownHostsLine is the line, without newline, that makes the host known under its address.
-func (s *Server) KnownHostsLine() string {
-	return knownhosts.Line([]string{s.Addr().String()}, s.HostKey())
+func (s *Server) KnownHostsLine() string { return s.KnownAs(s.Addr()) }
+
+// KnownAs is that line for another address that leads to the host.
+func (s *Server) KnownAs(address net.Addr) string {
+	return knownhosts.Line([]string{address.String()}, s.HostKey())
 }
 
 // Close cuts every connection and returns when all that served them has ended.
