@@ -44,12 +44,12 @@ type installation struct {
 	dryRun, yes           bool
 	spec                  proto.SetupSpec
 	signers               *proto.SetupSigners // of the console host
-	removing              bool
+	removing, compares    bool
 }
 
 // agentVerb is one verb of the group; all of them visit host after host.
 func (a *app) agentVerb(name, short string, visit func(*installation, context.Context, *install.Visit, string) error) *cobra.Command {
-	i := &installation{app: a, removing: name == "uninstall"}
+	i := &installation{app: a, removing: name == "uninstall", compares: name == "diff"}
 	cmd := &cobra.Command{
 		Use: name + " --env ENVIRONMENT", Short: short, Args: noArgs,
 		Long: short + ".\n\nIt needs an admin login: root, or a user with sudo (--login; the alias's own user otherwise).",
@@ -72,6 +72,7 @@ func (a *app) agentVerb(name, short string, visit func(*installation, context.Co
 
 // run visits the environment's hosts one after the other, and stops at the first that fails.
 func (i *installation) run(ctx context.Context, visit func(*installation, context.Context, *install.Visit, string) error) error {
+	i.app.changes(!i.dryRun && !i.compares)
 	environment, err := i.app.environment(i.env)
 	if err != nil {
 		return err

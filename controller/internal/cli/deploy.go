@@ -95,6 +95,7 @@ func (a *app) changingFlags(cmd *cobra.Command, o *changing) {
 
 // options checks what was typed against hosts.toml.
 func (a *app) options(o changing) (deploy.Options, error) {
+	a.changes(!o.dryRun)
 	environment, err := a.environment(o.env)
 	if err != nil {
 		return deploy.Options{}, err

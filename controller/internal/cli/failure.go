@@ -21,16 +21,22 @@ func (a *app) end(err error) exit.Code {
 		again.Next = a.sameHosts(again.Next)
 		failure = &again
 	}
-	if failure != nil && a.wantsJSON() {
+	jsonEnd := failure != nil && a.wantsJSON()
+	if jsonEnd {
 		a.flags.json = true
 		a.emit(event.Event{Kind: event.ErrorEnd, Error: told(failure)})
 	}
 	a.closeView()
+	failure = a.unwritten(failure)
+	lost := a.paper.lost()
+	if failure != nil && (!jsonEnd || lost != nil) {
+		tell(a.Stderr, failure)
+	}
+	if lost != nil && a.acts {
+		fmt.Fprintf(a.Stderr, "rpctl: warning: the output could not be written: %s\n", safe(lost.Error()))
+	}
 	if failure == nil {
 		return exit.OK
-	}
-	if !a.flags.json {
-		tell(a.Stderr, failure)
 	}
 	return failure.Code
 }

@@ -82,6 +82,7 @@ func (a *app) cancelCommand() *cobra.Command {
 		Use: "cancel JOB --env ENVIRONMENT", Short: "Ask a job to stop before its next step",
 		Args: oneArg("JOB", "JOB --env ENVIRONMENT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			a.changes(true)
 			id, err := migrate.CheckID(args[0], env)
 			if err != nil {
 				return err

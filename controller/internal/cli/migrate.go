@@ -82,6 +82,7 @@ func (a *app) keyFlag(cmd *cobra.Command, m *migrating) {
 }
 
 func (a *app) migrate(ctx context.Context, m migrating, w applying) error {
+	a.changes(w.apply)
 	with, err := w.check()
 	if err != nil {
 		return err

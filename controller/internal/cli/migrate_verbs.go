@@ -86,8 +86,8 @@ func (a *app) report(options migrate.Options, format, out string) error {
 		return err
 	}
 	if out == "" && !a.flags.json {
-		_, err := a.Stdout.Write(text.Bytes())
-		return ignoreClosed(err)
+		a.print(text.String())
+		return nil
 	}
 	e := event.Event{Kind: event.Reported, Environment: options.Environment.Name, Digest: options.Plan.Digest(), Text: text.String()}
 	if out != "" {
@@ -111,6 +111,7 @@ func (a *app) migrateApproveCommand() *cobra.Command {
 			"--signed FILE brings an approval that was signed elsewhere (see approval-request).",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.changes(true)
 			options, err := a.migrateOptions(m)
 			if err != nil {
 				return err

@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -122,8 +120,8 @@ func (a *app) planNew(ctx context.Context, args []string) error {
 		return &exit.Error{Code: exit.BadInput, Message: "the answers make no plan:\n" + err.Error(), Next: "rpctl plan new", Err: err}
 	}
 	if len(args) == 0 {
-		_, err := a.Stdout.Write(written)
-		return ignoreClosed(err)
+		a.print(string(written))
+		return nil
 	}
 	if err := migrate.WriteNew(a.here(args[0]), written); err != nil {
 		return err
@@ -149,12 +147,4 @@ func (a *app) askPlan(ctx context.Context) (plan.Plan, error) {
 	case <-ctx.Done():
 		return plan.Plan{}, ctx.Err()
 	}
-}
-
-// ignoreClosed: who reads is gone, and there is nobody to tell.
-func ignoreClosed(err error) error {
-	if errors.Is(err, io.ErrClosedPipe) {
-		return nil
-	}
-	return err
 }

@@ -21,7 +21,8 @@ func ThisProcess() System {
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
 		Dir: dir, Hostname: hostname, Signals: signals, Exit: os.Exit, Now: time.Now,
 		Asks: term.IsTerminal(in) && term.IsTerminal(int(os.Stderr.Fd())), Live: term.IsTerminal(out),
-		Width: func() int { return width(out) },
+		Width:     func() int { return width(out) },
+		KeepPipes: func() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }, // not Ignore, which children inherit
 	}
 	if s.Asks {
 		s.Secret = func(question string) ([]byte, error) { return secret(in, question) }

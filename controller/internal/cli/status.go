@@ -198,7 +198,5 @@ func (a *app) look() view.Look {
 	return view.Look{Color: a.colors(), Width: width, Now: a.Now()}
 }
 
-// print writes a table.
-func (a *app) print(text string) {
-	_, _ = fmt.Fprint(a.Stdout, text) // who reads is gone: there is nobody to tell
-}
+// print writes a table. What is not written is told at the end.
+func (a *app) print(text string) { _, _ = fmt.Fprint(a.Stdout, text) }

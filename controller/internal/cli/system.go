@@ -36,6 +36,8 @@ type System struct {
 	Signals <-chan os.Signal
 	Exit    func(code int)
 	Restore func()
+	// KeepPipes has a write to a reader that has left fail, instead of ending the process; nil where it does not end.
+	KeepPipes func()
 	// Dial replaces SSH in tests; nil means SSH.
 	Dial func(ctx context.Context, target fleet.Target) (fleet.Agent, error)
 	Now  func() time.Time
@@ -47,6 +49,8 @@ type System struct {
 type app struct {
 	System
 	flags  flags
+	paper  *paper // is Stdout
+	acts   bool   // something is changed: see changes
 	viewMu sync.Mutex
 	shown  view.View
 	sshMu  sync.Mutex
@@ -74,7 +78,8 @@ func Run(system System) int {
 	if system.Now == nil {
 		system.Now = time.Now
 	}
-	a := &app{System: system, hurry: make(chan struct{})}
+	a := &app{System: system, hurry: make(chan struct{}), paper: &paper{out: system.Stdout}}
+	a.Stdout = a.paper
 	ctx, stop := a.interruptible()
 	defer stop()
 	defer a.closeView() // after a panic too

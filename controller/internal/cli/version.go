@@ -22,9 +22,9 @@ func (a *app) versionCommand() *cobra.Command {
 				a.emit(event.Event{Kind: event.Version, Version: &build})
 				return nil
 			}
-			_, err := fmt.Fprintf(a.Stdout, "rpctl %s (%s, %s), protocol %d to %d\n",
-				build.Rpctl, build.Go, build.Platform, build.Protocol.Min, build.Protocol.Max)
-			return err
+			a.print(fmt.Sprintf("rpctl %s (%s, %s), protocol %d to %d\n",
+				build.Rpctl, build.Go, build.Platform, build.Protocol.Min, build.Protocol.Max))
+			return nil
 		},
 	}
 }

@@ -202,7 +202,7 @@ func (f *follower) output(o proto.Output) {
 	}
 	if err := f.Console.Print(o.Stream, at, o.Raw[at-o.Offset:]); err != nil {
 		f.failure = &exit.Error{
-			Code: exit.Failed, Err: err, Next: f.attach(),
+			Code: exit.LocalFailed, Err: err, Next: f.attach(),
 			Message: fmt.Sprintf("cannot show the output: %v; job %s goes on on %s", err, f.id, f.to.Host),
 		}
 		go f.use(nil) // ends the call, which waits for this event to be over

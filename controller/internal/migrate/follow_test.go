@@ -193,7 +193,7 @@ func TestOutputThatCannotBeShownEndsTheViewer(t *testing.T) {
 	d := newDesk(t)
 	d.world.Console = broken{}
 	d.hosts["pp1"].stdout = []byte("12345678901234567890")
-	check(t, d.attach(t.Context(), From{}), exit.Failed, "broken pipe", "rpctl attach")
+	check(t, d.attach(t.Context(), From{}), exit.LocalFailed, "broken pipe", "rpctl attach")
 }
 
 func TestCancelAndJobs(t *testing.T) {
