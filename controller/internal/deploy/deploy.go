@@ -26,6 +26,9 @@ type Sink interface {
 type Tree interface {
 	// Check changes nothing: it refuses a tree that branch cannot be deployed from.
 	Check(ctx context.Context, branch string) error
+	// Standing is Check, and refuses what Update would refuse; it changes nothing. The notes say
+	// what Update would bring.
+	Standing(ctx context.Context, branch string) (notes []string, err error)
 	// Update puts the tree on branch and brings it up to date with its remote, by fast-forward only.
 	Update(ctx context.Context, branch string) error
 	// Revision is the commit that is checked out.

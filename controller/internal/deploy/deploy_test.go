@@ -339,3 +339,33 @@ func TestDryRunChangesNothing(t *testing.T) {
 		t.Errorf("%d units planned, commands:\n%s", plans, commands)
 	}
 }
+
+// TestDryRunSaysWhatADeployWouldMeet: who holds a host, with how to watch that, and what git would bring.
+func TestDryRunSaysWhatADeployWouldMeet(t *testing.T) {
+	b := newBench("pp1", "pp2")
+	b.options.DryRun = true
+	b.tree.notes = []string{"dev is 2 commits behind origin/dev"}
+	b.hosts["pp1"].status.Lease = &proto.Holder{Operator: "bob@desk", User: "www", Purpose: "restart", Since: clock}
+	b.hosts["pp2"].status.Jobs = []proto.Job{
+		{ID: "simulate1", Kind: proto.KindSimulate}, // stands in nobody's way
+		{ID: "abcdefgh", Kind: proto.KindApply, Operator: "claire@desk", Created: clock},
+	}
+	b.want(t, Deploy(t.Context(), b.world, b.options), exit.OK)
+	said := map[string]string{}
+	for _, e := range b.sink.events {
+		if e.Kind == event.Warning {
+			said[e.Host] += e.Text + " | " + e.Next
+		}
+	}
+	for host, parts := range map[string][]string{
+		"":    {"2 commits behind"},
+		"pp1": {"a deploy would be refused now: held by bob@desk", "for a restart", "| rpctl status --env preprod"},
+		"pp2": {"a deploy would be refused now: held by claire@desk", "for a migration", "| rpctl attach abcdefgh --env preprod"},
+	} {
+		for _, part := range parts {
+			if !strings.Contains(said[host], part) {
+				t.Errorf("%q says %q, not %q", host, said[host], part)
+			}
+		}
+	}
+}

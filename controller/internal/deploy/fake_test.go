@@ -23,6 +23,7 @@ type fakeHost struct {
 	hello   proto.Hello
 	dialErr error
 	release proto.Release
+	status  proto.Status
 	units   []string
 	holder  *fakeAgent
 	fail    map[proto.Op]error // what an operation answers instead
@@ -96,6 +97,8 @@ func (a *fakeAgent) answer(op proto.Op, args any, on func(proto.Event)) (any, er
 		return proto.Lease{Release: &h.release, Patterns: h.patterns()}, nil
 	case proto.OpRelease:
 		return h.release, nil
+	case proto.OpStatus:
+		return h.status, nil
 	case proto.OpUnits:
 		return proto.UnitList{Patterns: h.patterns()}, nil
 	case proto.OpRestart:
@@ -188,10 +191,14 @@ func (s *sink) texts(kind event.Kind) string {
 
 type tree struct {
 	checkErr, updateErr error
+	notes               []string
 	updating            func(context.Context) error
 }
 
 func (f *tree) Check(context.Context, string) error { return f.checkErr }
+func (f *tree) Standing(context.Context, string) ([]string, error) {
+	return f.notes, f.checkErr
+}
 func (f *tree) Update(ctx context.Context, _ string) error {
 	if f.updating != nil {
 		return f.updating(ctx)

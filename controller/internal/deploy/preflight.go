@@ -168,20 +168,22 @@ func (r *run) held(err error) error {
 	if !errors.As(err, &refusal) || refusal.Code != proto.CodeLeaseHeld || refusal.Holder == nil {
 		return err
 	}
-	by := refusal.Holder
+	return &exit.Error{Code: exit.Refused, Message: r.heldBy(*refusal.Holder), Next: r.watch(*refusal.Holder), Err: err}
+}
+
+func (r *run) heldBy(by proto.Holder) string {
 	from := ""
 	if by.From != "" {
 		from = " from " + by.From
 	}
-	wait := "rpctl status --env " + r.Environment.Name
+	return fmt.Sprintf("held by %s (login %s%s) for a %s since %s (%s)", by.Operator, by.User, from, by.Purpose,
+		by.Since.Local().Format("15:04:05"), event.Ago(r.Now().Sub(by.Since)))
+}
+
+// watch is how to wait for the end of who holds a host.
+func (r *run) watch(by proto.Holder) string {
 	if by.Job.Valid() {
-		wait = fmt.Sprintf("rpctl attach %s --env %s", by.Job, r.Environment.Name)
+		return fmt.Sprintf("rpctl attach %s --env %s", by.Job, r.Environment.Name)
 	}
-	return &exit.Error{
-		Code: exit.Refused,
-		Message: fmt.Sprintf("held by %s (login %s%s) for a %s since %s (%s)", by.Operator, by.User, from, by.Purpose,
-			by.Since.Local().Format("15:04:05"), event.Ago(r.Now().Sub(by.Since))),
-		Next: "wait for it to end (" + wait + "), then try again",
-		Err:  err,
-	}
+	return "rpctl status --env " + r.Environment.Name
 }

@@ -16,7 +16,7 @@ func (r *run) rehearse(ctx context.Context, steps []step) error {
 	s := step{name: stepPreflight, do: r.rehearseHosts}
 	ok := r.one(ctx, s)
 	if ok && r.operation == opDeploy {
-		ok = r.one(ctx, step{name: stepLocal, do: func(ctx context.Context) error { return r.Tree.Check(ctx, r.Environment.Branch) }})
+		ok = r.one(ctx, step{name: stepLocal, do: r.rehearseTree})
 	}
 	if ok {
 		r.rehearseCommands(steps)
@@ -57,10 +57,43 @@ func (r *run) rehearseHosts(ctx context.Context) error {
 			return err
 		}
 		h.patterns = list.Patterns
+		if err := r.whoHolds(ctx, h); err != nil {
+			return err
+		}
 		r.emit(event.Event{Kind: event.Plan, Host: h.name(), Plan: h.patterns, Release: h.before})
 		return r.someUnits(h)
 	})
 	return r.notReady("nothing was changed")
+}
+
+// rehearseTree is what step local would find.
+func (r *run) rehearseTree(ctx context.Context) error {
+	notes, err := r.Tree.Standing(ctx, r.Environment.Branch)
+	for _, note := range notes {
+		r.emit(event.Event{Kind: event.Warning, Text: note})
+	}
+	return err
+}
+
+// whoHolds warns that a lease would be refused now. That is no failure: it will be over when it is over.
+func (r *run) whoHolds(ctx context.Context, h *host) error {
+	var now proto.Status
+	if err := h.call(ctx, proto.OpStatus, nil, &now); err != nil {
+		return err
+	}
+	holder := now.Lease
+	for _, job := range now.Jobs {
+		if job.Kind == proto.KindApply && holder == nil {
+			holder = &proto.Holder{Operator: job.Operator, User: job.User, Since: job.Created, Job: job.ID, Purpose: "migration"}
+		}
+	}
+	if holder != nil {
+		r.emit(event.Event{
+			Kind: event.Warning, Host: h.name(), Next: r.watch(*holder),
+			Text: "a " + r.operation + " would be refused now: " + r.heldBy(*holder),
+		})
+	}
+	return nil
 }
 
 // someUnits refuses a host on which a pattern has no instance: systemctl would

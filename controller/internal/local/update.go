@@ -25,10 +25,7 @@ func (t *Tree) Update(ctx context.Context, branch string) (State, error) {
 		return State{}, err
 	}
 	if before.upstream == "" {
-		return State{}, &exit.Error{
-			Code: exit.Refused, Message: fmt.Sprintf("branch %s follows no branch of a remote", branch),
-			Next: fmt.Sprintf("git branch --set-upstream-to=origin/%[1]s %[1]s", branch),
-		}
+		return State{}, followsNone(branch)
 	}
 	if err := t.fetch(ctx, before.remote); err != nil {
 		return State{}, err
@@ -63,6 +60,27 @@ func (t *Tree) forward(ctx context.Context, branch string) error {
 	if err != nil {
 		return err
 	}
+	if err := cannotFollow(branch, now); err != nil {
+		return err
+	}
+	if now.behind == 0 {
+		return nil
+	}
+	if err := t.gitAloud(ctx, "merge", "--ff-only", "@{upstream}"); err != nil {
+		return failed(exit.LocalFailed, "cannot move "+branch+" forward", err, "git pull --ff-only")
+	}
+	return nil
+}
+
+func followsNone(branch string) error {
+	return &exit.Error{
+		Code: exit.Refused, Message: fmt.Sprintf("branch %s follows no branch of a remote", branch),
+		Next: fmt.Sprintf("git branch --set-upstream-to=origin/%[1]s %[1]s", branch),
+	}
+}
+
+// cannotFollow refuses a branch that cannot be moved to its upstream, or has more than that.
+func cannotFollow(branch string, now following) error {
 	switch {
 	case now.gone:
 		return &exit.Error{
@@ -74,17 +92,13 @@ func (t *Tree) forward(ctx context.Context, branch string) error {
 			Code: exit.Refused,
 			Message: fmt.Sprintf("%s and %s have parted: %s here, %s there", branch, now.upstream,
 				commits(now.ahead), commits(now.behind)),
-			Next: "git pull --rebase, then git push",
+			Next: "git pull --rebase && git push",
 		}
 	case now.ahead > 0:
 		return &exit.Error{
 			Code: exit.Refused, Next: "git push",
 			Message: fmt.Sprintf("%s has %s that %s has not: what is not pushed is not deployed",
 				branch, commits(now.ahead), now.upstream),
-		}
-	case now.behind > 0:
-		if err := t.gitAloud(ctx, "merge", "--ff-only", "@{upstream}"); err != nil {
-			return failed(exit.LocalFailed, "cannot move "+branch+" forward", err, "git pull --ff-only")
 		}
 	}
 	return nil
