@@ -34,7 +34,7 @@ func TestHosts(t *testing.T) {
 func systemdVersion(t *testing.T, l *lab.Lab) {
 	want := map[lab.Suite]string{lab.Bookworm: "systemd 252", lab.Trixie: "systemd 257"}[l.Suite]
 	for _, h := range l.Hosts() {
-		if got := run(t, h, "systemctl", "--version"); !strings.HasPrefix(got, want) {
+		if got := labtest.On(t, h, "systemctl", "--version"); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: got %q, want %s", h.Role, got, want)
 		}
 	}
@@ -46,16 +46,16 @@ func workersRun(t *testing.T, l *lab.Lab) {
 		lab.Prod:    {"messenger_worker@1", "messenger_worker@2"},
 	} {
 		for _, unit := range units {
-			if got := property(t, l.Host(role), unit, "SubState"); got != "running" {
+			if got := labtest.Property(t, l.Host(role), unit, "SubState"); got != "running" {
 				t.Errorf("%s on %s is %s", unit, role, got)
 			}
 		}
 	}
 	preprod := l.Host(lab.Preprod)
-	if enabled := strings.TrimSpace(run(t, preprod, "systemctl", "is-enabled", lab.Idle)); enabled != "enabled" {
+	if enabled := strings.TrimSpace(labtest.On(t, preprod, "systemctl", "is-enabled", lab.Idle)); enabled != "enabled" {
 		t.Errorf("the idle worker is %s", enabled)
 	}
-	if got := property(t, preprod, lab.Idle, "ActiveState"); got != "inactive" {
+	if got := labtest.Property(t, preprod, lab.Idle, "ActiveState"); got != "inactive" {
 		t.Errorf("the idle worker is %s", got)
 	}
 }
@@ -77,7 +77,7 @@ func sshAliases(t *testing.T, l *lab.Lab) {
 			t.Errorf("%s: got %q, want %q", c.alias, got, c.want)
 		}
 	}
-	passed := run(t, l.Host(lab.Bastion), "journalctl", "-u", "ssh", "-o", "cat", "--no-pager")
+	passed := labtest.On(t, l.Host(lab.Bastion), "journalctl", "-u", "ssh", "-o", "cat", "--no-pager")
 	if n := strings.Count(passed, "Accepted publickey for jump"); n != 5 { // all but -direct
 		t.Errorf("%d connections to the bastion, want 5:\n%s", n, passed)
 	}
@@ -86,14 +86,14 @@ func sshAliases(t *testing.T, l *lab.Lab) {
 // messageIsFinished: a worker that is restarted ends the message in hand first.
 func messageIsFinished(t *testing.T, l *lab.Lab) {
 	h := l.Host(lab.Preprod)
-	before := property(t, h, "messenger_worker_dmp@1", "InvocationID")
+	before := labtest.Property(t, h, "messenger_worker_dmp@1", "InvocationID")
 	send(t, h, "dmp", "slow", "1.5")
-	waitForLine(t, h, "begun.log", "slow ")
-	run(t, h, "systemctl", "restart", "messenger_worker_dmp@1.service")
-	if done := run(t, h, "cat", lab.AppPath+"/shared/done.log"); !strings.Contains(done, "slow ") {
+	labtest.WaitForLine(t, h, "begun.log", "slow ")
+	labtest.On(t, h, "systemctl", "restart", "messenger_worker_dmp@1.service")
+	if done := labtest.On(t, h, "cat", lab.AppPath+"/shared/done.log"); !strings.Contains(done, "slow ") {
 		t.Errorf("the message was cut off: done.log says %q", done)
 	}
-	if after := property(t, h, "messenger_worker_dmp@1", "InvocationID"); after == before {
+	if after := labtest.Property(t, h, "messenger_worker_dmp@1", "InvocationID"); after == before {
 		t.Error("the worker was not restarted")
 	}
 }
@@ -102,31 +102,31 @@ func messageIsFinished(t *testing.T, l *lab.Lab) {
 func faultsWork(t *testing.T, l *lab.Lab) {
 	h := l.Host(lab.Preprod)
 	const crashing, deaf = "messenger_worker_async@1", "messenger_worker_async@2"
-	fault(t, h, crashing, "crash")
-	fault(t, h, deaf, "deaf")
-	run(t, h, "systemctl", "restart", crashing+".service", deaf+".service")
-	eventually(t, func() error {
-		if n := property(t, h, crashing, "NRestarts"); n == "0" {
+	labtest.Fault(t, h, crashing, "crash")
+	labtest.Fault(t, h, deaf, "deaf")
+	labtest.On(t, h, "systemctl", "restart", crashing+".service", deaf+".service")
+	labtest.Eventually(t, 20*time.Second, func() error {
+		if n := labtest.Property(t, h, crashing, "NRestarts"); n == "0" {
 			return errors.New("the worker does not crash")
 		}
 		return nil
 	})
-	eventually(t, func() error { // only then has it set its handlers
-		if log := run(t, h, "journalctl", "-u", deaf, "-o", "cat", "-n", "20"); !strings.Contains(log, "Consuming messages") {
+	labtest.Eventually(t, 20*time.Second, func() error { // only then has it set its handlers
+		if log := labtest.On(t, h, "journalctl", "-u", deaf, "-o", "cat", "-n", "20"); !strings.Contains(log, "Consuming messages") {
 			return errors.New("the worker does not start")
 		}
 		return nil
 	})
 	send(t, h, "async", "heard", "0.1")
-	waitForLine(t, h, "done.log", "heard ")
-	fault(t, h, deaf, "none")
-	run(t, h, "systemctl", "stop", deaf+".service")
-	if result := property(t, h, deaf, "Result"); result != "timeout" {
+	labtest.WaitForLine(t, h, "done.log", "heard ")
+	labtest.Fault(t, h, deaf, "none")
+	labtest.On(t, h, "systemctl", "stop", deaf+".service")
+	if result := labtest.Property(t, h, deaf, "Result"); result != "timeout" {
 		t.Errorf("the deaf worker ended with %q, want timeout", result)
 	}
-	fault(t, h, crashing, "none")
-	run(t, h, "systemctl", "reset-failed")
-	run(t, h, "systemctl", "restart", crashing+".service", deaf+".service")
+	labtest.Fault(t, h, crashing, "none")
+	labtest.On(t, h, "systemctl", "reset-failed")
+	labtest.On(t, h, "systemctl", "restart", crashing+".service", deaf+".service")
 }
 
 // deploySwitches: a deploy from the developer's side, through the bastion, as Deployer does it.
@@ -146,7 +146,7 @@ func deploySwitches(t *testing.T, l *lab.Lab) {
 	if want := "release 7\nrevision " + git(t, l, "rev-parse", "HEAD") + "\n"; about != want {
 		t.Errorf("the application says %q, want %q", about, want)
 	}
-	if got := run(t, h, "ls", lab.AppPath+"/releases"); got != "3\n4\n5\n6\n7\n" {
+	if got := labtest.On(t, h, "ls", lab.AppPath+"/releases"); got != "3\n4\n5\n6\n7\n" {
 		t.Errorf("the releases kept are %q", got)
 	}
 	makeTarget(t, l, "rollback-preprod")
@@ -186,7 +186,7 @@ func powerCut(t *testing.T, l *lab.Lab) {
 	if err := h.WriteFile(t.Context(), "/root/kept", []byte("here"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run(t, h, "sync")
+	labtest.On(t, h, "sync")
 	if err := h.PowerCut(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -196,10 +196,10 @@ func powerCut(t *testing.T, l *lab.Lab) {
 	if err := h.Boot(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := run(t, h, "cat", "/root/kept"); got != "here" {
+	if got := labtest.On(t, h, "cat", "/root/kept"); got != "here" {
 		t.Errorf("the disk has %q", got)
 	}
-	if got := property(t, h, "messenger_worker@1", "SubState"); got != "running" {
+	if got := labtest.Property(t, h, "messenger_worker@1", "SubState"); got != "running" {
 		t.Errorf("the worker is %s after the boot", got)
 	}
 }
@@ -220,23 +220,9 @@ func TestLeftovers(t *testing.T) {
 	if _, err := os.Stat(remains); err == nil {
 		t.Error("the leftovers are still there")
 	}
-	if got := run(t, second.Host(lab.Prod), "hostname"); got != "prod\n" {
+	if got := labtest.On(t, second.Host(lab.Prod), "hostname"); got != "prod\n" {
 		t.Errorf("the second lab's host says %q", got)
 	}
-}
-
-func run(t *testing.T, h *lab.Host, argv ...string) string {
-	t.Helper()
-	out, err := h.Run(t.Context(), argv...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func property(t *testing.T, h *lab.Host, unit, name string) string {
-	t.Helper()
-	return strings.TrimSpace(run(t, h, "systemctl", "show", "--value", "-p", name, unit+".service"))
 }
 
 func send(t *testing.T, h *lab.Host, transport, id, seconds string) {
@@ -246,55 +232,17 @@ func send(t *testing.T, h *lab.Host, transport, id, seconds string) {
 	}
 }
 
-func fault(t *testing.T, h *lab.Host, worker, kind string) {
-	t.Helper()
-	if err := h.WriteFile(t.Context(), lab.AppPath+"/shared/faults/"+worker, []byte(kind), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func waitForLine(t *testing.T, h *lab.Host, file, want string) {
-	t.Helper()
-	eventually(t, func() error {
-		log, _ := h.ReadFile(t.Context(), lab.AppPath+"/shared/"+file)
-		if !strings.Contains(log, want) {
-			return fmt.Errorf("%s has no %q: %s", file, want, log)
-		}
-		return nil
-	})
-}
-
-// eventually looks again and again at what a host has no event for.
-func eventually(t *testing.T, f func() error) {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for err := f(); err != nil; err = f() {
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-	}
-}
-
 func current(t *testing.T, h *lab.Host) string {
 	t.Helper()
-	return strings.TrimSpace(run(t, h, "readlink", lab.AppPath+"/current"))
+	return strings.TrimSpace(labtest.On(t, h, "readlink", lab.AppPath+"/current"))
 }
 
 func git(t *testing.T, l *lab.Lab, args ...string) string {
 	t.Helper()
-	return command(t, "git", append([]string{"-C", l.WorkTree()}, args...)...)
+	return labtest.Local(t, "git", append([]string{"-C", l.WorkTree()}, args...)...)
 }
 
 func makeTarget(t *testing.T, l *lab.Lab, target string) {
 	t.Helper()
-	command(t, "make", "-C", l.WorkTree(), target)
-}
-
-func command(t *testing.T, name string, args ...string) string {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", name, err, out)
-	}
-	return strings.TrimSpace(string(out))
+	labtest.Local(t, "make", "-C", l.WorkTree(), target)
 }

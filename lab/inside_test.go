@@ -21,7 +21,7 @@ const insideVar = "RPCTL_LAB_HOST"
 // file) inside a fresh preprod: as root, on both systemds, where they may break what they like.
 func TestInside(t *testing.T) {
 	labtest.Need(t)
-	root := strings.TrimSpace(command(t, "go", "list", "-m", "-f", "{{.Dir}}"))
+	root := labtest.Local(t, "go", "list", "-m", "-f", "{{.Dir}}")
 	packages := insidePackages(t, root)
 	if !slices.Contains(packages, "agent/internal/units/systemd") {
 		t.Fatalf("the search for packages is broken, it found only %v", packages)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/re-connect/rpctl/lab/app/console"
 	"github.com/re-connect/rpctl/lab/inprocess"
+	"github.com/re-connect/rpctl/lab/labtest"
 	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/proto/plan"
 )
@@ -121,11 +121,7 @@ func TestTable(t *testing.T) {
 
 // TestCampaign is a few runs with the real rpctl: none may be wrong.
 func TestCampaign(t *testing.T) {
-	rpctl := filepath.Join(t.TempDir(), "rpctl")
-	build := exec.Command("go", "build", "-o", rpctl, "../../controller/cmd/rpctl")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	rpctl := filepath.Join(labtest.Build(t, labtest.Rpctl), "rpctl")
 	results, err := Campaign(context.Background(), Options{Rpctl: rpctl, Dir: t.TempDir(), Runs: 3, Parallel: 1})
 	if err != nil || len(results) != 3 {
 		t.Fatal(len(results), err)

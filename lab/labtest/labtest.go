@@ -1,5 +1,6 @@
-// Package labtest lets a test have a lab, or say why there is none: without root
-// or off Debian the test is skipped; with LAB=required, as in CI, it fails.
+// Package labtest is what tests on real hosts share. It lets a test have a lab, or says why
+// there is none: without root or off Debian the test is skipped; with LAB=required, as in CI,
+// it fails. Then it has the hosts as root sees them, and the real rpctl as a developer types it.
 package labtest
 
 import (
@@ -38,6 +39,24 @@ func EachSuite(t *testing.T, f func(t *testing.T, suite lab.Suite)) {
 	}
 	for _, suite := range suites {
 		t.Run(string(suite), func(t *testing.T) { f(t, suite) })
+	}
+}
+
+// Chapters are a story on one stage: each begins where the one before ended.
+type Chapters[Stage any] []struct {
+	Name string
+	Play func(*testing.T, Stage)
+}
+
+// Play plays the chapters in their order, up to the first that fails: the later ones build on it.
+func (all Chapters[Stage]) Play(t *testing.T, stage Stage) {
+	t.Helper()
+	for _, c := range all {
+		began := time.Now()
+		if !t.Run(c.Name, func(t *testing.T) { c.Play(t, stage) }) {
+			t.Fatalf("the chapters after %q build on it", c.Name)
+		}
+		t.Logf("%s: %.1f s", c.Name, time.Since(began).Seconds())
 	}
 }
 

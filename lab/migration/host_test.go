@@ -9,40 +9,13 @@ import (
 	"time"
 
 	"github.com/re-connect/rpctl/lab"
+	"github.com/re-connect/rpctl/lab/labtest"
 )
 
 const (
 	shared = lab.AppPath + "/shared"
 	paused = shared + "/var/migration-paused"
 )
-
-// on runs a command on a host as root.
-func on(t *testing.T, h *lab.Host, argv ...string) string {
-	t.Helper()
-	out, err := h.Run(t.Context(), argv...)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return out
-}
-
-// put writes a file of a host; who reads meanwhile sees the old one or the new one.
-func put(t *testing.T, h *lab.Host, name, content string) {
-	t.Helper()
-	if err := h.WriteFile(t.Context(), name+".new", []byte(content), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	on(t, h, "mv", "-f", name+".new", name)
-}
-
-func read(t *testing.T, h *lab.Host, name string) string {
-	t.Helper()
-	content, err := h.ReadFile(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return content
-}
 
 // console runs a console command as a person with the application's shell would.
 func console(t *testing.T, h *lab.Host, args ...string) string {
@@ -131,34 +104,16 @@ func (e effects) moved(t *testing.T) map[[2]int64]int {
 	return moves
 }
 
-// eventually looks again and again at what there is no event for.
-func eventually(t *testing.T, limit time.Duration, look func() error) {
-	t.Helper()
-	deadline := time.Now().Add(limit)
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for err := look(); err != nil; err = look() {
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-		select {
-		case <-t.Context().Done():
-			t.Fatal(err)
-		case <-tick.C:
-		}
-	}
-}
-
 // pauseAt makes the next real run wait before this row, with two people a flush.
 func pauseAt(t *testing.T, h *lab.Host, row int) {
 	t.Helper()
-	on(t, h, "rm", "-f", paused)
-	put(t, h, shared+"/migration.json", fmt.Sprintf(`{"batch":2,"pause_at":%d}`, row))
+	labtest.On(t, h, "rm", "-f", paused)
+	labtest.Put(t, h, shared+"/migration.json", fmt.Sprintf(`{"batch":2,"pause_at":%d}`, row))
 }
 
 func waitUntilPaused(t *testing.T, h *lab.Host) {
 	t.Helper()
-	eventually(t, 30*time.Second, func() error {
+	labtest.Eventually(t, 30*time.Second, func() error {
 		if _, err := h.Run(t.Context(), "test", "-e", paused); err != nil {
 			return errors.New("the console command does not come to the row where it shall wait")
 		}
@@ -169,20 +124,15 @@ func waitUntilPaused(t *testing.T, h *lab.Host) {
 // goOn ends the waiting of the command, and of all to come.
 func goOn(t *testing.T, h *lab.Host) {
 	t.Helper()
-	put(t, h, shared+"/migration.json", `{"batch":2}`)
+	labtest.Put(t, h, shared+"/migration.json", `{"batch":2}`)
 }
 
 // consoleUnit is the unit of the one console command that runs, and its process.
 func consoleUnit(t *testing.T, h *lab.Host) (unit, pid string) {
 	t.Helper()
-	fields := strings.Fields(on(t, h, "systemctl", "list-units", "--plain", "--no-legend", "--state=active", "rp-agent-console@*"))
+	fields := strings.Fields(labtest.On(t, h, "systemctl", "list-units", "--plain", "--no-legend", "--state=active", "rp-agent-console@*"))
 	if len(fields) == 0 {
 		t.Fatal("no console command runs")
 	}
-	return fields[0], property(t, h, fields[0], "MainPID")
-}
-
-func property(t *testing.T, h *lab.Host, unit, name string) string {
-	t.Helper()
-	return strings.TrimSpace(on(t, h, "systemctl", "show", "--value", "-p", name, unit))
+	return fields[0], labtest.Property(t, h, fields[0], "MainPID")
 }

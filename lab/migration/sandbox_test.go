@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/re-connect/rpctl/lab"
+	"github.com/re-connect/rpctl/lab/labtest"
 )
 
 // probe is PHP that runs before the migration command, in its very process, and writes what it can do.
@@ -22,8 +23,8 @@ const (
 // prepend lets PHP run the probe before a migration that is no dry run.
 func prepend(t *testing.T, h *lab.Host) {
 	t.Helper()
-	put(t, h, probePHP, probe)
-	on(t, h, "sh", "-c", "for dir in /etc/php/*/cli/conf.d; do echo auto_prepend_file="+probePHP+" >$dir/99-probe.ini; done")
+	labtest.Put(t, h, probePHP, probe)
+	labtest.On(t, h, "sh", "-c", "for dir in /etc/php/*/cli/conf.d; do echo auto_prepend_file="+probePHP+" >$dir/99-probe.ini; done")
 }
 
 // able is what the probe found.
@@ -41,7 +42,7 @@ type able struct {
 
 // sandbox: what the console command of the running job could do, against what a login of the same user can.
 func sandbox(t *testing.T, s *stage) {
-	inside := probed(t, read(t, s.preprod, probeSays))
+	inside := probed(t, labtest.Read(t, s.preprod, probeSays))
 	out, err := s.preprod.RunAs(t.Context(), "app", "/usr/bin/php", "-d", "auto_prepend_file=", probePHP, "probe")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

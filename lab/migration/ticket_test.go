@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/re-connect/rpctl/lab"
+	"github.com/re-connect/rpctl/lab/labtest"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -64,9 +65,9 @@ var moves = map[[2]int64]int{
 }
 
 // migrate runs a verb of migrate on the ticket's plan.
-func (s *stage) migrate(t *testing.T, want int, env string, more ...string) outcome {
+func (s *stage) migrate(t *testing.T, want int, env string, more ...string) labtest.Outcome {
 	t.Helper()
-	return s.rpctl(t, want, migrateArgs(filepath.Join(s.plans, "plan.toml"), env, more...)...)
+	return s.Rpctl(t, want, migrateArgs(filepath.Join(s.plans, "plan.toml"), env, more...)...)
 }
 
 func migrateArgs(plan, env string, more ...string) []string {
@@ -81,17 +82,17 @@ var applying = []string{"--apply", "--yes"}
 func simulate(t *testing.T, s *stage) {
 	s.plan(t, "plan.toml", ticket)
 	out := s.migrate(t, 0, "preprod")
-	if got := len(out.last(t, "figures").Simulation.Steps); got != 8 {
-		t.Fatalf("%d steps were simulated:\n%s", got, out.describe())
+	if got := len(out.Last(t, "figures").Simulation.Steps); got != 8 {
+		t.Fatalf("%d steps were simulated:\n%s", got, out.Describe())
 	}
-	if said := out.stdout(t); strings.Count(said, "Après migration") != 8 || !strings.Contains(said, "119 (- 41 migrés)") {
+	if said := out.Stdout(t); strings.Count(said, "Après migration") != 8 || !strings.Contains(said, "119 (- 41 migrés)") {
 		t.Errorf("the console's own tables are not shown:\n%s", said)
 	}
 	// With each step's turn the totals shift: what is forecast is not what the dry run shows.
-	if f := out.last(t, "figures").Simulation.Steps[4].Forecast; f.OriginBefore != 190 || f.DestinationBefore != 83 || f.DestinationAfter != 104 {
+	if f := out.Last(t, "figures").Simulation.Steps[4].Forecast; f.OriginBefore != 190 || f.DestinationBefore != 83 || f.DestinationAfter != 104 {
 		t.Errorf("the forecast of step 2.1 is %+v", f)
 	}
-	slack := s.migrate(t, 0, "preprod", "report", "--format", "slack").last(t, "report").Text
+	slack := s.migrate(t, 0, "preprod", "report", "--format", "slack").Last(t, "report").Text
 	lines := slices.DeleteFunc(strings.SplitAfter(slack, "\n"), func(line string) bool {
 		return strings.TrimSpace(line) == "" || strings.HasPrefix(line, "Hébergements : ")
 	})
@@ -104,7 +105,7 @@ func simulate(t *testing.T, s *stage) {
 }
 
 func refusedWithoutApproval(t *testing.T, s *stage) {
-	s.migrate(t, 4, "preprod", applying...).failure(t, "refused", "gate 3 (approval) is closed", "rpctl migrate approve")
+	s.migrate(t, 4, "preprod", applying...).Failure(t, "refused", "gate 3 (approval) is closed", "rpctl migrate approve")
 }
 
 func approve(t *testing.T, s *stage) {
@@ -115,7 +116,7 @@ func approve(t *testing.T, s *stage) {
 
 // prodWaits: approved, but never proved in preprod.
 func prodWaits(t *testing.T, s *stage) {
-	s.migrate(t, 4, "prod", applying...).failure(t, "refused", "gate 4 (before) is closed")
+	s.migrate(t, 4, "prod", applying...).Failure(t, "refused", "gate 4 (before) is closed")
 	for _, h := range []*lab.Host{s.preprod, s.prod} {
 		if e := effectsOn(t, h); e.real() != 0 || len(e.Effects) != 0 {
 			t.Errorf("%s: %d real runs, %d effects, and everything was refused", h.Role, e.real(), len(e.Effects))
@@ -128,10 +129,10 @@ func applyPreprod(t *testing.T, s *stage) { s.applied(t, s.preprod) }
 // applyProd: nobody approves there what they apply themselves, and nothing is applied twice.
 func applyProd(t *testing.T, s *stage) {
 	s.migrate(t, 0, "prod", "approve", "--yes")
-	s.migrate(t, 4, "prod", applying...).failure(t, "refused", "gate 3 (approval) is closed", "developer approved the plan and cannot apply it too")
+	s.migrate(t, 4, "prod", applying...).Failure(t, "refused", "gate 3 (approval) is closed", "developer approved the plan and cannot apply it too")
 	s.migrate(t, 0, "prod", s.approving()...)
 	s.applied(t, s.prod)
-	s.migrate(t, 4, "prod", applying...).failure(t, "refused", "every step of this plan is verified already")
+	s.migrate(t, 4, "prod", applying...).Failure(t, "refused", "every step of this plan is verified already")
 }
 
 // applied applies the ticket's plan and believes the application alone.
@@ -154,8 +155,8 @@ func (s *stage) applied(t *testing.T, h *lab.Host) {
 	if got := e.followUps(); !maps.Equal(got, before) {
 		t.Errorf("%s: the centres have %v, want %v", env, got, before)
 	}
-	applied := out.last(t, "applied").Applied
-	if len(applied.Steps) != 8 || applied.Revision != strings.TrimSpace(read(t, h, lab.AppPath+"/current/REVISION")) {
+	applied := out.Last(t, "applied").Applied
+	if len(applied.Steps) != 8 || applied.Revision != strings.TrimSpace(labtest.Read(t, h, lab.AppPath+"/current/REVISION")) {
 		t.Errorf("%s: the receipt is %+v", env, applied)
 	}
 	s.receipts(t, h)
@@ -166,7 +167,7 @@ func (s *stage) applied(t *testing.T, h *lab.Host) {
 func (s *stage) receipts(t *testing.T, h *lab.Host) {
 	t.Helper()
 	folder := filepath.Join(s.plans, "plan.receipts")
-	key := strings.Fields(on(t, h, "ssh-keygen", "-y", "-f", "/var/lib/rp-agent/receipt_key"))[1]
+	key := strings.Fields(labtest.On(t, h, "ssh-keygen", "-y", "-f", "/var/lib/rp-agent/receipt_key"))[1]
 	signers := filepath.Join(t.TempDir(), "allowed_signers")
 	if err := os.WriteFile(signers, []byte(string(h.Role)+" ssh-ed25519 "+key+"\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -195,10 +196,10 @@ func (s *stage) receipts(t *testing.T, h *lab.Host) {
 
 // seen: status, jobs and audit tell on both sides what happened.
 func seen(t *testing.T, s *stage) {
-	status := s.rpctl(t, 0, "migrate", "status", "--plan", filepath.Join(s.plans, "plan.toml"))
-	standing := status.of("gates")
+	status := s.Rpctl(t, 0, "migrate", "status", "--plan", filepath.Join(s.plans, "plan.toml"))
+	standing := status.Of("gates")
 	if len(standing) != 2 {
-		t.Fatalf("the plan's status is of %d environments:\n%s", len(standing), status.describe())
+		t.Fatalf("the plan's status is of %d environments:\n%s", len(standing), status.Describe())
 	}
 	for _, e := range standing {
 		for _, step := range e.PlanStatus.Steps {
@@ -215,7 +216,7 @@ func seen(t *testing.T, s *stage) {
 		}
 		s.ssh(t, alias, "rp-agent", "audit", "verify")
 		count := map[string]int{}
-		for _, e := range s.rpctl(t, 0, "history", "--env", string(h.Role), "-n", "100").of("history") {
+		for _, e := range s.Rpctl(t, 0, "history", "--env", string(h.Role), "-n", "100").Of("history") {
 			count[e.Audit.Action]++
 		}
 		if count["step"] != 8 || count["step-end"] != 8 || count["approve"] == 0 || count["job"] != 2 || count["job-end"] != 2 {

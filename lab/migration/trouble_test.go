@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/re-connect/rpctl/lab/labtest"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -58,11 +60,11 @@ func movedInTrouble(t *testing.T, s *stage, first, second, runs int) {
 }
 
 // pausedAt applies the plan of trouble up to a row of its next step, and returns the one who watches.
-func (s *stage) pausedAt(t *testing.T, row int, args ...string) (*running, string) {
+func (s *stage) pausedAt(t *testing.T, row int, args ...string) (*labtest.Running, string) {
 	t.Helper()
 	pauseAt(t, s.preprod, row)
-	r := s.start(t, troubleArgs(s, args...)...)
-	job := r.job(t)
+	r := s.Start(t, troubleArgs(s, args...)...)
+	job := r.Job(t)
 	waitUntilPaused(t, s.preprod)
 	return r, job
 }
@@ -72,23 +74,19 @@ func (s *stage) pausedAt(t *testing.T, row int, args ...string) (*running, strin
 func viewerKilled(t *testing.T, s *stage) {
 	console(t, s.preprod, "app:seed-migration")
 	s.plan(t, "trouble.toml", trouble)
-	s.rpctl(t, 0, troubleArgs(s)...)
-	s.rpctl(t, 0, troubleArgs(s, s.approving()...)...)
+	s.Rpctl(t, 0, troubleArgs(s)...)
+	s.Rpctl(t, 0, troubleArgs(s, s.approving()...)...)
 	prepend(t, s.preprod)
 	r, job := s.pausedAt(t, 12, applying...)
-	if err := r.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	r.wait(t)
-	watching := s.start(t, "attach", job, "--env", "preprod")
-	if again := watching.job(t); again != job {
+	r.Signal(t, os.Kill)
+	r.Wait(t)
+	watching := s.Start(t, "attach", job, "--env", "preprod")
+	watching.Until(t, func(e labtest.Event) bool { return e.Event == "console" && strings.Contains(string(e.Data), "migrés") })
+	if again := watching.Job(t); again != job {
 		t.Errorf("attached to %s instead of %s", again, job)
 	}
-	watching.until(t, func(e told) bool { return e.Event == "console" && strings.Contains(string(e.Data), "migrés") })
-	if err := watching.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	watching.wait(t)
+	watching.Signal(t, os.Kill)
+	watching.Wait(t)
 	if state := s.onlyJob(t, job).State; state != proto.JobRunning {
 		t.Errorf("the job is %s", state)
 	}
@@ -98,7 +96,7 @@ func viewerKilled(t *testing.T, s *stage) {
 // onlyJob is what the host says of a job.
 func (s *stage) onlyJob(t *testing.T, id string) proto.Job {
 	t.Helper()
-	for _, e := range s.rpctl(t, 0, "jobs", "--env", "preprod", "-n", "200").of("job") {
+	for _, e := range s.Rpctl(t, 0, "jobs", "--env", "preprod", "-n", "200").Of("job") {
 		if string(e.Job.ID) == id {
 			return *e.Job
 		}
@@ -110,7 +108,7 @@ func (s *stage) onlyJob(t *testing.T, id string) proto.Job {
 // runningJob is the one job that has not ended.
 func (s *stage) runningJob(t *testing.T) string {
 	t.Helper()
-	for _, e := range s.rpctl(t, 0, "jobs", "--env", "preprod").of("job") {
+	for _, e := range s.Rpctl(t, 0, "jobs", "--env", "preprod").Of("job") {
 		if !e.Job.State.Ended() {
 			return string(e.Job.ID)
 		}
@@ -122,21 +120,21 @@ func (s *stage) runningJob(t *testing.T) string {
 // nobodyElse: while data is changed, there is no deploy, no second plan and no simulation.
 func nobodyElse(t *testing.T, s *stage) {
 	job := s.runningJob(t)
-	deploy := s.rpctl(t, 4, "deploy", "--env", "preprod")
-	deploy.failure(t, "refused", "developer@", "migration (job "+job+")", "rpctl attach "+job+" --env preprod")
-	s.rpctl(t, 4, troubleArgs(s, applying...)...).failure(t, "refused", "gate 7 (alone) is closed", job)
-	s.migrate(t, 4, "preprod").failure(t, "refused", "gate 7 (alone) is closed", job)
+	deploy := s.Rpctl(t, 4, "deploy", "--env", "preprod")
+	deploy.Failure(t, "refused", "developer@", "migration (job "+job+")", "rpctl attach "+job+" --env preprod")
+	s.Rpctl(t, 4, troubleArgs(s, applying...)...).Failure(t, "refused", "gate 7 (alone) is closed", job)
+	s.migrate(t, 4, "preprod").Failure(t, "refused", "gate 7 (alone) is closed", job)
 	movedInTrouble(t, s, 10, 0, 1)
 }
 
 // runnerKilled: systemd brings the runner back, and it finds the command that still runs.
 func runnerKilled(t *testing.T, s *stage) {
 	unit := "rp-agent-run@" + s.runningJob(t) + ".service"
-	before := property(t, s.preprod, unit, "MainPID")
+	before := labtest.Property(t, s.preprod, unit, "MainPID")
 	_, php := consoleUnit(t, s.preprod)
-	on(t, s.preprod, "systemctl", "kill", "-s", "KILL", unit)
-	eventually(t, 20*time.Second, func() error {
-		if now := property(t, s.preprod, unit, "MainPID"); now == "0" || now == before {
+	labtest.On(t, s.preprod, "systemctl", "kill", "-s", "KILL", unit)
+	labtest.Eventually(t, 20*time.Second, func() error {
+		if now := labtest.Property(t, s.preprod, unit, "MainPID"); now == "0" || now == before {
 			return errors.New("the runner does not come back")
 		}
 		return nil
@@ -149,15 +147,15 @@ func runnerKilled(t *testing.T, s *stage) {
 // cancelled: the step in hand is finished and verified, the next is not begun.
 func cancelled(t *testing.T, s *stage) {
 	job := s.runningJob(t)
-	watching := s.start(t, "attach", job, "--env", "preprod")
-	watching.job(t)
-	if asked := s.rpctl(t, 0, "cancel", job, "--env", "preprod").last(t, "job").Job; !asked.CancelAsked || asked.State.Ended() {
+	watching := s.Start(t, "attach", job, "--env", "preprod")
+	watching.Job(t)
+	if asked := s.Rpctl(t, 0, "cancel", job, "--env", "preprod").Last(t, "job").Job; !asked.CancelAsked || asked.State.Ended() {
 		t.Errorf("after the cancel the job is %+v", asked)
 	}
 	goOn(t, s.preprod)
-	out := watching.ends(t, 1)
-	out.failure(t, "failed", "cancelled")
-	if said := out.stdout(t); !strings.Contains(said, "Migration terminée: 41 suivis migrés") {
+	out := watching.Ends(t, 1)
+	out.Failure(t, "failed", "cancelled")
+	if said := out.Stdout(t); !strings.Contains(said, "Migration terminée: 41 suivis migrés") {
 		t.Errorf("the output of the step is cut off:\n%s", said)
 	}
 	steps := s.onlyJob(t, job).Steps
@@ -171,16 +169,16 @@ func cancelled(t *testing.T, s *stage) {
 func consoleKilled(t *testing.T, s *stage) {
 	r, job := s.pausedAt(t, 5, applying...)
 	_, php := consoleUnit(t, s.preprod)
-	on(t, s.preprod, "kill", "-KILL", php)
-	r.ends(t, 1).failure(t, "failed", "step 1.2 is interrupted", "killed", "--resolve 1.2=rerun|done")
+	labtest.On(t, s.preprod, "kill", "-KILL", php)
+	r.Ends(t, 1).Failure(t, "failed", "step 1.2 is interrupted", "killed", "--resolve 1.2=rerun|done")
 	step := s.onlyJob(t, job).Steps[1]
 	if step.State != proto.StepInterrupted || step.Remaining == nil || *step.Remaining != 6 {
 		t.Errorf("step 1.2 is %s, and %v remain", step.State, step.Remaining)
 	}
 	movedInTrouble(t, s, 41, 4, 2)
-	s.rpctl(t, 4, troubleArgs(s, applying...)...).failure(t, "refused", "gate 8 (unresolved) is closed", "1.2")
-	s.rpctl(t, 4, troubleArgs(s, append([]string{"--resolve", "1.2=done", "--reason", "looks good to me"}, applying...)...)...).
-		failure(t, "refused", "gate 8", "cannot be resolved as done")
+	s.Rpctl(t, 4, troubleArgs(s, applying...)...).Failure(t, "refused", "gate 8 (unresolved) is closed", "1.2")
+	s.Rpctl(t, 4, troubleArgs(s, append([]string{"--resolve", "1.2=done", "--reason", "looks good to me"}, applying...)...)...).
+		Failure(t, "refused", "gate 8", "cannot be resolved as done")
 	movedInTrouble(t, s, 41, 4, 2)
 }
 
@@ -194,28 +192,28 @@ func powerCut(t *testing.T, s *stage) {
 	if err := s.preprod.Boot(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r.ends(t, 1).failure(t, "failed", "interrupted", "nothing is run again by itself")
+	r.Ends(t, 1).Failure(t, "failed", "interrupted", "nothing is run again by itself")
 	now := s.onlyJob(t, job)
 	if now.State != proto.JobInterrupted || now.Steps[1].State != proto.StepInterrupted {
 		t.Errorf("the job is %s, step 1.2 %s", now.State, now.Steps[1].State)
 	}
-	if units := on(t, s.preprod, "systemctl", "list-units", "--all", "--plain", "--no-legend", "rp-agent-run@*", "rp-agent-console@*"); units != "" {
+	if units := labtest.On(t, s.preprod, "systemctl", "list-units", "--all", "--plain", "--no-legend", "rp-agent-run@*", "rp-agent-console@*"); units != "" {
 		t.Errorf("after the boot there are\n%s", units)
 	}
 	s.ssh(t, "rp-preprod", "rp-agent", "audit", "verify")
 	movedInTrouble(t, s, 41, 6, 3)
-	s.rpctl(t, 4, troubleArgs(s, applying...)...).failure(t, "refused", "gate 8 (unresolved) is closed")
+	s.Rpctl(t, 4, troubleArgs(s, applying...)...).Failure(t, "refused", "gate 8 (unresolved) is closed")
 }
 
 // lastWord: what is left is run, on the operator's word, and the plan is done.
 func lastWord(t *testing.T, s *stage) {
 	goOn(t, s.preprod)
-	out := s.rpctl(t, 0, troubleArgs(s, rerun("the power was cut")...)...)
-	if steps := out.last(t, "applied").Applied.Steps; len(steps) != 2 {
+	out := s.Rpctl(t, 0, troubleArgs(s, rerun("the power was cut")...)...)
+	if steps := out.Last(t, "applied").Applied.Steps; len(steps) != 2 {
 		t.Errorf("the receipt is of %d steps", len(steps))
 	}
 	movedInTrouble(t, s, 41, 10, 4)
-	s.rpctl(t, 4, troubleArgs(s, rerun("once more")...)...).failure(t, "refused", "every step of this plan is verified already")
+	s.Rpctl(t, 4, troubleArgs(s, rerun("once more")...)...).Failure(t, "refused", "every step of this plan is verified already")
 }
 
 // sharing is a plan that takes an accommodation from people who stay; %s is what was decided.
@@ -240,17 +238,17 @@ with_accommodations = true
 func sharedAccommodation(t *testing.T, s *stage) {
 	console(t, s.preprod, "app:seed-migration")
 	plan := s.plan(t, "sharing.toml", fmt.Sprintf(sharing, ""))
-	conflicts := s.rpctl(t, 0, migrateArgs(plan, "preprod")...).last(t, "figures").Simulation.Steps[0].Result.Conflicts
+	conflicts := s.Rpctl(t, 0, migrateArgs(plan, "preprod")...).Last(t, "figures").Simulation.Steps[0].Result.Conflicts
 	if len(conflicts) != 1 || conflicts[0].Accommodation != 892 {
 		t.Fatalf("the conflicts are %+v", conflicts)
 	}
-	s.rpctl(t, 4, migrateArgs(plan, "preprod", s.approving()...)...).failure(t, "refused", "accommodation 892")
-	s.rpctl(t, 4, migrateArgs(plan, "preprod", applying...)...).failure(t, "refused", "gate 2 (conflicts) is closed", "892")
+	s.Rpctl(t, 4, migrateArgs(plan, "preprod", s.approving()...)...).Failure(t, "refused", "accommodation 892")
+	s.Rpctl(t, 4, migrateArgs(plan, "preprod", applying...)...).Failure(t, "refused", "gate 2 (conflicts) is closed", "892")
 
 	decided := "decisions = [{ accommodation = 892, accepted = true, by = \"Marie\", why = \"they move next week\" }]\n"
 	plan = s.plan(t, "decided.toml", fmt.Sprintf(sharing, decided))
 	for _, more := range [][]string{nil, s.approving(), applying} {
-		s.rpctl(t, 0, migrateArgs(plan, "preprod", more...)...)
+		s.Rpctl(t, 0, migrateArgs(plan, "preprod", more...)...)
 	}
 	e, detached := effectsOn(t, s.preprod), 0
 	if got := e.moved(t); !maps.Equal(got, map[[2]int64]int{{4537, 5644}: 41}) {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/re-connect/rpctl/lab/inprocess"
+	"github.com/re-connect/rpctl/lab/labtest"
 )
 
 // serveFlag makes the test binary the process of the hosts.
@@ -37,11 +38,7 @@ func TestMain(m *testing.M) {
 const mostMemory = 100 << 10
 
 func TestTwoHundredHosts(t *testing.T) {
-	rpctl := filepath.Join(t.TempDir(), "rpctl")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", rpctl, "github.com/re-connect/rpctl/controller/cmd/rpctl")
-	if said, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, said)
-	}
+	rpctl := filepath.Join(labtest.Build(t, labtest.Rpctl), "rpctl")
 	dir := t.TempDir()
 	fleet, err := Start(t.Context(), dir, exec.CommandContext(t.Context(), os.Args[0], "-serve", dir))
 	if err != nil {

@@ -1,11 +1,13 @@
 package story
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/re-connect/rpctl/lab"
+	"github.com/re-connect/rpctl/lab/labtest"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -19,9 +21,9 @@ var (
 )
 
 func doctor(t *testing.T, s *stage) {
-	out := s.rpctl(t, 0, "doctor", "--env", "all")
+	out := s.Rpctl(t, 0, "doctor", "--env", "all")
 	seen := map[string]int{}
-	for _, e := range out.of("check") {
+	for _, e := range out.Of("check") {
 		if !e.Check.OK {
 			t.Errorf("%s: %s: %s", e.Host, e.Check.Name, e.Check.Detail)
 		}
@@ -38,16 +40,16 @@ func doctor(t *testing.T, s *stage) {
 // deploy command, and exactly preprod's workers are proved to run it.
 func deployPreprod(t *testing.T, s *stage) {
 	revision := s.commit(t, "dev", "change the application")
-	if state := property(t, s.preprod, lab.Idle, "ActiveState"); state != "inactive" {
+	if state := labtest.Property(t, s.preprod, lab.Idle, "ActiveState"); state != "inactive" {
 		t.Fatalf("the enabled worker that does not run is %s", state)
 	}
 	prodBefore := invocations(t, s.prod)
-	out := s.rpctl(t, 0, "deploy", "--env", "preprod")
+	out := s.Rpctl(t, 0, "deploy", "--env", "preprod")
 	proved(t, out, preprodUnits)
 	if got := invocations(t, s.prod); got != prodBefore {
 		t.Errorf("prod was touched:\n%s", differ(prodBefore, got))
 	}
-	if state := property(t, s.preprod, lab.Idle, "SubState"); state != "running" {
+	if state := labtest.Property(t, s.preprod, lab.Idle, "SubState"); state != "running" {
 		t.Errorf("the enabled worker that did not run is %s", state)
 	}
 	about, err := s.ssh(t, "rp-preprod", "www/current/bin/console about")
@@ -55,7 +57,7 @@ func deployPreprod(t *testing.T, s *stage) {
 		t.Errorf("the application says %q (%v), want revision %s", about, err, revision)
 	}
 	steps := []string{"preflight", "local", "prepare", "announce", "deploy", "restart", "verify", "report"}
-	summary := out.of("summary")[0].Summary
+	summary := out.Of("summary")[0].Summary
 	for i, step := range summary.Steps {
 		if i >= len(steps) || step.Step != steps[i] || step.Result != "ok" {
 			t.Errorf("step %d is %+v", i, step)
@@ -67,10 +69,10 @@ func deployPreprod(t *testing.T, s *stage) {
 }
 
 // proved holds the verdicts of an operation to be good, and to be about exactly these units.
-func proved(t *testing.T, out outcome, units []string) {
+func proved(t *testing.T, out labtest.Outcome, units []string) {
 	t.Helper()
 	var judged []string
-	for _, e := range out.of("verdict") {
+	for _, e := range out.Of("verdict") {
 		judged = append(judged, e.Verdict.Unit)
 		if e.Verdict.Verdict != proto.VerdictProved || !e.Verdict.NewCode {
 			t.Errorf("%s: %s (%s)", e.Verdict.Unit, e.Verdict.Verdict, e.Verdict.Why)
@@ -78,7 +80,7 @@ func proved(t *testing.T, out outcome, units []string) {
 	}
 	slices.Sort(judged)
 	if !slices.Equal(judged, slices.Sorted(slices.Values(units))) {
-		t.Errorf("verdicts on %q, want %q\n%s", judged, units, out.describe())
+		t.Errorf("verdicts on %q, want %q\n%s", judged, units, out.Describe())
 	}
 }
 
@@ -111,7 +113,7 @@ func memory(t *testing.T, s *stage) {
 		}
 	}
 	var actions []string
-	for _, e := range s.rpctl(t, 0, "history", "--env", "preprod").of("history") {
+	for _, e := range s.Rpctl(t, 0, "history", "--env", "preprod").Of("history") {
 		actions = append(actions, e.Audit.Action)
 		if e.Audit.User != "app" || !strings.HasPrefix(e.Audit.Operator, "developer@") {
 			t.Errorf("%s was done by %q as %q", e.Audit.Action, e.Audit.Operator, e.Audit.User)
@@ -125,10 +127,10 @@ func memory(t *testing.T, s *stage) {
 // status is what one host says of itself, asked with an exit code that is expected.
 func (s *stage) status(t *testing.T, want int, env string) *proto.Status {
 	t.Helper()
-	out := s.rpctl(t, want, "status", "--env", env)
-	found := out.of("status")
+	out := s.Rpctl(t, want, "status", "--env", env)
+	found := out.Of("status")
 	if len(found) != 1 || found[0].Status == nil {
-		t.Fatalf("no status:\n%s", out.describe())
+		t.Fatalf("no status:\n%s", out.Describe())
 	}
 	return found[0].Status
 }
@@ -137,18 +139,18 @@ func (s *stage) status(t *testing.T, want int, env string) *proto.Status {
 func prodConfirmed(t *testing.T, s *stage) {
 	s.commit(t, "main", "release the application")
 	before := invocations(t, s.prod)
-	s.rpctl(t, 4, "deploy", "--env", "prod").failure(t, "refused", "rpctl deploy --env prod --yes")
-	s.rpctl(t, 0, "deploy", "--env", "prod", "--dry-run")
+	s.Rpctl(t, 4, "deploy", "--env", "prod").Failure(t, "refused", "rpctl deploy --env prod --yes")
+	s.Rpctl(t, 0, "deploy", "--env", "prod", "--dry-run")
 	if got := invocations(t, s.prod); got != before {
 		t.Errorf("prod was touched without a confirmation:\n%s", differ(before, got))
 	}
-	proved(t, s.rpctl(t, 0, "deploy", "--env", "prod", "--yes"), prodUnits)
+	proved(t, s.Rpctl(t, 0, "deploy", "--env", "prod", "--yes"), prodUnits)
 }
 
 func rollback(t *testing.T, s *stage) {
-	out := s.rpctl(t, 0, "rollback", "--env", "preprod")
+	out := s.Rpctl(t, 0, "rollback", "--env", "preprod")
 	proved(t, out, preprodUnits)
-	if h := out.of("summary")[0].Summary.Hosts[0]; h.Before != "2" || h.After != "1" {
+	if h := out.Of("summary")[0].Summary.Hosts[0]; h.Before != "2" || h.After != "1" {
 		t.Errorf("the summary says %+v", h)
 	}
 }
@@ -161,17 +163,17 @@ func messageInHand(t *testing.T, s *stage) {
 	if _, err := s.preprod.RunAs(t.Context(), "app", send...); err != nil {
 		t.Fatal(err)
 	}
-	waitForLine(t, s.preprod, "begun.log", "slow ")
-	out := s.rpctl(t, 0, "restart", "--env", "preprod", "--only", "messenger_worker_dmp@*")
+	labtest.WaitForLine(t, s.preprod, "begun.log", "slow ")
+	out := s.Rpctl(t, 0, "restart", "--env", "preprod", "--only", "messenger_worker_dmp@*")
 	proved(t, out, []string{worker + ".service"})
-	if done := read(t, s.preprod, lab.AppPath+"/shared/done.log"); !strings.Contains(done, "slow ") {
+	if done := labtest.Read(t, s.preprod, lab.AppPath+"/shared/done.log"); !strings.Contains(done, "slow ") {
 		t.Errorf("the message was cut off: done.log says %q", done)
 	}
-	waited := slices.ContainsFunc(out.of("unit"), func(e told) bool {
+	waited := slices.ContainsFunc(out.Of("unit"), func(e labtest.Event) bool {
 		return e.Unit.Phase == proto.PhaseStopping && e.Unit.ElapsedMS >= 900 && e.Unit.TimeoutMS == 6000
 	})
 	if !waited {
-		t.Errorf("nobody was told that a message was waited for:\n%s", out.describe())
+		t.Errorf("nobody was told that a message was waited for:\n%s", out.Describe())
 	}
 	now := invocations(t, s.preprod)
 	for _, unit := range others {
@@ -182,7 +184,7 @@ func messageInHand(t *testing.T, s *stage) {
 }
 
 func logs(t *testing.T, s *stage) {
-	lines := s.rpctl(t, 0, "logs", "--env", "preprod", "--unit", "messenger_worker_dmp@*", "-n", "5").of("log")
+	lines := s.Rpctl(t, 0, "logs", "--env", "preprod", "--unit", "messenger_worker_dmp@*", "-n", "5").Of("log")
 	if len(lines) == 0 || len(lines) > 5 {
 		t.Fatalf("%d lines, want 1 to 5", len(lines))
 	}
@@ -191,12 +193,14 @@ func logs(t *testing.T, s *stage) {
 			t.Errorf("a line of %s", e.Log.Unit)
 		}
 	}
-	follow := s.start(t, "logs", "--env", "preprod", "--unit", "messenger_worker_dmp@*", "--follow", "-n", "1")
-	follow.until(t, func(e told) bool { return e.Log != nil })
-	on(t, s.preprod, "systemctl", "restart", "messenger_worker_dmp@1.service")
-	follow.until(t, func(e told) bool { return e.Log != nil && strings.Contains(e.Log.Message, "Consuming messages") })
-	interrupt(t, follow)
-	if out := follow.wait(t); out.exit != 130 && out.exit != 0 {
-		t.Errorf("Ctrl-C ends logs --follow with %d\n%s", out.exit, out.describe())
+	follow := s.Start(t, "logs", "--env", "preprod", "--unit", "messenger_worker_dmp@*", "--follow", "-n", "1")
+	follow.Until(t, func(e labtest.Event) bool { return e.Log != nil })
+	labtest.On(t, s.preprod, "systemctl", "restart", "messenger_worker_dmp@1.service")
+	follow.Until(t, func(e labtest.Event) bool {
+		return e.Log != nil && strings.Contains(e.Log.Message, "Consuming messages")
+	})
+	follow.Signal(t, os.Interrupt)
+	if out := follow.Wait(t); out.Exit != 130 && out.Exit != 0 {
+		t.Errorf("Ctrl-C ends logs --follow with %d\n%s", out.Exit, out.Describe())
 	}
 }

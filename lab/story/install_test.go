@@ -8,22 +8,24 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/re-connect/rpctl/lab/labtest"
 )
 
 const agentPath = "/usr/local/bin/rp-agent"
 
 // agent is `rpctl agent VERB` over a normal login that may use sudo.
-func (s *stage) agent(t *testing.T, want int, verb, env string, more ...string) outcome {
+func (s *stage) agent(t *testing.T, want int, verb, env string, more ...string) labtest.Outcome {
 	t.Helper()
-	return s.rpctl(t, want, append([]string{"agent", verb, "--env", env, "--login", "admin"}, more...)...)
+	return s.Rpctl(t, want, append([]string{"agent", verb, "--env", env, "--login", "admin"}, more...)...)
 }
 
 // changes is what an install would do, or has done.
-func changes(t *testing.T, o outcome) []string {
+func changes(t *testing.T, o labtest.Outcome) []string {
 	t.Helper()
-	reports := o.of("setup")
+	reports := o.Of("setup")
 	if len(reports) == 0 {
-		t.Fatalf("no setup event:\n%s", o.describe())
+		t.Fatalf("no setup event:\n%s", o.Describe())
 	}
 	var all []string
 	for _, c := range reports[len(reports)-1].Setup.Changes {
@@ -34,7 +36,7 @@ func changes(t *testing.T, o outcome) []string {
 
 // nothingInstalled: whoever has not installed the agent is told the command.
 func nothingInstalled(t *testing.T, s *stage) {
-	s.rpctl(t, 6, "status", "--env", "preprod").failure(t, "no_agent", "rpctl agent install --env preprod")
+	s.Rpctl(t, 6, "status", "--env", "preprod").Failure(t, "no_agent", "rpctl agent install --env preprod")
 }
 
 func install(t *testing.T, s *stage) {
@@ -48,7 +50,7 @@ func install(t *testing.T, s *stage) {
 			t.Errorf("the dry run does not show %q, only %q", want, shown)
 		}
 	}
-	s.agent(t, 4, "install", "preprod").failure(t, "refused", "--yes") // nobody can be asked here
+	s.agent(t, 4, "install", "preprod").Failure(t, "refused", "--yes") // nobody can be asked here
 	if done := changes(t, s.agent(t, 0, "install", "preprod", "--yes")); strings.Join(done, "\n") != strings.Join(shown, "\n") {
 		t.Errorf("done:\n%q\nshown before:\n%q", done, shown)
 	}
@@ -70,16 +72,16 @@ func unchanged(t *testing.T, s *stage) {
 
 // installWithoutSFTP: an sshd without the subsystem, as behind some bastions.
 func installWithoutSFTP(t *testing.T, s *stage) {
-	on(t, s.prod, "sed", "-i", "/^Subsystem/d", "/etc/ssh/sshd_config")
-	on(t, s.prod, "systemctl", "reload", "ssh.service")
+	labtest.On(t, s.prod, "sed", "-i", "/^Subsystem/d", "/etc/ssh/sshd_config")
+	labtest.On(t, s.prod, "systemctl", "reload", "ssh.service")
 	if out, err := s.ssh(t, "rp-prod-admin", "sftp", "-s"); err == nil {
 		t.Fatalf("the subsystem is still there: %s", out)
 	}
 	s.agent(t, 0, "install", "prod", "--yes")
-	if got, want := sum(t, s, read(t, s.prod, agentPath)), sum(t, s, ""); got != want {
+	if got, want := sum(t, s, labtest.Read(t, s.prod, agentPath)), sum(t, s, ""); got != want {
 		t.Errorf("the host has another binary (%x) than was sent (%x)", got, want)
 	}
-	if left := on(t, s.prod, "find", "/home/admin", "-name", ".rpctl-*"); left != "" {
+	if left := labtest.On(t, s.prod, "find", "/home/admin", "-name", ".rpctl-*"); left != "" {
 		t.Errorf("the upload was left there: %s", left)
 	}
 }
@@ -88,7 +90,7 @@ func installWithoutSFTP(t *testing.T, s *stage) {
 func sum(t *testing.T, s *stage, content string) [sha256.Size]byte {
 	t.Helper()
 	if content == "" {
-		data, err := os.ReadFile(filepath.Join(s.bin, "rp-agent"))
+		data, err := os.ReadFile(filepath.Join(s.Bin, "rp-agent"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +101,7 @@ func sum(t *testing.T, s *stage, content string) [sha256.Size]byte {
 
 // spoiltBinaries: what cannot be the agent never takes the place of the one that works.
 func spoiltBinaries(t *testing.T, s *stage) {
-	good, err := os.ReadFile(filepath.Join(s.bin, "rp-agent"))
+	good, err := os.ReadFile(filepath.Join(s.Bin, "rp-agent"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,13 +126,13 @@ func spoiltBinaries(t *testing.T, s *stage) {
 			t.Fatal(err)
 		}
 		code := map[int]string{2: "bad_input", 8: "host_failed"}[c.exit]
-		s.agent(t, c.exit, "upgrade", "preprod", "--yes", "--binary", file).failure(t, code, c.words...)
+		s.agent(t, c.exit, "upgrade", "preprod", "--yes", "--binary", file).Failure(t, code, c.words...)
 		if got := files(t, s.preprod); got != before {
 			t.Errorf("%s: files changed:\n%s", name, differ(before, got))
 		}
 	}
 	upgradeBreaksOff(t, s, good)
-	s.rpctl(t, 0, "doctor", "--env", "preprod")
+	s.Rpctl(t, 0, "doctor", "--env", "preprod")
 }
 
 // upgradeBreaksOff: a host that cannot take the new binary keeps all of the old version.
@@ -140,10 +142,10 @@ func upgradeBreaksOff(t *testing.T, s *stage, good []byte) {
 	if err := os.WriteFile(file, append(bytes.Clone(good), "another build"...), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	on(t, s.preprod, "mount", "--bind", "-o", "ro", "/usr/local/bin", "/usr/local/bin")
+	labtest.On(t, s.preprod, "mount", "--bind", "-o", "ro", "/usr/local/bin", "/usr/local/bin")
 	before := files(t, s.preprod)
-	s.agent(t, 8, "upgrade", "preprod", "--yes", "--binary", file).failure(t, "host_failed", "nothing was changed", "run the same command again")
-	on(t, s.preprod, "umount", "/usr/local/bin")
+	s.agent(t, 8, "upgrade", "preprod", "--yes", "--binary", file).Failure(t, "host_failed", "nothing was changed", "run the same command again")
+	labtest.On(t, s.preprod, "umount", "/usr/local/bin")
 	if got := files(t, s.preprod); got != before {
 		t.Errorf("an upgrade that broke off changed files:\n%s", differ(before, got))
 	}
@@ -152,10 +154,10 @@ func upgradeBreaksOff(t *testing.T, s *stage, good []byte) {
 // changeOnHost: what somebody changed by hand is shown, and put right.
 func changeOnHost(t *testing.T, s *stage) {
 	const rule = "/etc/polkit-1/rules.d/60-rp-agent.rules"
-	put(t, s.preprod, "/etc/rp-agent/agent.toml", strings.Replace(
-		read(t, s.preprod, "/etc/rp-agent/agent.toml"), "messenger_worker_dmp@*", "messenger_worker_sms@*", 1))
-	on(t, s.preprod, "sh", "-c", "echo // >>"+rule)
-	s.rpctl(t, 4, "deploy", "--env", "preprod").failure(t, "refused", "messenger_worker_sms@*", "rpctl agent diff --env preprod")
+	labtest.Put(t, s.preprod, "/etc/rp-agent/agent.toml", strings.Replace(
+		labtest.Read(t, s.preprod, "/etc/rp-agent/agent.toml"), "messenger_worker_dmp@*", "messenger_worker_sms@*", 1))
+	labtest.On(t, s.preprod, "sh", "-c", "echo // >>"+rule)
+	s.Rpctl(t, 4, "deploy", "--env", "preprod").Failure(t, "refused", "messenger_worker_sms@*", "rpctl agent diff --env preprod")
 	differences := strings.Join(changes(t, s.agent(t, 1, "diff", "preprod")), "\n")
 	for _, file := range []string{"/etc/rp-agent/agent.toml", rule} {
 		if !strings.Contains(differences, file) {
@@ -168,25 +170,25 @@ func changeOnHost(t *testing.T, s *stage) {
 
 // uninstall takes everything away but the evidence; a new install goes on with it.
 func uninstall(t *testing.T, s *stage) {
-	key, log := read(t, s.preprod, "/var/lib/rp-agent/receipt_key"), read(t, s.preprod, "/var/lib/rp-agent/audit.jsonl")
+	key, log := labtest.Read(t, s.preprod, "/var/lib/rp-agent/receipt_key"), labtest.Read(t, s.preprod, "/var/lib/rp-agent/audit.jsonl")
 	s.agent(t, 0, "uninstall", "preprod", "--yes")
-	left := on(t, s.preprod, "find", "/etc", "/usr/local", "/run", "-name", "*rp-agent*", "-not", "-path", "*/rp-agent-setup.lock")
+	left := labtest.On(t, s.preprod, "find", "/etc", "/usr/local", "/run", "-name", "*rp-agent*", "-not", "-path", "*/rp-agent-setup.lock")
 	if left = strings.TrimSpace(left); left != "" && left != "/etc/rp-agent" {
 		t.Errorf("left behind:\n%s", left)
 	}
 	if again := changes(t, s.agent(t, 0, "uninstall", "preprod", "--yes")); len(again) > 0 {
 		t.Errorf("a second uninstall changes %q", again)
 	}
-	s.rpctl(t, 6, "status", "--env", "preprod").failure(t, "no_agent", "rpctl agent install")
+	s.Rpctl(t, 6, "status", "--env", "preprod").Failure(t, "no_agent", "rpctl agent install")
 	s.agent(t, 0, "install", "preprod", "--yes")
-	if read(t, s.preprod, "/var/lib/rp-agent/receipt_key") != key {
+	if labtest.Read(t, s.preprod, "/var/lib/rp-agent/receipt_key") != key {
 		t.Error("the reinstalled host has another receipt key")
 	}
-	if now := read(t, s.preprod, "/var/lib/rp-agent/audit.jsonl"); !strings.HasPrefix(now, log) {
+	if now := labtest.Read(t, s.preprod, "/var/lib/rp-agent/audit.jsonl"); !strings.HasPrefix(now, log) {
 		t.Error("the audit was not kept")
 	}
-	s.rpctl(t, 0, "doctor")
-	s.rpctl(t, 0, "status")
+	s.Rpctl(t, 0, "doctor")
+	s.Rpctl(t, 0, "status")
 }
 
 // differ is the lines that two lists do not share.

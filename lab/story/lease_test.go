@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/re-connect/rpctl/lab/labtest"
 )
 
 // paused is a stage whose deploy command of an environment waits until it is let go.
@@ -30,60 +32,51 @@ func (s *stage) paused(t *testing.T, env string) (*stage, func()) {
 	return other, let
 }
 
-func interrupt(t *testing.T, r *running) {
-	t.Helper()
-	if err := r.cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // atDeploy: the lease is held and the deploy command is about to run.
-func atDeploy(e told) bool { return e.Event == "step" && e.Step == "deploy" }
+func atDeploy(e labtest.Event) bool { return e.Event == "step" && e.Step == "deploy" }
 
 // twoDeploys: one wins, the other is told who, since when and for what; then the first ends well.
 func twoDeploys(t *testing.T, s *stage) {
 	s.commit(t, "dev", "change it again")
 	waiting, let := s.paused(t, "preprod")
-	first := waiting.start(t, "deploy", "--env", "preprod")
-	first.until(t, atDeploy)
-	second := s.rpctl(t, 4, "deploy", "--env", "preprod")
-	second.failure(t, "refused", "held by developer@", "login app", "for a deploy since", "rpctl status --env preprod")
-	if holder := second.events[len(second.events)-1].Error.Holder; holder == nil || holder.User != "app" || holder.Purpose != "deploy" {
+	first := waiting.Start(t, "deploy", "--env", "preprod")
+	first.Until(t, atDeploy)
+	second := s.Rpctl(t, 4, "deploy", "--env", "preprod")
+	failure := second.Failure(t, "refused", "held by developer@", "login app", "for a deploy since", "rpctl status --env preprod")
+	if holder := failure.Holder; holder == nil || holder.User != "app" || holder.Purpose != "deploy" {
 		t.Errorf("the holder in JSON is %+v", holder)
 	}
 	if lease := s.status(t, 0, "preprod").Lease; lease == nil || lease.Purpose != "deploy" {
 		t.Errorf("the status says of the lease %+v", lease)
 	}
 	let() // the command ends without having moved current
-	out := first.wait(t)
-	out.failure(t, "failed", "`current` did not move", "rpctl deploy --env preprod")
+	out := first.Wait(t)
+	out.Failure(t, "failed", "`current` did not move", "rpctl deploy --env preprod")
 	if free := s.status(t, 0, "preprod").Lease; free != nil {
 		t.Errorf("the lease is left: %+v", free)
 	}
-	proved(t, s.rpctl(t, 0, "deploy", "--env", "preprod"), preprodUnits)
+	proved(t, s.Rpctl(t, 0, "deploy", "--env", "preprod"), preprodUnits)
 }
 
 // holderKilled: the lease dies with its holder, at once.
 func holderKilled(t *testing.T, s *stage) {
 	waiting, _ := s.paused(t, "preprod")
-	holder := waiting.start(t, "deploy", "--env", "preprod")
-	holder.until(t, atDeploy)
-	if err := holder.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	holder.wait(t)
-	eventually(t, 5*time.Second, func() error {
+	holder := waiting.Start(t, "deploy", "--env", "preprod")
+	holder.Until(t, atDeploy)
+	holder.Signal(t, os.Kill)
+	holder.Wait(t)
+	labtest.Eventually(t, 5*time.Second, func() error {
 		if lease := s.status(t, 0, "preprod").Lease; lease != nil {
 			return errors.New("the host is still held")
 		}
 		return nil
 	})
-	proved(t, s.rpctl(t, 0, "restart", "--env", "preprod", "--only", "messenger_worker_dmp@*"), preprodUnits[2:3])
+	proved(t, s.Rpctl(t, 0, "restart", "--env", "preprod", "--only", "messenger_worker_dmp@*"), preprodUnits[2:3])
 }
 
 // silence is a holder that is alive, connected, and says nothing.
 type silence struct {
-	holder *running
+	holder *labtest.Running
 	since  time.Time
 }
 
@@ -92,11 +85,9 @@ type silence struct {
 func holderFallsSilent(_ *testing.T, s *stage) {
 	t := s.suite
 	waiting, _ := s.paused(t, "prod")
-	holder := waiting.start(t, "deploy", "--env", "prod", "--yes")
-	holder.until(t, atDeploy)
-	if err := holder.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	holder := waiting.Start(t, "deploy", "--env", "prod", "--yes")
+	holder.Until(t, atDeploy)
+	holder.Signal(t, syscall.SIGSTOP)
 	s.silent = &silence{holder: holder, since: time.Now()}
 	if lease := s.status(t, 0, "prod").Lease; lease == nil || lease.Purpose != "deploy" {
 		t.Errorf("the status says of the lease %+v", lease)
@@ -106,18 +97,16 @@ func holderFallsSilent(_ *testing.T, s *stage) {
 // silentHolderLost: whoever is silent for 30 s has lost the host, connected or not, and
 // learns it when it wakes up.
 func silentHolderLost(t *testing.T, s *stage) {
-	eventually(t, time.Until(s.silent.since.Add(45*time.Second)), func() error {
+	labtest.Eventually(t, time.Until(s.silent.since.Add(45*time.Second)), func() error {
 		if lease := s.status(t, 0, "prod").Lease; lease != nil {
 			return errors.New("the host is still held")
 		}
 		return nil
 	})
-	proved(t, s.rpctl(t, 0, "restart", "--env", "prod", "--yes"), prodUnits)
-	if err := s.silent.holder.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
-	interrupt(t, s.silent.holder)
-	if out := s.silent.holder.wait(t); out.exit == 0 {
-		t.Errorf("it ended well without its lease:\n%s", out.describe())
+	proved(t, s.Rpctl(t, 0, "restart", "--env", "prod", "--yes"), prodUnits)
+	s.silent.holder.Signal(t, syscall.SIGCONT)
+	s.silent.holder.Signal(t, os.Interrupt)
+	if out := s.silent.holder.Wait(t); out.Exit == 0 {
+		t.Errorf("it ended well without its lease:\n%s", out.Describe())
 	}
 }

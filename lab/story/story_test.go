@@ -1,9 +1,6 @@
 package story
 
 import (
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/re-connect/rpctl/lab"
@@ -13,20 +10,15 @@ import (
 // stage is a lab with everything that the chapters share.
 type stage struct {
 	*lab.Lab
-	suite     *testing.T // that all chapters are part of
-	bin       string     // the folder of rpctl and rp-agent
-	sshConfig string
-	inventory string
-	preprod   *lab.Host
-	prod      *lab.Host
-	silent    *silence // a holder that was stopped in one chapter and is looked for in a later one
+	labtest.Developer
+	suite   *testing.T // that all chapters are part of
+	preprod *lab.Host
+	prod    *lab.Host
+	silent  *silence // a holder that was stopped in one chapter and is looked for in a later one
 }
 
 // chapters in the order of a host's life. What needs an agent stands between the two installs.
-var chapters = []struct {
-	name string
-	play func(*testing.T, *stage)
-}{
+var chapters = labtest.Chapters[*stage]{
 	{"nothing is installed", nothingInstalled},
 	{"install", install},
 	{"install without SFTP", installWithoutSFTP},
@@ -57,37 +49,12 @@ var chapters = []struct {
 
 func TestStory(t *testing.T) {
 	labtest.Need(t)
-	bin := buildPrograms(t)
+	bin := labtest.Build(t, labtest.Rpctl, labtest.RpAgent)
 	labtest.EachSuite(t, func(t *testing.T, suite lab.Suite) {
-		s := newStage(t, bin, suite)
-		for _, c := range chapters {
-			if !t.Run(c.name, func(t *testing.T) { c.play(t, s) }) {
-				t.Fatalf("the chapters after %q build on it", c.name)
-			}
-		}
+		l := labtest.Up(t, lab.Options{Slot: lab.SlotStory, Suite: suite})
+		chapters.Play(t, &stage{
+			Lab: l, Developer: labtest.NewDeveloper(l, bin), suite: t,
+			preprod: l.Host(lab.Preprod), prod: l.Host(lab.Prod),
+		})
 	})
-}
-
-func newStage(t *testing.T, bin string, suite lab.Suite) *stage {
-	l := labtest.Up(t, lab.Options{Slot: lab.SlotStory, Suite: suite})
-	return &stage{
-		Lab: l, suite: t, bin: bin, sshConfig: l.SSHConfig(), inventory: l.HostsTOML(),
-		preprod: l.Host(lab.Preprod), prod: l.Host(lab.Prod),
-	}
-}
-
-// buildPrograms builds what is shipped, as `make build` does.
-func buildPrograms(t *testing.T) string {
-	t.Helper()
-	bin := t.TempDir()
-	root := strings.TrimSpace(local(t, "go", "list", "-m", "-f", "{{.Dir}}"))
-	for _, program := range []string{"./controller/cmd/rpctl", "./agent/cmd/rp-agent"} {
-		cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", bin+string(filepath.Separator), program)
-		cmd.Dir = root
-		cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("cannot build %s: %v\n%s", program, err, out)
-		}
-	}
-	return bin
 }

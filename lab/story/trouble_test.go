@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/re-connect/rpctl/lab"
+	"github.com/re-connect/rpctl/lab/labtest"
 	"github.com/re-connect/rpctl/proto"
 )
 
 // refused: the controller and the host say no before anything is changed.
 func refused(t *testing.T, s *stage) {
-	before, release := invocations(t, s.preprod), on(t, s.preprod, "readlink", lab.AppPath+"/current")
-	s.rpctl(t, 2, "deploy", "--env", "prepod").failure(t, "bad_input", "preprod", "prod")
+	before, release := invocations(t, s.preprod), labtest.On(t, s.preprod, "readlink", lab.AppPath+"/current")
+	s.Rpctl(t, 2, "deploy", "--env", "prepod").Failure(t, "bad_input", "preprod", "prod")
 
 	edited := filepath.Join(s.WorkTree(), "deploy.php")
 	original, err := os.ReadFile(edited)
@@ -25,7 +26,7 @@ func refused(t *testing.T, s *stage) {
 	if err := os.WriteFile(edited, append(original, "// for preprod\n"...), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s.rpctl(t, 4, "deploy", "--env", "preprod").failure(t, "refused", "deploy.php")
+	s.Rpctl(t, 4, "deploy", "--env", "preprod").Failure(t, "refused", "deploy.php")
 	if err := os.WriteFile(edited, original, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -34,12 +35,12 @@ func refused(t *testing.T, s *stage) {
 	crossed := s.withInventory(t, func(toml string) string {
 		return strings.NewReplacer(`"rp-preprod"`, `"rp-prod-direct"`).Replace(toml)
 	})
-	crossed.rpctl(t, 4, "deploy", "--env", "preprod").failure(t, "refused", `environment "prod", not to "preprod"`)
+	crossed.Rpctl(t, 4, "deploy", "--env", "preprod").Failure(t, "refused", `environment "prod", not to "preprod"`)
 
 	if got := invocations(t, s.preprod); got != before {
 		t.Errorf("workers were touched:\n%s", differ(before, got))
 	}
-	if got := on(t, s.preprod, "readlink", lab.AppPath+"/current"); got != release {
+	if got := labtest.On(t, s.preprod, "readlink", lab.AppPath+"/current"); got != release {
 		t.Errorf("current went from %s to %s", release, got)
 	}
 }
@@ -47,7 +48,7 @@ func refused(t *testing.T, s *stage) {
 // withInventory is the same stage with another hosts.toml.
 func (s *stage) withInventory(t *testing.T, change func(string) string) *stage {
 	t.Helper()
-	data, err := os.ReadFile(s.inventory)
+	data, err := os.ReadFile(s.Inventory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,7 @@ func (s *stage) withInventory(t *testing.T, change func(string) string) *stage {
 		t.Fatal(err)
 	}
 	other := *s
-	other.inventory = file.Name()
+	other.Inventory = file.Name()
 	return &other
 }
 
@@ -73,28 +74,30 @@ func (s *stage) withInventory(t *testing.T, change func(string) string) *stage {
 func workersInTrouble(t *testing.T, s *stage) {
 	const crashing, limited, deaf, masked = "messenger_worker_async@1", "messenger_worker_async@2", "messenger_worker_dmp@1", lab.Idle
 	h := s.preprod
-	drop := func(unit, text string) { put(t, h, "/etc/systemd/system/"+unit+".service.d/trouble.conf", text) }
+	drop := func(unit, text string) {
+		labtest.Put(t, h, "/etc/systemd/system/"+unit+".service.d/trouble.conf", text)
+	}
 	drop(limited, "[Unit]\nStartLimitBurst=2\nStartLimitIntervalSec=60\n[Service]\nRestartSec=0\n")
 	drop(deaf, "[Service]\nTimeoutStopSec=2\n")
-	on(t, h, "systemctl", "daemon-reload")
-	fault(t, h, limited, "crash")
-	fault(t, h, deaf, "deaf")
-	on(t, h, "systemctl", "restart", limited+".service", deaf+".service")
-	eventually(t, 20*time.Second, func() error {
-		if result := property(t, h, limited, "Result"); result != "start-limit-hit" && property(t, h, limited, "ActiveState") != "failed" {
+	labtest.On(t, h, "systemctl", "daemon-reload")
+	labtest.Fault(t, h, limited, "crash")
+	labtest.Fault(t, h, deaf, "deaf")
+	labtest.On(t, h, "systemctl", "restart", limited+".service", deaf+".service")
+	labtest.Eventually(t, 20*time.Second, func() error {
+		if result := labtest.Property(t, h, limited, "Result"); result != "start-limit-hit" && labtest.Property(t, h, limited, "ActiveState") != "failed" {
 			return errors.New("the worker is not start-limited, but " + result)
 		}
 		return nil
 	})
 	waitUntilDeaf(t, h)
-	fault(t, h, limited, "none") // the next start is good, if systemd allows it
-	fault(t, h, deaf, "none")
-	fault(t, h, crashing, "crash")
-	on(t, h, "systemctl", "mask", masked+".service")
+	labtest.Fault(t, h, limited, "none") // the next start is good, if systemd allows it
+	labtest.Fault(t, h, deaf, "none")
+	labtest.Fault(t, h, crashing, "crash")
+	labtest.On(t, h, "systemctl", "mask", masked+".service")
 
-	out := s.rpctl(t, 1, "restart", "--env", "preprod")
+	out := s.Rpctl(t, 1, "restart", "--env", "preprod")
 	verdicts := map[string]*proto.UnitVerdict{}
-	for _, e := range out.of("verdict") {
+	for _, e := range out.Of("verdict") {
 		verdicts[strings.TrimSuffix(e.Verdict.Unit, ".service")] = e.Verdict
 	}
 	for unit, want := range map[string]proto.Verdict{
@@ -106,7 +109,7 @@ func workersInTrouble(t *testing.T, s *stage) {
 		}
 	}
 	if t.Failed() {
-		t.Fatal(out.describe())
+		t.Fatal(out.Describe())
 	}
 	if !strings.Contains(verdicts[masked].Why, "masked") {
 		t.Errorf("of the masked unit it is said %q", verdicts[masked].Why)
@@ -117,9 +120,9 @@ func workersInTrouble(t *testing.T, s *stage) {
 	if last := verdicts[crashing].Journal; len(last) == 0 || !strings.Contains(journalText(last), "made to fail by the lab") {
 		t.Errorf("the last lines of the crash loop are %q", journalText(last))
 	}
-	out.failure(t, "failed", "crash loop", "rpctl logs --env preprod")
+	out.Failure(t, "failed", "crash loop", "rpctl logs --env preprod")
 	// The count begins anew with a restart: what failed before is not held against the new code.
-	if n := property(t, h, limited, "NRestarts"); n != "0" {
+	if n := labtest.Property(t, h, limited, "NRestarts"); n != "0" {
 		t.Errorf("NRestarts of the worker that was start-limited is %s", n)
 	}
 	if status := s.status(t, 1, "preprod"); len(status.Problems) == 0 {
@@ -131,14 +134,14 @@ func workersInTrouble(t *testing.T, s *stage) {
 // mended: when the cause is gone, one restart brings all workers back.
 func mended(t *testing.T, s *stage, crashing, masked string) {
 	t.Helper()
-	fault(t, s.preprod, crashing, "none")
-	on(t, s.preprod, "systemctl", "unmask", masked+".service")
+	labtest.Fault(t, s.preprod, crashing, "none")
+	labtest.On(t, s.preprod, "systemctl", "unmask", masked+".service")
 	// Masking took the place of nothing: the link that enables the instance is still there.
-	on(t, s.preprod, "sh", "-c", "rm -r /etc/systemd/system/*.service.d/trouble.conf")
-	on(t, s.preprod, "systemctl", "daemon-reload")
-	proved(t, s.rpctl(t, 0, "restart", "--env", "preprod"), preprodUnits)
+	labtest.On(t, s.preprod, "sh", "-c", "rm -r /etc/systemd/system/*.service.d/trouble.conf")
+	labtest.On(t, s.preprod, "systemctl", "daemon-reload")
+	proved(t, s.Rpctl(t, 0, "restart", "--env", "preprod"), preprodUnits)
 	for _, unit := range preprodUnits {
-		if n := property(t, s.preprod, unit, "NRestarts"); n != "0" {
+		if n := labtest.Property(t, s.preprod, unit, "NRestarts"); n != "0" {
 			t.Errorf("NRestarts of %s is %s", unit, n)
 		}
 	}
@@ -151,7 +154,7 @@ func waitUntilDeaf(t *testing.T, h *lab.Host) {
 	if _, err := h.RunAs(t.Context(), "app", lab.AppPath+"/current/bin/console", "app:send", "dmp", "deaf", "0.1"); err != nil {
 		t.Fatal(err)
 	}
-	waitForLine(t, h, "done.log", "deaf ")
+	labtest.WaitForLine(t, h, "done.log", "deaf ")
 }
 
 func journalText(lines []proto.LogLine) string {
@@ -166,22 +169,22 @@ func journalText(lines []proto.LogLine) string {
 func polkitGone(t *testing.T, s *stage) {
 	const rule = "/etc/polkit-1/rules.d/60-rp-agent.rules"
 	before := invocations(t, s.preprod)
-	on(t, s.preprod, "mv", rule, "/root/rule")
-	eventually(t, 10*time.Second, func() error { // polkit notices its folder's changes by itself
-		out := s.start(t, "restart", "--env", "preprod").wait(t)
-		if out.exit != 8 {
+	labtest.On(t, s.preprod, "mv", rule, "/root/rule")
+	labtest.Eventually(t, 10*time.Second, func() error { // polkit notices its folder's changes by itself
+		out := s.Start(t, "restart", "--env", "preprod").Wait(t)
+		if out.Exit != 8 {
 			before = invocations(t, s.preprod)
-			return errors.New("the restart is not refused:\n" + out.describe())
+			return errors.New("the restart is not refused:\n" + out.Describe())
 		}
-		out.failure(t, "host_failed", "polkit", "no rule", "rpctl agent install")
+		out.Failure(t, "host_failed", "polkit", "no rule", "rpctl agent install")
 		return nil
 	})
 	if got := invocations(t, s.preprod); got != before {
 		t.Errorf("workers were touched:\n%s", differ(before, got))
 	}
-	out := s.rpctl(t, 1, "doctor", "--env", "preprod")
+	out := s.Rpctl(t, 1, "doctor", "--env", "preprod")
 	var failed []string
-	for _, e := range out.of("check") {
+	for _, e := range out.Of("check") {
 		if !e.Check.OK {
 			failed = append(failed, e.Check.Name+": "+e.Check.Detail+" -> "+e.Check.Fix)
 		}
@@ -189,10 +192,10 @@ func polkitGone(t *testing.T, s *stage) {
 	if said := strings.Join(failed, "\n"); !strings.Contains(said, "polkit rule: no rule") || !strings.Contains(said, "rpctl agent install") {
 		t.Errorf("doctor says:\n%s", said)
 	}
-	on(t, s.preprod, "mv", "/root/rule", rule)
-	eventually(t, 10*time.Second, func() error {
-		if out := s.start(t, "doctor", "--env", "preprod").wait(t); out.exit != 0 {
-			return errors.New(out.describe())
+	labtest.On(t, s.preprod, "mv", "/root/rule", rule)
+	labtest.Eventually(t, 10*time.Second, func() error {
+		if out := s.Start(t, "doctor", "--env", "preprod").Wait(t); out.Exit != 0 {
+			return errors.New(out.Describe())
 		}
 		return nil
 	})
@@ -201,16 +204,16 @@ func polkitGone(t *testing.T, s *stage) {
 // diskFull: a host that cannot remember changes nothing.
 func diskFull(t *testing.T, s *stage) {
 	const state = "/var/lib/rp-agent"
-	on(t, s.preprod, "mount", "-t", "tmpfs", "-o", "size=64k,mode=0700,uid=rp-agent,gid=rp-agent", "tmpfs", state)
-	unmount := func() { on(t, s.preprod, "umount", state) }
+	labtest.On(t, s.preprod, "mount", "-t", "tmpfs", "-o", "size=64k,mode=0700,uid=rp-agent,gid=rp-agent", "tmpfs", state)
+	unmount := func() { labtest.On(t, s.preprod, "umount", state) }
 	defer func() { unmount() }()
-	on(t, s.preprod, "sh", "-c", "dd if=/dev/zero of="+state+"/full bs=4096 2>/dev/null; df "+state)
-	before, release := invocations(t, s.preprod), on(t, s.preprod, "readlink", lab.AppPath+"/current")
-	s.rpctl(t, 8, "deploy", "--env", "preprod").failure(t, "host_failed", "no space left", "df -h /var/lib/rp-agent")
+	labtest.On(t, s.preprod, "sh", "-c", "dd if=/dev/zero of="+state+"/full bs=4096 2>/dev/null; df "+state)
+	before, release := invocations(t, s.preprod), labtest.On(t, s.preprod, "readlink", lab.AppPath+"/current")
+	s.Rpctl(t, 8, "deploy", "--env", "preprod").Failure(t, "host_failed", "no space left", "df -h /var/lib/rp-agent")
 	if got := invocations(t, s.preprod); got != before {
 		t.Errorf("workers were touched:\n%s", differ(before, got))
 	}
-	if got := on(t, s.preprod, "readlink", lab.AppPath+"/current"); got != release {
+	if got := labtest.On(t, s.preprod, "readlink", lab.AppPath+"/current"); got != release {
 		t.Errorf("current went from %s to %s", release, got)
 	}
 	unmount()

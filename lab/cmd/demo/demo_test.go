@@ -9,25 +9,13 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-)
 
-// programs builds rpctl and the demo, as make demo does.
-func programs(t *testing.T) (demo string) {
-	t.Helper()
-	dir := t.TempDir()
-	for _, pkg := range []string{"controller/cmd/rpctl", "lab/cmd/demo"} {
-		out := filepath.Join(dir, filepath.Base(pkg))
-		build := exec.CommandContext(t.Context(), "go", "build", "-o", out, "github.com/re-connect/rpctl/"+pkg)
-		if said, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("go build: %v\n%s", err, said)
-		}
-	}
-	return filepath.Join(dir, "demo")
-}
+	"github.com/re-connect/rpctl/lab/labtest"
+)
 
 // TestDemo tells the whole story, keeps the hosts, and presses Ctrl-C: nothing may be left.
 func TestDemo(t *testing.T) {
-	command := exec.CommandContext(t.Context(), programs(t), "-keep")
+	command := exec.CommandContext(t.Context(), filepath.Join(labtest.Build(t, labtest.Rpctl, "lab/cmd/demo"), "demo"), "-keep")
 	tmp := t.TempDir()
 	command.Env = append(os.Environ(), "TMPDIR="+tmp)
 	var errs bytes.Buffer
