@@ -104,8 +104,8 @@ type Job struct {
 	Stderr int64 `json:"stderr"`
 }
 
-// Done is how many steps have come where this kind of job brings them. A run begins with every
-// step simulated: that is no step done.
+// Done is how many steps have come where this kind of job brings them, or further. A run begins with
+// every step simulated: that is no step done.
 func (j Job) Done() int {
 	end := StepVerified
 	if j.Kind == KindSimulate {
@@ -113,7 +113,7 @@ func (j Job) Done() int {
 	}
 	done := 0
 	for _, step := range j.Steps {
-		if step.State == end {
+		if step.State == end || step.State == StepVerified {
 			done++
 		}
 	}

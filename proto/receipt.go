@@ -45,6 +45,8 @@ type SimulatedStep struct {
 	Step     plan.StepID   `json:"step"`
 	Result   StepResult    `json:"result"`
 	Forecast plan.Forecast `json:"forecast"`
+	// Done says that the step was verified before this simulation: its figures are those that it was run by.
+	Done bool `json:"done,omitempty"`
 }
 
 // Approval is a person's yes to a plan with exactly these figures, in one environment.

@@ -34,6 +34,7 @@ type Options struct {
 type Result struct {
 	Seed       uint64
 	Faults     []string // that struck
+	Anew       int      // plans that were begun, refused to go on, and simulated anew
 	Violations []string
 	Took       time.Duration
 }
@@ -148,5 +149,5 @@ func (s *stage) run(ctx context.Context, seed uint64) (Result, error) {
 	if ctx.Err() != nil {
 		r.violation("the run did not come to its end within %s", runLimit)
 	}
-	return Result{Seed: seed, Faults: r.struck, Violations: r.violations, Took: time.Since(began)}, nil
+	return Result{Seed: seed, Faults: r.struck, Anew: r.anew, Violations: r.violations, Took: time.Since(began)}, nil
 }

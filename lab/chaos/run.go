@@ -24,9 +24,8 @@ type run struct {
 	before     int // jobs that the host had before
 	processes  []*process
 	reruns     map[string]int  // by the step's arguments: how often the operator said that it may run again
-	refused    map[int]int     // by plan: how often the host refused it after it had begun
-	given      map[int]bool    // plans whose rest went into a plan of its own
-	partial    map[string]bool // steps of which an earlier plan had done a part, by their arguments
+	partial    map[string]bool // steps that were simulated anew when a part was done, by their arguments: receipts may speak of the rest
+	anew       int             // how often a plan that had begun was refused and simulated anew
 	other      *process        // what a fault started beside the operator
 	undo       []func() error  // what a fault must leave as it was
 	struck     []string
@@ -35,7 +34,7 @@ type run struct {
 
 func (s *stage) newRun(ctx context.Context, c aCase) (*run, error) {
 	r := &run{stage: s, aCase: c, model: newModel(c.plans), folder: filepath.Join(s.Dir(), fmt.Sprintf("plans-%d", c.seed)), reruns: map[string]int{},
-		given: map[int]bool{}, refused: map[int]int{}, partial: map[string]bool{}}
+		partial: map[string]bool{}}
 	if _, err := s.Console(ctx, "app:seed-migration"); err != nil {
 		return nil, err
 	}
@@ -112,7 +111,7 @@ func (r *run) play(ctx context.Context) {
 	r.undo = nil
 	r.idle(ctx)
 	r.truth(ctx)
-	for i := 0; i < len(r.plans); i++ { // the rest of a plan that cannot be finished comes after them
+	for i := range r.plans {
 		r.finish(ctx, i)
 	}
 	if ctx.Err() == nil {
@@ -269,53 +268,24 @@ func (r *run) key(i int, id plan.StepID) string {
 // Exit codes of rpctl (docs/exit-codes.md).
 const exitRefused = 4
 
-// again is what an operator does whose apply was refused: simulate and have it approved once more. A
-// plan that has begun is held to its first figures; when the data have changed since, what is left of
-// it goes into a plan of its own, and again is false.
+// again is what an operator does whose apply was refused: simulate what is left and have it approved once more.
 func (r *run) again(ctx context.Context, i int) bool {
 	kept, _, err := r.stage.plan(r.plans[i].Ticket)
 	if err != nil {
 		r.violation("%v", err)
 		return false
 	}
-	for _, state := range kept.steps {
-		if state == proto.StepVerified || waits(state) {
-			return r.patient(i) || !r.rest(ctx, i, kept)
-		}
-	}
-	r.prepare(ctx, i)
-	return true
-}
-
-// patient gives a refused plan another try before it is given up: what refused it may have passed.
-func (r *run) patient(i int) bool {
-	r.refused[i]++
-	return r.refused[i] < 3
-}
-
-// rest puts the steps that are not verified into a new plan.
-func (r *run) rest(ctx context.Context, i int, kept known) bool {
-	p := r.plans[i]
-	p.Ticket += "-rest"
-	p.Groups = nil
+	begun := 0
 	for _, step := range r.plans[i].Steps() {
-		state := kept.steps[step.ID]
-		if state == proto.StepVerified {
-			continue
-		}
-		if waits(state) {
+		if waits(kept.steps[step.ID]) {
 			r.partial[key(step.Step)] = true
-			r.reruns[key(step.Step)]++
 		}
-		p.Groups = append(p.Groups, plan.Group{Steps: []plan.Step{step.Step}})
+		if state := kept.steps[step.ID]; waits(state) || state == proto.StepVerified {
+			begun = 1
+		}
 	}
-	r.say("the rest of plan %d goes into plan %d", i, len(r.plans))
-	r.given[i] = true
-	r.plans, r.files = append(r.plans, p), append(r.files, filepath.Join(r.folder, fmt.Sprintf("plan%d.toml", len(r.plans))))
-	if err := os.WriteFile(r.files[len(r.files)-1], planTOML(p), 0o644); err != nil {
-		r.violation("%v", err)
-	}
-	return r.prepare(ctx, len(r.plans)-1)
+	r.anew += begun
+	return r.prepare(ctx, i)
 }
 
 func (r *run) follow(ctx context.Context, args ...string) *process {

@@ -32,7 +32,11 @@ func (o Options) Table(w io.Writer, results []Result, took time.Duration) (clean
 	}
 	row(w, "(nothing was there to be hit)", chosen(results, func(r Result) bool { return len(r.Faults) == 0 }))
 	row(w, "**all**", results)
-	fmt.Fprintf(w, "\n%d runs in %s\n", len(results), took.Round(time.Second))
+	anew := 0
+	for _, r := range results {
+		anew += r.Anew
+	}
+	fmt.Fprintf(w, "\n%d runs in %s; %d plans that had begun were simulated anew\n", len(results), took.Round(time.Second), anew)
 	return !slices.ContainsFunc(results, violated)
 }
 

@@ -28,18 +28,30 @@ type Forecast struct {
 // from dry runs that all saw the data as it was before. It fails when two dry
 // runs do not agree on a centre's total: the data moved in between.
 func Forecasts(p Plan, simulated []Figures) ([]Forecast, error) {
+	return Rest(p, simulated, func(StepID) bool { return false })
+}
+
+// Rest is Forecasts for a plan of which some steps are done: what the others will do, from their dry
+// runs on the data as it is after those. A step that is done has an empty forecast; its figures are not looked at.
+func Rest(p Plan, simulated []Figures, done func(StepID) bool) ([]Forecast, error) {
 	steps := p.Steps()
 	if len(steps) != len(simulated) {
 		return nil, fmt.Errorf("%d steps, but %d dry runs", len(steps), len(simulated))
 	}
 	m := model{totals: map[int64]int64{}, arrived: map[people]int64{}, net: map[int64]int64{}, emptied: map[int64]bool{}}
 	for i, step := range steps {
+		if done(step.ID) {
+			continue
+		}
 		if err := m.start(step, simulated[i]); err != nil {
 			return nil, err
 		}
 	}
 	all := make([]Forecast, len(steps))
 	for i, step := range steps {
+		if done(step.ID) {
+			continue
+		}
 		forecast, err := m.move(step, simulated[i].Moved)
 		if err != nil {
 			return nil, err

@@ -136,3 +136,41 @@ func TestCrossingDetectionIsExact(t *testing.T) {
 		}
 	}
 }
+
+// TestRestIsWhatTheConsoleDoes stops random plans after some step, lets people come, and simulates what is left.
+func TestRestIsWhatTheConsoleDoes(t *testing.T) {
+	for seed := range uint64(5_000) {
+		random := rand.New(rand.NewPCG(seed, 4))
+		p, world := randomPlan(random), randomWorld(random)
+		if Refused(Check(p)) {
+			continue
+		}
+		steps := p.Steps()
+		begun := random.IntN(len(steps) + 1)
+		for _, step := range steps[:begun] {
+			run(world, step.Step, false)
+		}
+		world = append(world, randomWorld(random)...)
+		simulated := make([]Figures, len(steps))
+		done := map[StepID]bool{}
+		for i, step := range steps {
+			if done[step.ID] = i < begun; !done[step.ID] {
+				simulated[i] = run(world, step.Step, true)
+			}
+		}
+		forecasts, err := Rest(p, simulated, func(id StepID) bool { return done[id] })
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		for i, step := range steps {
+			want := Forecast{}
+			if !done[step.ID] {
+				f := run(world, step.Step, false)
+				want = Forecast{step.ID, f.Origin, f.Origin - f.Moved, f.Destination, f.Destination + f.Moved, f.Moved}
+			}
+			if forecasts[i] != want {
+				t.Fatalf("seed %d, step %s: forecast %+v, the console did %+v", seed, step.ID, forecasts[i], want)
+			}
+		}
+	}
+}

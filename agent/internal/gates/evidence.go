@@ -23,7 +23,10 @@ func simulation(s Standing) (why, next string) {
 		return "the simulation is not complete", again
 	case !s.Now.Before(r.Expires) || s.Now.After(r.Time.Add(life(s.Rules))):
 		return "the simulation of " + stamp(r.Time) + " is too old", again
-	case r.Revision != s.Revision && !begun(s):
+	case r.Revision == "" || s.Revision == "":
+		return "the release says no revision, in a file REVISION, and so nobody can tell whether it is that of the simulation",
+			"rpctl deploy --env " + s.Environment + " (Deployer writes the file)"
+	case r.Revision != s.Revision:
 		return fmt.Sprintf("the application was %s at the simulation and is %s now", revision(r.Revision), revision(s.Revision)), again
 	}
 	for i, step := range s.Plan.Steps() {
@@ -32,17 +35,6 @@ func simulation(s Standing) (why, next string) {
 		}
 	}
 	return "", ""
-}
-
-// begun says whether a step has changed data already: from there on the plan
-// is finished against the forecast that was approved.
-func begun(s Standing) bool {
-	for _, state := range s.Steps {
-		if state == proto.StepVerified {
-			return true
-		}
-	}
-	return false
 }
 
 func life(rules proto.Console) time.Duration {

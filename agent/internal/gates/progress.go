@@ -7,7 +7,7 @@ import (
 	"github.com/re-connect/rpctl/proto/plan"
 )
 
-// order: no step has run before one that comes first.
+// order: no step has run before one that comes first, and what is signed as done is recorded as done.
 func order(s Standing) (why, next string) {
 	var open plan.StepID
 	for _, step := range s.Plan.Steps() {
@@ -18,8 +18,24 @@ func order(s Standing) (why, next string) {
 			open = step.ID
 		}
 	}
-	if open == "" && s.Sealed {
+	switch {
+	case open == "" && s.Sealed:
 		return "every step of this plan is verified already", ""
+	case s.Sealed:
+		return fmt.Sprintf("this host has signed that the plan was applied, and its record of step %s does not say so", open), "rp-agent doctor (on the host)"
+	}
+	return recorded(s)
+}
+
+// recorded: a step that was run once is known by this host's record to be done, or its loss would let it run again.
+func recorded(s Standing) (why, next string) {
+	if s.Simulation == nil {
+		return "", ""
+	}
+	for _, step := range s.Simulation.Steps {
+		if step.Done && s.Steps[step.Step] != proto.StepVerified {
+			return fmt.Sprintf("step %s was verified before the simulation, and this host's record of it does not say so", step.Step), "rp-agent doctor (on the host)"
+		}
 	}
 	return "", ""
 }

@@ -3,6 +3,7 @@ package migrate
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/fleet"
@@ -30,30 +31,29 @@ func Simulate(ctx context.Context, world World, options Options) error {
 	if err := outcome(to, job, r.command("migrate", to.Environment)); err != nil {
 		return r.ownNext(err)
 	}
-	if job.Receipt == nil && begun(job) {
+	if job.Receipt == nil && verified(job.Steps) {
 		r.emit(to, event.Event{
-			Kind: event.Warning, Text: "this plan has begun on " + to.Host + ": these figures are not signed, its first simulation stays what counts",
+			Kind: event.Warning, Text: "every step of this plan is verified on " + to.Host + ": nothing is left to simulate",
 			Next: r.command("migrate status", to.Environment),
 		})
 		return nil
 	}
+	before, _ := r.storedSimulation(to.Environment) // none, or one that does not count, had other figures
 	simulation, err := r.keepSimulation(to, job.Receipt)
 	if err != nil {
 		return err
 	}
-	r.figures(to, simulation, r.afterSimulation(to, simulation))
+	next := r.afterSimulation(to, simulation)
+	if begun(job) && before.FiguresDigest() == simulation.FiguresDigest() { // and so whoever has approved them still does
+		next = r.command("migrate status", to.Environment)
+	}
+	r.figures(to, simulation, next)
 	return nil
 }
 
-// begun says that the host simulated a plan which it has begun to apply: it then tells what is
-// left of each step, and signs nothing.
+// begun says that the host simulated what is left of a plan that it has begun to apply.
 func begun(job proto.Job) bool {
-	for _, step := range job.Steps {
-		if step.Remaining == nil {
-			return false
-		}
-	}
-	return len(job.Steps) > 0
+	return slices.ContainsFunc(job.Steps, func(s proto.JobStep) bool { return s.State == proto.StepVerified || s.Remaining != nil })
 }
 
 // runJob starts a job and follows it from its first byte to its end.

@@ -167,17 +167,34 @@ func TestSimulateAPlanThatHasBegun(t *testing.T) {
 	h.job.Receipt = nil
 	check(t, Simulate(t.Context(), d.world, d.options), exit.HostFailed, "sent no receipt", "rpctl doctor")
 
+	for seen, want := range map[bool]string{false: "rpctl migrate report", true: "rpctl migrate status"} { // figures that are new, and those of before
+		d, h = simulating(t)
+		left := int64(3)
+		h.job.Steps[0].Remaining = &left
+		if seen {
+			r := newRun(d.world, d.options)
+			to, _ := target(r.Environment)
+			if _, err := r.keepSimulation(to, h.job.Receipt); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := Simulate(t.Context(), d.world, d.options); err != nil {
+			t.Fatal(err)
+		}
+		if shown := d.of(event.Figures); len(shown) != 1 || !strings.HasPrefix(shown[0].Next, want) {
+			t.Errorf("shown %+v, want next %s", shown, want)
+		}
+	}
 	d, h = simulating(t)
 	h.job.Receipt = nil
-	left := int64(3)
 	for i := range h.job.Steps {
-		h.job.Steps[i].Remaining = &left
+		h.job.Steps[i].State = proto.StepVerified
 	}
 	if err := Simulate(t.Context(), d.world, d.options); err != nil {
 		t.Fatal(err)
 	}
 	warnings := d.of(event.Warning)
-	if len(warnings) != 1 || !strings.Contains(warnings[0].Text, "has begun") || !strings.HasPrefix(warnings[0].Next, "rpctl migrate status --plan ") {
+	if len(warnings) != 1 || !strings.Contains(warnings[0].Text, "nothing is left to simulate") || !strings.HasPrefix(warnings[0].Next, "rpctl migrate status --plan ") {
 		t.Errorf("warned %+v", warnings)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/re-connect/rpctl/proto"
@@ -16,9 +17,9 @@ func Markdown(s Source) string {
 	for _, from := range s.origins() {
 		fmt.Fprintf(&out, "## %s (ID %d) - %d suivis\n\n", cell(from.Name), from.ID, from.Total)
 		out.WriteString("| Étape | Vers | ID | Règle | Migrés | Origine après | Destination après |\n|---|---|---|---|---|---|---|\n")
-		for _, step := range from.Steps {
+		for _, step := range slices.Concat(from.Done, from.Steps) {
 			fmt.Fprintf(&out, "| %s | %s | %d | %s | %d | %d | %d |\n", step.ID, cell(step.Destination.Name),
-				step.Destination.ID, cell(rule(step)+meanwhile(step)), step.Forecast.Moved, step.Forecast.OriginAfter, step.Forecast.DestinationAfter)
+				step.Destination.ID, cell(rule(step)+meanwhile(step)+already(step)), step.Forecast.Moved, step.Forecast.OriginAfter, step.Forecast.DestinationAfter)
 		}
 		out.WriteByte('\n')
 	}
@@ -26,6 +27,14 @@ func Markdown(s Source) string {
 	fmt.Fprintf(&out, "Plan `%s`, simulation du %s sur %s (%s), révision %s.\n", s.Simulation.Plan,
 		s.Simulation.Time.Format("2006-01-02 15:04 MST"), s.Simulation.Host, s.Simulation.Environment, s.Simulation.Revision)
 	return out.String()
+}
+
+// already says that a step is done.
+func already(step line) string {
+	if step.Done {
+		return " (déjà fait et vérifié)"
+	}
+	return ""
 }
 
 // rule says in words whom a step moves.

@@ -47,7 +47,8 @@ func Write(w io.Writer, format string, s Source) error {
 // origin is a centre that loses people, with the steps that take them.
 type origin struct {
 	plan.Centre
-	Total int64 // follow-ups before the plan
+	Total int64  // follow-ups before the steps
+	Done  []line // verified before the simulation: they take nobody any more
 	Steps []line
 }
 
@@ -64,9 +65,18 @@ func (s Source) origins() []origin {
 		at := slices.IndexFunc(all, func(o origin) bool { return o.ID == step.Origin.ID })
 		if at < 0 {
 			at = len(all)
-			all = append(all, origin{Centre: step.Origin, Total: s.Simulation.Steps[i].Result.Origin})
+			all = append(all, origin{Centre: step.Origin})
 		}
-		all[at].Steps = append(all[at].Steps, line{step, s.Simulation.Steps[i]})
+		from, next := &all[at], line{step, s.Simulation.Steps[i]}
+		switch {
+		case next.Done && len(from.Steps) == 0:
+			from.Total = next.Forecast.OriginAfter // as long as no dry run says what there is now
+			from.Done = append(from.Done, next)
+			continue
+		case len(from.Steps) == 0:
+			from.Total = next.Result.Origin
+		}
+		from.Steps = append(from.Steps, next)
 	}
 	return all
 }

@@ -207,3 +207,38 @@ func TestPeopleWhoAreMovedOn(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 }
+
+// TestWhatIsDoneCountsNoMore: a plan that has begun is reported from where it stands now.
+func TestWhatIsDoneCountsNoMore(t *testing.T) {
+	s := runbook(t)
+	s.Simulation.Steps[0].Done = true
+	for i, moved := range []int64{10, 19, 7} {
+		s.Simulation.Steps[1+i].Result.Figures = plan.Figures{Origin: 120, Destination: 180, Moved: moved} // somebody came to the 119
+	}
+	got := Slack(s)
+	for _, want := range []string{
+		"Centre d'origine : France Fraternités - CHU 75 (ID 4537) - 120 suivis au total\n→ vers CHU 77 (ID 5644) : 41 migrés, déjà fait et vérifié\n→ vers CPH (ID 4960) : 10 migrés | reste 110\n",
+		"7 hébergements migrés",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("want %s in\n%s", want, got)
+		}
+	}
+	if got := Markdown(s); strings.Count(got, "(déjà fait et vérifié) | 41 | 119 |") != 1 {
+		t.Errorf("%s", got)
+	}
+	var out bytes.Buffer
+	if err := Workbook(&out, s); err != nil {
+		t.Fatal(err)
+	}
+	file, err := excelize.OpenReader(&out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for at, want := range map[string]string{"A9": "1.1", "E9": "", "F10": "120", "F11": "110", "E14": "36", "F14": "84"} {
+		if got, err := file.CalcCellValue(sheet, at); err != nil || got != want {
+			t.Errorf("%s: %q, %v, want %q", at, got, err, want)
+		}
+	}
+}

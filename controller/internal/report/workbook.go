@@ -110,6 +110,9 @@ func (b *book) heading(s Source) {
 func (b *book) origin(from origin) {
 	b.row(b.title, fmt.Sprintf("Centre d'origine : %s (ID %d)", from.Name, from.ID))
 	b.row(b.head, "Étape", "Vers", "ID", "Règle", "Migrés", "Reste")
+	for _, step := range from.Done {
+		b.row(0, string(step.ID), step.Destination.Name, step.Destination.ID, fmt.Sprintf("%s%s : %s", rule(step), already(step), count(step.Forecast.Moved, "migré", "migrés")))
+	}
 	first := b.row(0, "", "Total initial", "", "", "", from.Total)
 	for _, step := range from.Steps {
 		above := b.next - 1

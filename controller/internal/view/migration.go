@@ -81,6 +81,7 @@ func (t *text) jobStep(s proto.JobStep) string {
 func FiguresTable(p plan.Plan, s proto.Simulation, look Look) string {
 	st := style{look.Color}
 	var out strings.Builder
+	done := false
 	rows := [][]cell{head(st, "STEP", "TO", "HAS", "MOVED", "LEFT", "ACC.", "ORIGIN THEN", "DESTINATION THEN")}
 	flush := func() {
 		if len(rows) > 1 {
@@ -97,13 +98,20 @@ func FiguresTable(p plan.Plan, s proto.Simulation, look Look) string {
 			flush()
 			fmt.Fprintf(&out, "\n%s: %d follow-ups\n", st.bold(fmt.Sprintf("%s (%d)", printable.Line(step.Origin.Name), step.Origin.ID)), result.Origin)
 		}
+		id := string(step.ID)
+		if s.Steps[i].Done {
+			id, done = id+" ✓", true
+		}
 		rows = append(rows, []cell{
-			{string(step.ID), nil}, {fit(destination(step.Step), mostName, look.Width), nil}, {number(result.Destination), nil}, {number(result.Moved), st.bold},
+			{id, nil}, {fit(destination(step.Step), mostName, look.Width), nil}, {number(result.Destination), nil}, {number(result.Moved), st.bold},
 			{number(result.Origin - result.Moved), nil}, {accommodations(result), nil},
 			{change(then.OriginBefore, then.OriginAfter), nil}, {change(then.DestinationBefore, then.DestinationAfter), nil},
 		})
 	}
 	flush()
+	if done {
+		out.WriteString("\n✓ verified before this simulation, with these figures: not run again\n")
+	}
 	out.WriteString(conflicts(p, s, st))
 	fmt.Fprintf(&out, "\nplan %s, figures %s\nsimulated %s on %s, revision %s, good until %s\n", cut(printable.Line(s.Plan), shortDigest), cut(s.FiguresDigest(), shortDigest),
 		s.Time.Local().Format("2006-01-02 15:04"), printable.Line(s.Host), printable.Line(cut(s.Revision, shortDigest)), s.Expires.Local().Format("2006-01-02 15:04"))

@@ -76,6 +76,8 @@ func crossing(t *testing.T) (plan.Plan, proto.Simulation) {
 func TestFiguresTable(t *testing.T) {
 	p, s := crossing(t)
 	golden(t, "figures.txt", FiguresTable(p, s, Look{Width: 100}))
+	s.Steps[0].Done = true
+	golden(t, "figures_begun.txt", FiguresTable(p, s, Look{Width: 100}))
 }
 
 func TestAppliedTable(t *testing.T) {

@@ -45,7 +45,7 @@ func (w *work) check(step plan.Located) error {
 	if why != "" {
 		return w.fail(step.ID, proto.StepStopped, store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeGate,
 			Message: fmt.Sprintf("step %s was not begun: gate 5 (drift) is closed: %s", step.ID, why),
-			Next:    w.afterDrift()}})
+			Next:    w.anew()}})
 	}
 	if cancelled, err := w.cancelledBefore(step.ID); err != nil || cancelled {
 		return err
@@ -53,15 +53,9 @@ func (w *work) check(step plan.Located) error {
 	return w.run(step)
 }
 
-// afterDrift is what to type once the data is not what was approved. A plan that has begun is
-// finished against its own figures or not at all: what is left of it needs figures of its own.
-func (w *work) afterDrift() string {
-	for _, step := range w.record.Job.Steps {
-		if step.State == proto.StepVerified || gates.NeedsWord(step.State) {
-			return "put the steps that are left into a plan of their own (rpctl plan new), simulate and approve that one"
-		}
-	}
-	return "rpctl migrate --plan PLAN --env " + w.Config.Environment + " (a new simulation, to be approved)"
+// anew is what to type once the data is not what was approved.
+func (w *work) anew() string {
+	return "rpctl migrate --plan PLAN --env " + w.Config.Environment + " (a new simulation of what is left, to be approved)"
 }
 
 // switched says that another release is deployed than when the job began.

@@ -24,7 +24,7 @@ func (w *work) begin() error {
 	if w.spec.Args.Kind == proto.KindApply {
 		err = w.judge()
 	} else {
-		err = w.Plans.Keep(w.spec.Args.Plan)
+		err = w.takeUp()
 	}
 	if err != nil {
 		return err

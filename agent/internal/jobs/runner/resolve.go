@@ -39,7 +39,7 @@ func (w *work) resolve(step plan.Located) error {
 	case why != "":
 		return w.fail(step.ID, before, store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeGate,
 			Message: fmt.Sprintf("step %s stays %s: gate 8 (unresolved) is closed: it cannot be resolved as %s: %s", step.ID, before, word, why),
-			Next:    "look at the data by hand; what is left may go into a plan of its own"}})
+			Next:    w.anew() + ", then --resolve again"}})
 	case result.Moved == 0:
 		return w.verified(step, result) // whatever the word was, there is nothing to run
 	}

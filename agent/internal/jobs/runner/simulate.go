@@ -9,9 +9,9 @@ import (
 	"github.com/re-connect/rpctl/proto/plan"
 )
 
-// simulate runs a step's command with --dry-run and keeps what it showed.
+// simulate runs a step's command with --dry-run and keeps what it showed. What is verified is done with.
 func (w *work) simulate(step plan.Located) error {
-	if w.record.Step(step.ID).State == proto.StepSimulated {
+	if state := w.record.Step(step.ID).State; state == proto.StepSimulated || state == proto.StepVerified {
 		return nil
 	}
 	w.set(step.ID, proto.StepChecking, "")
