@@ -33,7 +33,7 @@ type Visit struct {
 	host    Host
 	dir     string // holds the binary, relative to the login's home
 	become  string // how a command becomes root: "", "sudo -n " or "sudo -k -S -p : "
-	secret  []byte
+	secret  []byte // sudo's password while the visit lasts; Close wipes it
 	Via     string // how the binary went there: sftp or exec
 	Sent    int    // its size in bytes
 	removed bool
@@ -51,9 +51,11 @@ func Begin(ctx context.Context, host Host, binaries Binaries) (*Visit, error) {
 		return nil, err
 	}
 	if err := v.becomeRoot(ctx); err != nil {
+		v.forget()
 		return nil, err
 	}
 	if _, err := host.Run(ctx, "mkdir -m 700 "+v.dir, nil); err != nil {
+		v.forget()
 		return nil, v.fail("cannot make a folder for the upload", err)
 	}
 	v.Sent = len(binary)
@@ -153,12 +155,19 @@ func (v *Visit) setup(ctx context.Context, flags string, spec *proto.SetupSpec) 
 	return report, err
 }
 
-// Close removes what the visit brought. It works after ctx of the visit has ended.
+// forget wipes the password out of memory: it is needed no more.
+func (v *Visit) forget() {
+	clear(v.secret)
+	v.secret = nil
+}
+
+// Close removes what the visit brought, and forgets the password. It works after ctx of the visit has ended.
 func (v *Visit) Close() error {
 	if v.removed {
 		return nil
 	}
 	v.removed = true
+	v.forget()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	_, err := v.host.Run(ctx, "rm -rf "+v.dir, nil)

@@ -121,12 +121,14 @@ func TestVisit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			fake := &host{uid: c.uid, password: c.password, files: map[string][]byte{}, report: report}
-			target := Host{Name: "rp-preprod", Host: fake, Password: func(context.Context) ([]byte, error) { return []byte(c.typed), nil }}
+			secret := []byte(c.typed)
+			target := Host{Name: "rp-preprod", Host: fake, Password: func(context.Context) ([]byte, error) { return secret, nil }}
 			if c.nobody {
 				target.Password = nil
 			}
 			visit, err := Begin(t.Context(), target, binaries(t))
 			if c.code != exit.OK {
+				wiped(t, secret, c.nobody)
 				if failure := exit.From(err); failure == nil || failure.Code != c.code || failure.Next == "" || len(fake.files) > 0 {
 					t.Errorf("%v, files %v", err, fake.files)
 				}
@@ -147,6 +149,7 @@ func TestVisit(t *testing.T) {
 			if err := visit.Close(); err != nil || len(fake.files) > 0 {
 				t.Errorf("%v, left %v", err, fake.files)
 			}
+			wiped(t, secret, c.password == "")
 		})
 	}
 }
@@ -190,5 +193,13 @@ func TestBinariesAreLookedAtBeforeTheyAreSent(t *testing.T) {
 	}
 	if _, err := (Binaries{}).For("riscv64"); err == nil {
 		t.Error("there is a binary for riscv64")
+	}
+}
+
+// wiped: the password that was asked for is no longer in memory.
+func wiped(t *testing.T, secret []byte, neverAsked bool) {
+	t.Helper()
+	if left := strings.Trim(string(secret), "\x00"); left != "" && !neverAsked {
+		t.Errorf("the password %q is left in memory", left)
 	}
 }

@@ -31,7 +31,9 @@ func (r Remote) Run(ctx context.Context, command string, stdin io.Reader) ([]byt
 	}
 	stop := context.AfterFunc(ctx, func() { _ = running.Close() })
 	defer stop()
+	fed := make(chan struct{})
 	go func() {
+		defer close(fed)
 		if stdin != nil {
 			_, _ = io.Copy(running.Stdin(), stdin) // a command that reads no more says so by its status
 		}
@@ -42,6 +44,7 @@ func (r Remote) Run(ctx context.Context, command string, stdin io.Reader) ([]byt
 	answer := keep(running.Stdout())
 	complaint := <-said
 	status, err := running.Wait()
+	<-fed // what is read may be the caller's to wipe; nothing is written any more
 	if ctx.Err() != nil {
 		return answer, ctx.Err()
 	}
