@@ -30,6 +30,17 @@ type Console struct {
 	SimulationHours int `json:"simulation_hours"`
 }
 
+// DefaultGroup is who may look and act on a host whose file names no groups.
+const DefaultGroup = "rpctl"
+
+// Groups is who was named; a list that is there and empty lets nobody in.
+func Groups(named []string) []string {
+	if named == nil {
+		return []string{DefaultGroup}
+	}
+	return named
+}
+
 // DefaultSimulationHours is a working week: long enough for a product owner to answer.
 const DefaultSimulationHours = 7 * 24
 

@@ -62,8 +62,6 @@ type Line struct {
 type Bridge struct {
 	// SSHConnection is sshd's SSH_CONNECTION: client address and port, server address and port.
 	SSHConnection string `json:"ssh_connection,omitempty"`
-	// ForcedCommand says that the login was made with a key that can do nothing else.
-	ForcedCommand bool `json:"forced_command,omitempty"`
 }
 
 // EventKind names an event.

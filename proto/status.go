@@ -75,6 +75,10 @@ const ResultUnknown = "unknown"
 // MaxLogLines is how many past lines one question may ask for.
 const MaxLogLines = 10_000
 
+// MaxLogMessage is the longest message of a line that crosses, in bytes; a longer one is cut and marked. An
+// event stays on one line of the wire with it (MaxLine), whatever JSON must escape.
+const MaxLogMessage = 64 << 10
+
 // JournalArgs asks for the last Lines lines of the units that match, and, with
 // Follow, for those to come until the request is cancelled or the connection ends.
 type JournalArgs struct {

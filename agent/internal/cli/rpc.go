@@ -38,7 +38,7 @@ func (s System) bridge(ctx context.Context, conn *net.UnixConn) error {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	connection := s.Getenv("SSH_CONNECTION")
-	told := proto.Bridge{SSHConnection: connection[:min(len(connection), maxConnection)], ForcedCommand: s.forced}
+	told := proto.Bridge{SSHConnection: connection[:min(len(connection), maxConnection)]}
 	// An agent that cannot serve greets and hangs up; its greeting is still there to be read.
 	_ = proto.NewWriter(conn).Write(struct {
 		Bridge proto.Bridge `json:"bridge"`

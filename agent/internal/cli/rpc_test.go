@@ -50,7 +50,7 @@ func ssh(name string) string {
 func TestBridgeTellsWhereTheLoginCameFromAndCarriesBothWays(t *testing.T) {
 	var out bytes.Buffer
 	var first, rest string
-	s := System{Stdin: strings.NewReader("a question\n"), Stdout: &out, Getenv: ssh, forced: true}
+	s := System{Stdin: strings.NewReader("a question\n"), Stdout: &out, Getenv: ssh}
 	err := bridged(t, t.Context(), s, func(conn *net.UnixConn) {
 		lines := bufio.NewReader(conn)
 		first, _ = lines.ReadString('\n')
@@ -62,7 +62,7 @@ func TestBridgeTellsWhereTheLoginCameFromAndCarriesBothWays(t *testing.T) {
 		t.Errorf("%v; the agent got %q, the caller %q", err, rest, out.String())
 	}
 	var line proto.Line
-	if err := proto.DecodeStrict([]byte(first), &line); err != nil || line.Bridge == nil || !line.Bridge.ForcedCommand ||
+	if err := proto.DecodeStrict([]byte(first), &line); err != nil || line.Bridge == nil ||
 		len(line.Bridge.SSHConnection) != maxConnection || !strings.HasPrefix(line.Bridge.SSHConnection, "10.0.0.7 53412 ") {
 		t.Errorf("bridge line %q: %v", first, err)
 	}

@@ -31,7 +31,7 @@ func (s System) newSSHCommand() *cobra.Command {
 				return err
 			}
 			inner := s
-			inner.Args, inner.forced = words, true
+			inner.Args = words
 			root := inner.newRootCommand()
 			root.SetArgs(words)
 			root.SetIn(s.Stdin)

@@ -37,9 +37,6 @@ type System struct {
 	Inherited func() (*net.UnixConn, error)
 	// Setup is the host that `setup` changes.
 	Setup *setup.Host
-
-	// forced says that a key's forced command runs this verb.
-	forced bool
 }
 
 // ThisProcess is the system of the real rp-agent.

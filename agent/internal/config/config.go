@@ -16,9 +16,6 @@ import (
 // Version is the version of the file's format that this agent reads and writes.
 const Version = 1
 
-// DefaultGroup is who may look and act where the file names no groups.
-const DefaultGroup = "rpctl"
-
 // file is agent.toml as it is written.
 type file struct {
 	Version     int         `toml:"version"`
@@ -91,8 +88,8 @@ func Parse(path string, data []byte) (proto.HostConfig, error) {
 	config := proto.HostConfig{
 		Environment: f.Environment,
 		Application: proto.Application(f.Application),
-		Look:        orDefault(f.Access.Look),
-		Act:         orDefault(f.Access.Act),
+		Look:        proto.Groups(f.Access.Look),
+		Act:         proto.Groups(f.Access.Act),
 	}
 	for _, unit := range f.Workers.Units {
 		config.Workers = append(config.Workers, proto.UnitPattern(unit))
@@ -102,13 +99,6 @@ func Parse(path string, data []byte) (proto.HostConfig, error) {
 		config.Console = &rules
 	}
 	return config, nil
-}
-
-func orDefault(groups []string) []string {
-	if groups == nil {
-		return []string{DefaultGroup}
-	}
-	return groups
 }
 
 // broken has all problems on one line: the message crosses to a controller, which lets no host

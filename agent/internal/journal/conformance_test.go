@@ -128,13 +128,13 @@ func TestFollowEndsWhenNobodyTakesTheLines(t *testing.T) {
 
 func TestLongMessageIsCut(t *testing.T) {
 	both(t, func(t *testing.T, s subject) {
-		s.Add(one, proto.LogLine{Time: noon, Message: strings.Repeat("é", MaxMessage)})
+		s.Add(one, proto.LogLine{Time: noon, Message: strings.Repeat("é", proto.MaxLogMessage)})
 		lines, err := s.Tail(t.Context(), one, 1)
 		if err != nil || len(lines) != 1 {
 			t.Fatalf("got %d lines, %v", len(lines), err)
 		}
 		got := lines[0].Message
-		if len(got) > MaxMessage || len(got) < MaxMessage-4 || !strings.HasSuffix(got, "é"+cutMark) {
+		if len(got) > proto.MaxLogMessage || len(got) < proto.MaxLogMessage-4 || !strings.HasSuffix(got, "é"+cutMark) {
 			t.Errorf("%d bytes, ending in %q", len(got), got[len(got)-20:])
 		}
 	})

@@ -12,19 +12,16 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
-// MaxMessage is the longest message that is passed on, in bytes; a longer one is cut and marked.
-const MaxMessage = 64 << 10
-
 // cutMark ends a message that was cut.
 const cutMark = " … (cut)"
 
-// cut makes text valid UTF-8 of at most MaxMessage bytes, mark included.
+// cut makes text valid UTF-8 of at most proto.MaxLogMessage bytes, mark included.
 func cut(text string) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
-	if len(text) <= MaxMessage {
+	if len(text) <= proto.MaxLogMessage {
 		return text
 	}
-	end := MaxMessage - len(cutMark)
+	end := proto.MaxLogMessage - len(cutMark)
 	for !utf8.RuneStart(text[end]) {
 		end--
 	}

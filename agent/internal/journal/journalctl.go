@@ -18,9 +18,9 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
-// maxEntry is the longest line that is read of journalctl, in bytes: MaxMessage,
+// maxEntry is the longest line that is read of journalctl, in bytes: proto.MaxLogMessage,
 // each byte of it written as a number and a comma, and some room.
-const maxEntry = 6 * MaxMessage
+const maxEntry = 6 * proto.MaxLogMessage
 
 // stopping is how long journalctl may take to end after SIGTERM.
 const stopping = 2 * time.Second

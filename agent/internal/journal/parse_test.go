@@ -71,7 +71,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !utf8.ValidString(line.Message) || len(line.Message) > MaxMessage || line.Unit != one ||
+		if !utf8.ValidString(line.Message) || len(line.Message) > proto.MaxLogMessage || line.Unit != one ||
 			line.Priority < 0 || line.Priority > 7 {
 			t.Errorf("let %+v through", line)
 		}
@@ -80,8 +80,8 @@ func FuzzParse(f *testing.F) {
 
 func TestCutKeepsWholeCharacters(t *testing.T) {
 	for _, prefix := range []string{"", "a", "ab", "abc"} {
-		got := cut(prefix + strings.Repeat("🚀", MaxMessage/4))
-		if !utf8.ValidString(got) || len(got) > MaxMessage {
+		got := cut(prefix + strings.Repeat("🚀", proto.MaxLogMessage/4))
+		if !utf8.ValidString(got) || len(got) > proto.MaxLogMessage {
 			t.Errorf("%d bytes, valid %v", len(got), utf8.ValidString(got))
 		}
 	}

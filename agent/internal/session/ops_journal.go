@@ -6,11 +6,7 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
-const (
-	defaultLines = 20
-	// maxMessage keeps a log event on one line of the wire, whatever JSON must escape in it. Bytes.
-	maxMessage = 64 << 10
-)
+const defaultLines = 20
 
 func (s *session) journal(ctx context.Context, request proto.Request) (any, error) {
 	var args proto.JournalArgs
@@ -36,8 +32,8 @@ func (s *session) journal(ctx context.Context, request proto.Request) (any, erro
 		defer context.AfterFunc(s.input, cancel)()
 	}
 	err = s.host.Journal.Follow(ctx, names, args.Lines, args.Follow, func(line proto.LogLine) error {
-		if len(line.Message) > maxMessage {
-			line.Message = line.Message[:maxMessage] + "…"
+		if len(line.Message) > proto.MaxLogMessage {
+			line.Message = line.Message[:proto.MaxLogMessage] + "…"
 		}
 		s.event(proto.Event{Event: proto.EventLog, ID: request.ID, Log: &line})
 		return ctx.Err()

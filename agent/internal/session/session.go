@@ -12,6 +12,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,18 +124,11 @@ func (s *session) lostWhy() error {
 func (s *session) patience() time.Duration {
 	switch {
 	case s.watched > 0:
-		return orDefault(s.host.Silence, DefaultSilence)
+		return cmp.Or(s.host.Silence, DefaultSilence)
 	case !s.asked:
-		return min(DefaultSilence, orDefault(s.host.Idle, DefaultIdle))
+		return min(DefaultSilence, cmp.Or(s.host.Idle, DefaultIdle))
 	}
-	return orDefault(s.host.Idle, DefaultIdle)
-}
-
-func orDefault(d, standard time.Duration) time.Duration {
-	if d == 0 {
-		return standard
-	}
-	return d
+	return cmp.Or(s.host.Idle, DefaultIdle)
 }
 
 // heard starts the caller's time anew.

@@ -168,7 +168,7 @@ func TestFollowEndsWithTheInput(t *testing.T) {
 	}}
 	c := call(t, onlooker, f)
 	c.request(1, proto.OpJournal, `{"follow":true}`)
-	if event := c.event(); event.Event != proto.EventLog || len(event.Log.Message) != maxMessage+len("…") {
+	if event := c.event(); event.Event != proto.EventLog || len(event.Log.Message) != proto.MaxLogMessage+len("…") {
 		t.Errorf("log = %.100v", event)
 	}
 	c.hangUp()

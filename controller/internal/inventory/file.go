@@ -11,9 +11,6 @@ import (
 // Version is the version of the file's format that this rpctl reads.
 const Version = 1
 
-// DefaultGroup is who may look and act on a host where the file names no groups.
-const DefaultGroup = "rpctl"
-
 // DefaultStatus is the HTTP status that a health URL must answer with.
 const DefaultStatus = 200
 
@@ -77,7 +74,7 @@ func (e environment) build(name string) Environment {
 	built := Environment{
 		Name: name, Hosts: e.Hosts, Branch: e.Branch, Prepare: e.Prepare, Deploy: e.Deploy, Rollback: e.Rollback,
 		Application: proto.Application(e.Application), ConsoleHost: e.ConsoleHost, Operators: e.Operators,
-		Look: orDefault(e.Access.Look), Act: orDefault(e.Access.Act), After: e.After, Confirm: e.Confirm,
+		Look: proto.Groups(e.Access.Look), Act: proto.Groups(e.Access.Act), After: e.After, Confirm: e.Confirm,
 	}
 	if e.Prepare == nil {
 		built.Prepare = DefaultPrepare()
@@ -119,13 +116,6 @@ func (c console) build(after string) proto.Console {
 		built.SimulationHours = *c.SimulationHours
 	}
 	return built
-}
-
-func orDefault(groups []string) []string {
-	if groups == nil {
-		return []string{DefaultGroup}
-	}
-	return groups
 }
 
 // secretWords are what the names of secrets are made of.
