@@ -11,7 +11,7 @@ var homes = map[string][]string{
 	"github.com/BurntSushi/toml":           {"internal/stricttoml"},
 	"github.com/kevinburke/ssh_config":     {"controller/internal/connect"},
 	"github.com/coreos/go-systemd/v22":     {"agent/internal/units/systemd", "agent/internal/jobs/systemdengine"},
-	"github.com/godbus/dbus/v5":            {"agent/internal/units/systemd", "agent/internal/jobs/systemdengine"},
+	"github.com/godbus/dbus/v5":            {"agent/internal/units/systemd"},
 	"charm.land/lipgloss/v2":               {"controller/internal/view"},
 	"github.com/jedib0t/go-pretty/v6":      {"controller/internal/view"},
 	"github.com/clipperhouse/displaywidth": {"agent/internal/symfony"},

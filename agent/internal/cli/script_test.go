@@ -3,11 +3,11 @@ package cli
 import (
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/re-connect/rpctl/lab/scripttest"
 
 	"github.com/re-connect/rpctl/agent/internal/setup"
 )
@@ -50,22 +50,6 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TZ", "UTC")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": scripttest.Exits},
 	})
-}
-
-func exits(ts *testscript.TestScript, _ bool, args []string) {
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	got := 0
-	if err := ts.Exec(args[1], args[2:]...); err != nil {
-		status := regexp.MustCompile(`exit status (\d+)`).FindStringSubmatch(err.Error())
-		if status == nil {
-			ts.Fatalf("%v", err)
-		}
-		got, _ = strconv.Atoi(status[1])
-	}
-	if got != want {
-		ts.Fatalf("exit %d, want %d", got, want)
-	}
 }

@@ -19,13 +19,7 @@ import (
 func (a *app) agentCommand() *cobra.Command {
 	group := &cobra.Command{
 		Use: "agent", Short: "Install, compare, upgrade or remove rp-agent on hosts",
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownCommand(cmd, args[0])
-			}
-			return cmd.Help()
-		},
+		Args: cobra.ArbitraryArgs, RunE: needsVerb,
 	}
 	group.AddCommand(
 		a.agentVerb("install", "Put rp-agent on an environment's hosts, as hosts.toml says", (*installation).install),

@@ -19,13 +19,7 @@ import (
 func (a *app) planCommand() *cobra.Command {
 	group := &cobra.Command{
 		Use: "plan", Short: "Write, check and describe plan.toml, the form of a migration's ticket",
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownCommand(cmd, args[0])
-			}
-			return cmd.Help()
-		},
+		Args: cobra.ArbitraryArgs, RunE: needsVerb,
 	}
 	group.AddCommand(
 		&cobra.Command{

@@ -20,13 +20,7 @@ func (a *app) root() *cobra.Command {
 		Long: "Deploy Reconnect Pro, restart its workers, migrate people's files, and prove what was done.\n\n" +
 			"Hosts come from hosts.toml: --hosts, $RPCTL_HOSTS, the folders upwards from here, ~/.config/rpctl.",
 		SilenceErrors: true, SilenceUsage: true,
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownCommand(cmd, args[0])
-			}
-			return cmd.Help()
-		},
+		Args: cobra.ArbitraryArgs, RunE: needsVerb,
 	}
 	root.SetIn(a.Stdin)
 	root.SetOut(a.Stdout)
@@ -57,6 +51,14 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		next = cmd.CommandPath() + " --env " + args[0]
 	}
 	return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("%s takes no argument, got %q", cmd.CommandPath(), args[0]), Next: next}
+}
+
+// needsVerb is what a group of commands does by itself: help, or refuse a word that is none of its verbs.
+func needsVerb(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return unknownCommand(cmd, args[0])
+	}
+	return cmd.Help()
 }
 
 func unknownCommand(cmd *cobra.Command, word string) error {

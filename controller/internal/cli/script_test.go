@@ -10,6 +10,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/re-connect/rpctl/lab/scripttest"
+
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/fleet"
 )
@@ -36,24 +38,8 @@ func TestScripts(t *testing.T) {
 			env.Setenv("USER", "alice")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": scripttest.Exits},
 	})
-}
-
-func exits(ts *testscript.TestScript, _ bool, args []string) {
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	got := 0
-	if err := ts.Exec(args[1], args[2:]...); err != nil {
-		status := regexp.MustCompile(`exit status (\d+)`).FindStringSubmatch(err.Error())
-		if status == nil {
-			ts.Fatalf("%v", err)
-		}
-		got, _ = strconv.Atoi(status[1])
-	}
-	if got != want {
-		ts.Fatalf("exit %d, want %d", got, want)
-	}
 }
 
 // TestExitCodesAreDocumented compares docs/exit-codes.md with package exit, both ways.

@@ -9,12 +9,12 @@ import (
 	"sync"
 
 	sdbus "github.com/coreos/go-systemd/v22/dbus"
-	"github.com/godbus/dbus/v5"
 
 	"github.com/re-connect/rpctl/agent/internal/jobs"
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/runner"
 	"github.com/re-connect/rpctl/agent/internal/units"
+	"github.com/re-connect/rpctl/agent/internal/units/systemd"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -72,7 +72,7 @@ func (e *Engine) StartConsole(ctx context.Context, id console.ID) error {
 // start queues a start job; systemd counts the unit as activating, or as having a job, from then on.
 func start(ctx context.Context, conn *sdbus.Conn, unit string) error {
 	_, err := conn.StartUnitContext(ctx, unit, "fail", nil)
-	return explain(err)
+	return systemd.Explain(err)
 }
 
 // RunnerAlive counts a runner that waits for its restart as alive.
@@ -95,7 +95,7 @@ func (e *Engine) alive(ctx context.Context, unit string) (bool, error) {
 	properties, err := conn.GetUnitPropertiesContext(ctx, unit)
 	if err != nil {
 		e.lost(conn)
-		return false, fmt.Errorf("cannot read %s: %w", unit, explain(err))
+		return false, fmt.Errorf("cannot read %s: %w", unit, systemd.Explain(err))
 	}
 	if state, ok := properties["ActiveState"].(string); !ok || state != "inactive" && state != "failed" {
 		return true, nil
@@ -116,7 +116,7 @@ func (e *Engine) StopConsole(ctx context.Context, id console.ID) error {
 	}
 	unit := ConsoleUnit(id)
 	_, err = conn.StopUnitContext(ctx, unit, "replace", nil)
-	if err = explain(err); err != nil && !errors.Is(err, units.ErrNotFound) {
+	if err = systemd.Explain(err); err != nil && !errors.Is(err, units.ErrNotFound) {
 		return fmt.Errorf("cannot stop %s: %w", unit, err)
 	}
 	return nil
@@ -162,23 +162,4 @@ func (e *Engine) Close() error {
 		e.conn = nil
 	}
 	return nil
-}
-
-// explain turns an answer of the bus into the errors of package units.
-func explain(err error) error {
-	var answer dbus.Error
-	if !errors.As(err, &answer) {
-		return err
-	}
-	switch answer.Name {
-	case "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired":
-		return fmt.Errorf("%w: %s", units.ErrNoRule, answer.Error())
-	case "org.freedesktop.DBus.Error.AccessDenied":
-		return fmt.Errorf("%w: %s", units.ErrRefused, answer.Error())
-	case "org.freedesktop.systemd1.NoSuchUnit":
-		return units.ErrNotFound
-	case "org.freedesktop.systemd1.UnitMasked":
-		return units.ErrMasked
-	}
-	return fmt.Errorf("%s (%s)", answer.Error(), answer.Name)
 }

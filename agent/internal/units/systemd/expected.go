@@ -24,11 +24,11 @@ func (m *Manager) Expected(ctx context.Context, pattern proto.UnitPattern) ([]st
 	}
 	found := map[string]bool{}
 	if err := m.loaded(ctx, pattern, found); err != nil {
-		return nil, fmt.Errorf("cannot list the units of %s: %w", pattern, explain(err))
+		return nil, fmt.Errorf("cannot list the units of %s: %w", pattern, Explain(err))
 	}
 	folders, err := m.searchPath(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("cannot learn where systemd looks for units: %w", explain(err))
+		return nil, fmt.Errorf("cannot learn where systemd looks for units: %w", Explain(err))
 	}
 	if err := enabled(folders, pattern, found); err != nil {
 		return nil, fmt.Errorf("cannot list the enabled units of %s: %w", pattern, err)

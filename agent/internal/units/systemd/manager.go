@@ -62,7 +62,7 @@ func (m *Manager) ResetFailed(ctx context.Context, unit string) error {
 	if err := checkName(unit); err != nil {
 		return fmt.Errorf("cannot reset %s: %w", unit, err)
 	}
-	err := explain(m.call(ctx, "ResetFailedUnit", unit).Err)
+	err := Explain(m.call(ctx, "ResetFailedUnit", unit).Err)
 	if errors.Is(err, units.ErrNotFound) {
 		// It is not loaded, so there is nothing to forget; but does it exist?
 		var state units.State
@@ -99,7 +99,7 @@ func (m *Manager) read(ctx context.Context, unit string) (reading, error) {
 	var all properties
 	object := m.bus.conn.Object(destination, unitPath(unit))
 	if err := object.CallWithContext(ctx, propertyFace+".GetAll", 0, "").Store(&all); err != nil {
-		return reading{}, fmt.Errorf("cannot read %s: %w", unit, explain(err))
+		return reading{}, fmt.Errorf("cannot read %s: %w", unit, Explain(err))
 	}
 	found := reading{state: units.State{Unit: unit}, path: unitPath(unit)}
 	apply(&found.state, all)
@@ -125,8 +125,8 @@ func checkName(unit string) error {
 	return nil
 }
 
-// explain turns an answer of the bus into the contract's errors.
-func explain(err error) error {
+// Explain turns an answer of the bus into the errors of package units, for all who ask systemd.
+func Explain(err error) error {
 	var answer dbus.Error
 	if !errors.As(err, &answer) {
 		return err

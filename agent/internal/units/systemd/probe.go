@@ -29,7 +29,7 @@ func (m *Manager) probe(ctx context.Context, method, unit string) error {
 	if err := checkName(unit); err != nil {
 		return err
 	}
-	err := explain(m.call(ctx, method, unit, "fail").Err)
+	err := Explain(m.call(ctx, method, unit, "fail").Err)
 	if err == nil || errors.Is(err, units.ErrNotFound) {
 		return nil
 	}
@@ -79,7 +79,7 @@ func (m *Manager) property(ctx context.Context, service string, path dbus.Object
 	var value dbus.Variant
 	object := m.bus.conn.Object(service, path)
 	if err := object.CallWithContext(ctx, propertyFace+".Get", 0, face, member).Store(&value); err != nil {
-		return fmt.Errorf("cannot read %s: %w", name, explain(err))
+		return fmt.Errorf("cannot read %s: %w", name, Explain(err))
 	}
 	if err := value.Store(into); err != nil {
 		return fmt.Errorf("cannot read %s: %w", name, err)

@@ -79,11 +79,11 @@ func TestExplain(t *testing.T) {
 		"org.freedesktop.systemd1.UnitMasked":                         units.ErrMasked,
 	}
 	for name, want := range tests {
-		if got := explain(dbus.Error{Name: name}); !errors.Is(got, want) {
+		if got := Explain(dbus.Error{Name: name}); !errors.Is(got, want) {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}
 	}
-	other := explain(dbus.Error{Name: "org.freedesktop.systemd1.BadUnitSetting", Body: []any{"has a bad unit file setting"}})
+	other := Explain(dbus.Error{Name: "org.freedesktop.systemd1.BadUnitSetting", Body: []any{"has a bad unit file setting"}})
 	if want := "has a bad unit file setting (org.freedesktop.systemd1.BadUnitSetting)"; other.Error() != want {
 		t.Errorf("%q, want %q", other, want)
 	}

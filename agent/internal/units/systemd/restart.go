@@ -36,12 +36,12 @@ func (m *Manager) restart(ctx context.Context, unit string, observe func(units.S
 	}
 	w, err := m.bus.watch(ctx, before.path)
 	if err != nil {
-		return "", explain(err)
+		return "", Explain(err)
 	}
 	defer m.bus.unwatch(w)
 	var job dbus.ObjectPath
 	if err := m.call(ctx, "RestartUnit", unit, "replace").Store(&job); err != nil {
-		return "", explain(err)
+		return "", Explain(err)
 	}
 	id, err := jobNumber(job)
 	if err != nil {
