@@ -9,22 +9,13 @@ import (
 	"github.com/re-connect/rpctl/agent/internal/ask"
 	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/proto"
-)
 
-// The exit statuses. The numbers mean what rpctl's mean (docs/exit-codes.md).
-const (
-	exitOK          = 0
-	exitFailed      = 1   // it ran, and the answer is bad: an unhealthy host, a failed check, a broken chain
-	exitBadInput    = 2   // the command line
-	exitRefused     = 4   // a rule said no: not in the group, not this key's to run, another environment
-	exitNoAgent     = 6   // no agent answers here, or one that is too old or too new
-	exitHostFailed  = 8   // the host cannot do its part: agent.toml, polkit, disk
-	exitInterrupted = 130 // Ctrl-C
+	"github.com/re-connect/rpctl/internal/exitcode"
 )
 
 // failure is an error with its exit status and what to type next.
 type failure struct {
-	status  int
+	status  exitcode.Code // the numbers mean what rpctl's mean
 	message string
 	next    string
 }
@@ -32,16 +23,16 @@ type failure struct {
 func (f *failure) Error() string { return f.message }
 
 func usage(message, next string) error {
-	return &failure{status: exitBadInput, message: message, next: next}
+	return &failure{status: exitcode.BadInput, message: message, next: next}
 }
 
 // errBad is an answer that was shown already and that is bad: nothing more is to be said.
-var errBad = &failure{status: exitFailed}
+var errBad = &failure{status: exitcode.Failed}
 
 // tell writes an error for a person and returns the exit status.
 func (s System) tell(err error) int {
 	if err == nil {
-		return exitOK
+		return int(exitcode.OK)
 	}
 	f := explain(err)
 	if f.message != "" {
@@ -50,7 +41,7 @@ func (s System) tell(err error) int {
 	if f.next != "" {
 		fmt.Fprintf(s.Stderr, "  next: %s\n", printable.Line(f.next))
 	}
-	return f.status
+	return int(f.status)
 }
 
 func explain(err error) *failure {
@@ -61,34 +52,18 @@ func explain(err error) *failure {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, syscall.EPIPE): // nobody reads on, as with `| head`
-		return &failure{status: exitOK}
+		return &failure{status: exitcode.OK}
 	case errors.As(err, &refused):
-		return &failure{status: statusOf(refused.Code), message: err.Error(), next: refused.Next}
+		return &failure{status: exitcode.Of(refused.Code), message: err.Error(), next: refused.Next}
 	case errors.As(err, &unreachable):
-		f := &failure{status: exitNoAgent, message: unreachable.Message, next: unreachable.Next}
+		f := &failure{status: exitcode.NoAgent, message: unreachable.Message, next: unreachable.Next}
 		if unreachable.Denied {
-			f.status = exitRefused
+			f.status = exitcode.Refused
 		}
 		return f
 	case errors.Is(err, context.Canceled):
-		return &failure{status: exitInterrupted, message: "interrupted"}
+		return &failure{status: exitcode.Interrupted, message: "interrupted"}
 	default:
-		return &failure{status: exitHostFailed, message: err.Error(), next: "`rp-agent doctor`"}
-	}
-}
-
-// statusOf is the exit status of a refusal of the agent.
-func statusOf(code proto.Code) int {
-	switch code {
-	case proto.CodeEnvironment, proto.CodeForbidden, proto.CodeLeaseHeld, proto.CodeLeaseRequired:
-		return exitRefused
-	case proto.CodeUnsupported, proto.CodeBadRequest:
-		return exitNoAgent
-	case proto.CodeNoUnits, proto.CodeRelease:
-		return exitFailed
-	case proto.CodeCancelled:
-		return exitInterrupted
-	default:
-		return exitHostFailed
+		return &failure{status: exitcode.HostFailed, message: err.Error(), next: "`rp-agent doctor`"}
 	}
 }

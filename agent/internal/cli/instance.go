@@ -13,6 +13,8 @@ import (
 	"github.com/re-connect/rpctl/agent/internal/peer"
 	"github.com/re-connect/rpctl/agent/internal/session"
 	"github.com/re-connect/rpctl/internal/printable"
+
+	"github.com/re-connect/rpctl/internal/exitcode"
 )
 
 // A connection needs little memory and is one of many: the collector is to work early (at a fourth of
@@ -42,7 +44,7 @@ func (s System) serve(ctx context.Context) error {
 	debug.SetMemoryLimit(memoryGoal)
 	conn, err := s.Inherited()
 	if err != nil {
-		return &failure{status: exitBadInput, message: fmt.Sprintf("cannot serve: %v", err),
+		return &failure{status: exitcode.BadInput, message: fmt.Sprintf("cannot serve: %v", err),
 			next: "nothing: rp-agent.socket starts this; a person types `rp-agent status`"}
 	}
 	caller, err := peer.FromConn(conn)

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/re-connect/rpctl/proto"
+
+	"github.com/re-connect/rpctl/internal/exitcode"
 )
 
 // bridged runs `rpc` against agent, which serves one connection.
@@ -107,7 +109,7 @@ func TestBridgeEndsWithItsProcess(t *testing.T) {
 		cancel()
 		_, _ = io.Copy(io.Discard, lines)
 	})
-	if explain(err).status != exitInterrupted {
+	if explain(err).status != exitcode.Interrupted {
 		t.Errorf("%v", err)
 	}
 }

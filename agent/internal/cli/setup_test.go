@@ -9,6 +9,8 @@ import (
 	"github.com/re-connect/rpctl/agent/internal/host"
 	"github.com/re-connect/rpctl/agent/internal/setup"
 	"github.com/re-connect/rpctl/proto"
+
+	"github.com/re-connect/rpctl/internal/exitcode"
 )
 
 // runSetup is `rp-agent setup` of somebody who is not root.
@@ -30,19 +32,19 @@ func TestSetupSaysWhatIsWrongAndWhatToType(t *testing.T) {
 	for name, c := range map[string]struct {
 		stdin  string
 		args   []string
-		status int
+		status exitcode.Code
 		says   string
 	}{
-		"no spec":         {"", nil, exitBadInput, "cannot use what standard input says"},
-		"bad spec":        {strings.Replace(goodSpec, "/home/app/www", "www\x1b[2J", 1), nil, exitBadInput, "cannot use what standard input says"},
-		"two problems":    {strings.NewReplacer("/home/app/www", "www", "_worker@*", "*").Replace(goodSpec), nil, exitBadInput, "; "},
-		"argument":        {goodSpec, []string{"preprod"}, exitBadInput, "takes no argument"},
-		"not root":        {goodSpec, []string{"--dry-run"}, exitRefused, "sudo rp-agent setup"},
-		"not root either": {"", []string{"--uninstall"}, exitRefused, "sudo rp-agent setup"},
+		"no spec":         {"", nil, exitcode.BadInput, "cannot use what standard input says"},
+		"bad spec":        {strings.Replace(goodSpec, "/home/app/www", "www\x1b[2J", 1), nil, exitcode.BadInput, "cannot use what standard input says"},
+		"two problems":    {strings.NewReplacer("/home/app/www", "www", "_worker@*", "*").Replace(goodSpec), nil, exitcode.BadInput, "; "},
+		"argument":        {goodSpec, []string{"preprod"}, exitcode.BadInput, "takes no argument"},
+		"not root":        {goodSpec, []string{"--dry-run"}, exitcode.Refused, "sudo rp-agent setup"},
+		"not root either": {"", []string{"--uninstall"}, exitcode.Refused, "sudo rp-agent setup"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, stdout, stderr := runSetup(t, c.stdin, c.args...)
-			if status != c.status || !strings.Contains(stderr, c.says) || strings.Contains(stderr, "\x1b") {
+			if status != int(c.status) || !strings.Contains(stderr, c.says) || strings.Contains(stderr, "\x1b") {
 				t.Errorf("status %d, want %d; stdout %q; stderr %q, want %q", status, c.status, stdout, stderr, c.says)
 			}
 		})
@@ -55,19 +57,19 @@ func TestSetupSaysItInJSONToo(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &report); err != nil {
 		t.Fatalf("%q: %v", stdout, err)
 	}
-	if status != exitRefused || report.Error == nil || report.Error.Code != proto.CodeForbidden || report.Applied || report.Changes == nil {
+	if status != int(exitcode.Refused) || report.Error == nil || report.Error.Code != proto.CodeForbidden || report.Applied || report.Changes == nil {
 		t.Errorf("status %d, %+v", status, report)
 	}
 }
 
 // The runner's unit is not restarted after status 2, and PHP has no status 78.
 func TestJobVerbsRefuseWhatIsNoID(t *testing.T) {
-	for verb, want := range map[string]int{"run": exitBadInput, "console": statusNotRun, "console-end": exitHostFailed} {
+	for verb, want := range map[string]exitcode.Code{"run": exitcode.BadInput, "console": statusNotRun, "console-end": exitcode.HostFailed} {
 		for _, id := range []string{"../../etc/passwd", "short", "UPPERCASE1", "with blank"} {
 			var out, said bytes.Buffer
 			s := System{Args: []string{verb, id}, Stdout: &out, Stderr: &said, Getenv: func(string) string { return "" },
 				Paths: host.Paths{Console: t.TempDir()}}
-			if status := RunContext(t.Context(), s); status != want || said.Len() == 0 || out.Len() > 0 {
+			if status := RunContext(t.Context(), s); status != int(want) || said.Len() == 0 || out.Len() > 0 {
 				t.Errorf("%s %q: status %d, stdout %q, stderr %q", verb, id, status, out.String(), said.String())
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/re-connect/rpctl/internal/printable"
+
+	"github.com/re-connect/rpctl/internal/exitcode"
 )
 
 const (
@@ -57,10 +59,10 @@ const forcedVerbs = `^rp-agent (` +
 // quoting and no escaping, since nothing that is allowed needs any.
 func forcedWords(command string) ([]string, error) {
 	if command == "" {
-		return nil, &failure{status: exitRefused, message: "this key opens no shell: it can only ask rp-agent", next: whatToType}
+		return nil, &failure{status: exitcode.Refused, message: "this key opens no shell: it can only ask rp-agent", next: whatToType}
 	}
 	if len(command) > maxCommand || !regexp.MustCompile(forcedVerbs).MatchString(command) {
-		return nil, &failure{status: exitRefused, next: whatToType,
+		return nil, &failure{status: exitcode.Refused, next: whatToType,
 			message: fmt.Sprintf("this key cannot run %q: it can only ask rp-agent", printable.Excerpt(command, maxCommand))}
 	}
 	return strings.Split(command, " ")[1:], nil

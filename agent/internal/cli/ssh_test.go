@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/re-connect/rpctl/internal/exitcode"
 )
 
 func TestForcedWords(t *testing.T) {
@@ -27,7 +29,7 @@ func TestForcedWords(t *testing.T) {
 		words, err := forcedWords(refused)
 		if err == nil {
 			t.Errorf("%.80q is allowed: %q", refused, words)
-		} else if explain(err).status != exitRefused || explain(err).next == "" || len(err.Error()) > 400 {
+		} else if explain(err).status != exitcode.Refused || explain(err).next == "" || len(err.Error()) > 400 {
 			t.Errorf("%.80q: %v", refused, err)
 		}
 	}

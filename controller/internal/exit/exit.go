@@ -1,40 +1,30 @@
-// Package exit is the one place where a failure gets its exit code. The table
-// stands in docs/exit-codes.md too, and a test compares the two.
+// Package exit is the one place where a failure of rpctl gets its exit code.
 package exit
 
 import (
 	"context"
 	"errors"
 
+	"github.com/re-connect/rpctl/internal/exitcode"
 	"github.com/re-connect/rpctl/proto"
 )
 
-// Code is a process's exit status, documented for those who script rpctl.
-type Code int
+// Code is an exit code. The table is of both programs; it is named here too, so that who fails needs one package.
+type Code = exitcode.Code
 
-// The codes.
+// The codes; package exitcode says what each means.
 const (
-	OK          Code = 0   // all that was asked is done, and proved where it can be
-	Failed      Code = 1   // it ran, and the outcome is bad (a crash loop, an unhealthy host, nothing moved)
-	BadInput    Code = 2   // the command line or hosts.toml; nothing was touched
-	Partial     Code = 3   // some hosts are done, others are not or are unknown
-	Refused     Code = 4   // a rule said no (lease held, gate closed, dirty tree, wrong environment, not confirmed)
-	Unreachable Code = 5   // no SSH connection: name, network, host key, login
-	NoAgent     Code = 6   // rp-agent is missing, or too old or too new
-	LocalFailed Code = 7   // a local command (git, prepare, deploy) failed or is missing
-	HostFailed  Code = 8   // the host cannot do its part (polkit, disk, agent.toml)
-	Interrupted Code = 130 // Ctrl-C
+	OK          = exitcode.OK
+	Failed      = exitcode.Failed
+	BadInput    = exitcode.BadInput
+	Partial     = exitcode.Partial
+	Refused     = exitcode.Refused
+	Unreachable = exitcode.Unreachable
+	NoAgent     = exitcode.NoAgent
+	LocalFailed = exitcode.LocalFailed
+	HostFailed  = exitcode.HostFailed
+	Interrupted = exitcode.Interrupted
 )
-
-// names are the codes as JSON errors and docs/exit-codes.md call them.
-var names = map[Code]string{
-	OK: "ok", Failed: "failed", BadInput: "bad_input", Partial: "partial", Refused: "refused",
-	Unreachable: "unreachable", NoAgent: "no_agent", LocalFailed: "local_failed",
-	HostFailed: "host_failed", Interrupted: "interrupted",
-}
-
-// String is the code's name in JSON and in the documentation.
-func (c Code) String() string { return names[c] }
 
 // Error is a failure for the person who reads it.
 type Error struct {
@@ -65,28 +55,10 @@ func From(err error) *Error {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &refusal):
-		return &Error{Code: ofAgent(refusal.Code), Message: err.Error(), Next: refusal.Next, Err: err}
+		return &Error{Code: exitcode.Of(refusal.Code), Message: err.Error(), Next: refusal.Next, Err: err}
 	case errors.Is(err, context.Canceled):
 		return &Error{Code: Interrupted, Message: "interrupted", Err: err}
 	default:
 		return &Error{Code: Failed, Message: err.Error(), Err: err}
-	}
-}
-
-// ofAgent is the exit code of an agent's refusal.
-func ofAgent(code proto.Code) Code {
-	switch code {
-	case proto.CodeEnvironment, proto.CodeForbidden, proto.CodeLeaseHeld, proto.CodeLeaseRequired, proto.CodeGate:
-		return Refused
-	case proto.CodeJob:
-		return BadInput
-	case proto.CodeUnsupported, proto.CodeBadRequest:
-		return NoAgent
-	case proto.CodeNoUnits, proto.CodeRelease:
-		return Failed
-	case proto.CodeCancelled:
-		return Interrupted
-	default:
-		return HostFailed
 	}
 }
