@@ -83,6 +83,11 @@ func TestSlackNamesConflictsAndDecisions(t *testing.T) {
 	if got := accommodations(s); got != open {
 		t.Errorf("%s", got)
 	}
+	s.Simulation.Steps[1].Result.Conflicts = []proto.Conflict{{Centre: 4537, Accommodation: 892, Staying: []int64{1035, 1042}, Moving: []int64{1078}}}
+	if got := accommodations(s); !strings.HasPrefix(got, "7 hébergements migrés — 2 conflits") { // 892 goes once
+		t.Errorf("%s", got)
+	}
+	s.Simulation.Steps[1].Result.Conflicts = nil
 	s.Plan.Groups[0].Steps[0].Decisions = []plan.Decision{{Accommodation: 892, Accepted: true, By: "Claire", Why: "vu avec le CHU"}}
 	if got := accommodations(s); !strings.HasSuffix(got, "migration acceptée par Claire : vu avec le CHU") {
 		t.Errorf("%s", got)

@@ -33,16 +33,24 @@ func meanwhile(step line) string {
 	return fmt.Sprintf(" (%d à son tour, après les étapes précédentes)", step.Forecast.Moved)
 }
 
-// accommodations is the runbook's last line: how many move, and each conflict with its decision.
+// accommodations is the runbook's last line: how many move, and each conflict with its decision. One
+// that is shared by people of several steps moves with the first of them, and counts once.
 func accommodations(s Source) string {
 	var total int64
 	asked := false
+	counted := map[[2]int64]bool{}
 	var conflicts []string
 	for _, from := range s.origins() {
 		for _, step := range from.Steps {
 			asked = asked || step.WithAccommodations
 			if step.Result.Accommodations != nil {
 				total += *step.Result.Accommodations
+			}
+			for _, c := range step.Result.Conflicts {
+				if counted[[2]int64{c.Centre, c.Accommodation}] {
+					total--
+				}
+				counted[[2]int64{c.Centre, c.Accommodation}] = true
 			}
 			conflicts = append(conflicts, describeConflicts(step)...)
 		}

@@ -36,7 +36,7 @@ func Plan() plan.Plan {
 
 // NewWorld is the runbook's figures: 160 people in CHU 75, 180 in CPH.
 func NewWorld() *World {
-	w := &World{Names: map[int64]string{CHU75.ID: CHU75.Name, CHU77.ID: CHU77.Name, CPH.ID: CPH.Name}, Conflicts: map[int64][]string{}}
+	w := &World{Names: map[int64]string{CHU75.ID: CHU75.Name, CHU77.ID: CHU77.Name, CPH.ID: CPH.Name}, Conflicts: map[int64][]string{}, Lived: 3}
 	w.Add(CHU75.ID, "CHU 77", 41)
 	w.Add(CHU75.ID, "CPH", 10)
 	w.Add(CHU75.ID, "", 109)

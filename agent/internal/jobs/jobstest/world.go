@@ -23,6 +23,8 @@ type World struct {
 	People []Person
 	// Conflicts are rows of the conflicts' table, by origin.
 	Conflicts map[int64][]string
+	// Lived is in how many accommodations the people of each step live.
+	Lived int
 	// Stuck is how many accommodations stay where they were when all people have moved.
 	Stuck int
 }
@@ -67,7 +69,7 @@ func (w *World) move(step plan.Step, dry bool, limit int) string {
 	if step.WithAccommodations {
 		lived := w.Stuck
 		if len(chosen) > 0 {
-			lived = 3
+			lived = w.Lived
 		}
 		text += fmt.Sprintf("Hébergements à migrer: %d\n", lived)
 		if row := w.Conflicts[step.Origin.ID]; row != nil && lived > 0 {

@@ -96,9 +96,6 @@ func (w *work) wentOn(e plans.Evidence) (why string, err error) {
 // figures, which somebody must approve anew.
 func (w *work) rest(e plans.Evidence, forecasts []plan.Forecast) []proto.SimulatedStep {
 	former := w.former(e)
-	if former != nil && e.Steps.Begun() && w.holds(e, former, forecasts) {
-		return former.Steps
-	}
 	steps := make([]proto.SimulatedStep, len(w.record.Job.Steps))
 	for i, step := range w.record.Job.Steps {
 		if step.State == proto.StepVerified {
@@ -108,23 +105,27 @@ func (w *work) rest(e plans.Evidence, forecasts []plan.Forecast) []proto.Simulat
 		}
 		steps[i] = proto.SimulatedStep{Step: step.Step, Result: *step.Result, Forecast: forecasts[i]}
 	}
+	if former != nil && e.Steps.Begun() && w.holds(e, former.Steps, steps) {
+		return former.Steps
+	}
 	return steps
 }
 
 // holds says that gate 5 would let every step pass that is left, and gate 8 every word, by the former figures.
-func (w *work) holds(e plans.Evidence, former *proto.Simulation, forecasts []plan.Forecast) bool {
-	for i, step := range w.record.Job.Steps {
-		if step.State == proto.StepVerified {
+func (w *work) holds(e plans.Evidence, former, steps []proto.SimulatedStep) bool {
+	were, are := turns(w.spec.Args.Plan, former), turns(w.spec.Args.Plan, steps)
+	for i, step := range steps {
+		if step.Done {
 			continue
 		}
-		f, old := forecasts[i], former.Steps[i] // one that calls a step done which is not would be of a lost record
-		turn := *step.Result
+		turn, f := are[i], step.Forecast
 		turn.Figures = plan.Figures{Origin: f.OriginBefore, Destination: f.DestinationBefore, Moved: f.Moved}
 		fits := differs
 		if recorded, _ := recordedOf(e.Steps, step.Step); gates.NeedsWord(recorded.State) {
 			fits = leadsTo
 		}
-		if old.Done || fits(turn, old.Forecast, old.Result, w.Config.Console.Tolerance) != "" {
+		// A former step that was done and is not would be of a lost record.
+		if former[i].Done || fits(turn, former[i].Forecast, were[i], w.Config.Console.Tolerance) != "" {
 			return false
 		}
 	}

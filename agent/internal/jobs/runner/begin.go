@@ -54,11 +54,10 @@ func (w *work) judge() error {
 	if refusal := evidence.Refusal(standing); refusal != nil {
 		return refusal
 	}
-	w.record.Forecasts, w.record.Simulated = nil, nil
+	w.record.Forecasts, w.record.Simulated = nil, turns(w.spec.Args.Plan, evidence.Simulation.Steps)
 	states := evidence.Steps.State()
 	for i, step := range evidence.Simulation.Steps {
 		w.record.Forecasts = append(w.record.Forecasts, step.Forecast)
-		w.record.Simulated = append(w.record.Simulated, step.Result)
 		job := &w.record.Job.Steps[i]
 		job.State = proto.StepSimulated
 		if state := states[step.Step]; state == proto.StepVerified || gates.NeedsWord(state) {

@@ -8,8 +8,8 @@ import (
 	"github.com/re-connect/rpctl/proto/plan"
 )
 
-// differs says how a dry run before a step is not what was approved: totals and moved within the
-// tolerance, and no conflict that the simulation did not show. Empty: it is.
+// differs says how a dry run before a step is not what was approved: totals, moved and accommodations
+// within the tolerance, and no conflict that the simulation did not show. Empty: it is.
 func differs(now proto.StepResult, f plan.Forecast, simulated proto.StepResult, tolerance int64) string {
 	switch {
 	case far(now.Origin, f.OriginBefore, tolerance):
@@ -18,6 +18,8 @@ func differs(now proto.StepResult, f plan.Forecast, simulated proto.StepResult, 
 		return fmt.Sprintf("the destination has %d follow-ups, the forecast says %d", now.Destination, f.DestinationBefore)
 	case far(now.Moved, f.Moved, tolerance):
 		return fmt.Sprintf("%d people would move, the forecast says %d", now.Moved, f.Moved)
+	case now.Accommodations != nil && simulated.Accommodations != nil && far(*now.Accommodations, *simulated.Accommodations, tolerance):
+		return fmt.Sprintf("%d accommodations would move, the forecast says %d", *now.Accommodations, *simulated.Accommodations)
 	}
 	return newConflict(now, simulated)
 }

@@ -160,6 +160,32 @@ func TestDriftInTheMiddleKeepsWhatIsVerified(t *testing.T) {
 	}
 }
 
+// TestOtherAccommodationsStopTheStep: the people are those of the simulation, and they live elsewhere.
+func TestOtherAccommodationsStopTheStep(t *testing.T) {
+	for _, c := range []struct {
+		tolerance int64
+		lived     int
+		stopped   bool
+	}{{0, 4, true}, {0, 2, true}, {1, 4, false}, {1, 5, true}} {
+		h, p := jobstest.NewHost(t), jobstest.Plan()
+		h.Parts.Config.Console.Tolerance = c.tolerance
+		p.Groups[0].Steps[1].WithAccommodations = true
+		h.Approve(p)
+		h.World.Lived = c.lived
+		job := h.Do(apply(p))
+		stopped := states(job) == "verified stopped simulated" && strings.Contains(job.Error.Message, "accommodations would move, the forecast says 3")
+		if stopped != c.stopped || !c.stopped && job.State != proto.JobSucceeded {
+			t.Errorf("tolerance %d, %d accommodations: %s, %v", c.tolerance, c.lived, states(job), job.Error)
+		}
+		if stopped {
+			h.Approve(p) // what is left is simulated anew
+			if job := h.Do(apply(p)); job.State != proto.JobSucceeded {
+				t.Errorf("after a new simulation: %s, %v", states(job), job.Error)
+			}
+		}
+	}
+}
+
 // TestNewConflictStopsTheStep: nobody has decided about an accommodation that the simulation did not show.
 func TestNewConflictStopsTheStep(t *testing.T) {
 	h, p := jobstest.NewHost(t), jobstest.Plan()

@@ -67,7 +67,7 @@ type Record struct {
 	Runs []Run     `json:"runs"`
 	// Forecasts are what the plan's steps shall do, taken from the simulation when the job began.
 	Forecasts []plan.Forecast `json:"forecasts,omitempty"`
-	// Simulated are the dry runs that the forecasts come from.
+	// Simulated is what the dry run of each step must show besides the forecast, taken from the simulation too.
 	Simulated []proto.StepResult `json:"simulated,omitempty"`
 	Revision  string             `json:"revision,omitempty"` // of the application when the job began
 	// Ending is set once it is decided how the job ends; what is left is to tell, never to run.
