@@ -38,8 +38,10 @@ func readState(path string, into any) error {
 }
 
 // records are all jobs, oldest first.
-func (s *stage) records() ([]record, error) {
-	names, err := filepath.Glob(s.State("jobs", "*", "job.json"))
+func (s *stage) records() ([]record, error) { return recordsIn(s.State("jobs")) }
+
+func recordsIn(jobs string) ([]record, error) {
+	names, err := filepath.Glob(filepath.Join(jobs, "*", "job.json"))
 	if err != nil {
 		return nil, err
 	}
@@ -124,8 +126,12 @@ func (s *stage) output(r record, stream string) ([]byte, error) {
 func (s *stage) locks() []string {
 	names := []string{s.State("lease"), s.State("jobs", "application.lock"), s.State("jobs", "admit.lock")}
 	runners, _ := filepath.Glob(s.State("jobs", "*", "runner.lock"))
-	var held []string
-	for _, name := range append(names, runners...) {
+	return heldOf(append(names, runners...))
+}
+
+// heldOf are those of the locks that somebody holds.
+func heldOf(names []string) (held []string) {
+	for _, name := range names {
 		if _, err := os.Stat(name); err != nil {
 			continue
 		}

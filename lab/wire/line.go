@@ -139,8 +139,8 @@ func (l *line) write(d *direction, bytes []byte) (n int, ok bool) {
 			bytes = bytes[:max(left, 0)]
 		}
 	}
+	d.passed.Add(int64(len(bytes))) // first: who reads them may ask at once
 	n, err := d.to.Write(bytes)
-	d.passed.Add(int64(n))
 	switch {
 	case ends:
 		l.end(d.cut.How)

@@ -166,12 +166,13 @@ func TestLostInMidCall(t *testing.T) {
 	cases := []struct {
 		name, last string
 		status     int
+		code       exit.Code
 		message    string
 	}{
-		{"connection", "", -1, "lost the connection during restart: outcome unknown"},
-		{"in mid-line", `{"event":"done","id":1,"resu`, -1, "lost the connection during restart: outcome unknown (a line was cut off)"},
-		{"agent died", "", 2, `lost the connection during restart: outcome unknown (rp-agent ended with status 2: "panic: \x1boops")`},
-		{"agent closed", "", 0, "lost the connection during restart: outcome unknown (rp-agent closed it)"},
+		{"connection", "", -1, exit.Unreachable, "lost the connection during restart: outcome unknown"},
+		{"in mid-line", `{"event":"done","id":1,"resu`, -1, exit.Unreachable, "lost the connection during restart: outcome unknown (a line was cut off)"},
+		{"agent died", "", 2, exit.HostFailed, `lost the connection during restart: outcome unknown (rp-agent ended with status 2: "panic: \x1boops")`},
+		{"agent closed", "", 0, exit.HostFailed, "lost the connection during restart: outcome unknown (rp-agent closed it)"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -191,7 +192,7 @@ func TestLostInMidCall(t *testing.T) {
 			if !errors.As(err, &lost) || lost.Op != proto.OpRestart {
 				t.Fatalf("got %v, want a LostError of restart", err)
 			}
-			checkFailure(t, err, exit.Failed, c.message, "rpctl status --env preprod")
+			checkFailure(t, err, c.code, c.message, "rpctl status --env preprod")
 			if events != 1 {
 				t.Errorf("%d events were seen, want the one that came before the loss", events)
 			}

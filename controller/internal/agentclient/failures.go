@@ -17,7 +17,7 @@ const excerptShown = 160
 
 // LostError says that the connection ended after a request went out and before its
 // answer came: nobody knows whether it was done. It unwraps to an *exit.Error of
-// code Failed; who asked several hosts makes that Partial.
+// code Unreachable, or HostFailed where the agent itself ended; who asked several hosts makes that Partial.
 type LostError struct {
 	Op      proto.Op
 	failure *exit.Error
@@ -28,7 +28,10 @@ func (e *LostError) Error() string { return e.failure.Error() }
 func (e *LostError) Unwrap() error { return e.failure }
 
 // loss is the end of a conversation that had begun; each Call makes its LostError of it.
-type loss struct{ detail string }
+type loss struct {
+	detail string
+	code   exit.Code
+}
 
 func (l *loss) Error() string { return l.detail }
 
@@ -46,7 +49,7 @@ func (c *Client) failed(op string) error {
 		message += " (" + lost.detail + ")"
 	}
 	return &LostError{Op: proto.Op(op), failure: &exit.Error{
-		Code: exit.Failed, Host: c.options.Host, Message: message, Next: c.next("status"), Err: err,
+		Code: lost.code, Host: c.options.Host, Message: message, Next: c.next("status"), Err: err,
 	}}
 }
 
@@ -153,13 +156,13 @@ func (c *Client) endOfStream(err error) error {
 	status, waitErr := c.exitStatus()
 	switch {
 	case waitErr == nil && status != 0:
-		return &loss{fmt.Sprintf("rp-agent ended with status %d%s", status, c.said(c.stderr.last()))}
+		return &loss{fmt.Sprintf("rp-agent ended with status %d%s", status, c.said(c.stderr.last())), exit.HostFailed}
 	case errors.Is(err, proto.ErrTruncated):
-		return &loss{"a line was cut off"}
+		return &loss{"a line was cut off", exit.Unreachable}
 	case waitErr == nil:
-		return &loss{"rp-agent closed it"}
+		return &loss{"rp-agent closed it", exit.HostFailed}
 	default:
-		return &loss{}
+		return &loss{code: exit.Unreachable}
 	}
 }
 

@@ -1,0 +1,193 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/re-connect/rpctl/lab/app/console"
+	"github.com/re-connect/rpctl/lab/inprocess"
+	"github.com/re-connect/rpctl/lab/sshhost"
+	"github.com/re-connect/rpctl/lab/wire"
+	"github.com/re-connect/rpctl/proto/plan"
+)
+
+// sweepEvery is the distance of two cuts: 1 is every byte (docs/faults.md says how long that takes).
+var sweepEvery = flag.Int64("sweep", 1499, "cut the line after every so many bytes")
+
+const (
+	sweepers = 4
+	// toldWithin is how long rpctl may take to tell of a line that was cut, on a machine that has other work.
+	toldWithin = 30 * time.Second
+	// mutedWithin is how long where nobody told it: keepalives, and the time of a handshake.
+	mutedWithin = 30*time.Second + keepalives
+	// freeWithin is how long a host may take to give back what a cut connection held.
+	freeWithin = 10 * time.Second
+)
+
+// sweeper has a host of its own, so that some cuts can be tried at the same time.
+type sweeper struct {
+	*testing.T
+	lab   *inprocess.Lab
+	host  *inprocess.Host
+	rpctl string
+	plan  string
+	cut   *atomic.Int64 // after so many bytes of the next command's stdout; 0 never
+}
+
+// attempt is how one command went.
+type attempt struct {
+	code           int
+	stdout, stderr string
+	took           time.Duration
+	up, down       int64 // bytes of the last connection
+}
+
+// sweep starts hosts and gives each cut to one of them.
+func sweep[C any](t *testing.T, cuts []C, try func(sweeper, C)) {
+	t.Helper()
+	rpctl := builtRpctl(t)
+	after := make([]atomic.Int64, sweepers)
+	var environments []inprocess.Environment
+	for i := range sweepers {
+		e := inprocess.Runbook()[0]
+		e.Name, e.Hosts, e.Hollow = fmt.Sprintf("e%d", i), []string{fmt.Sprintf("host%d", i)}, true
+		environments = append(environments, e)
+	}
+	lab, err := inprocess.Start(t.Context(), inprocess.Options{Dir: t.TempDir(), Environments: environments, Adjust: func(h *inprocess.Host) {
+		cut := &after[slices.IndexFunc(environments, func(e inprocess.Environment) bool { return e.Name == h.Environment })]
+		h.SSH.Handler = func(ctx context.Context, request sshhost.Request, stdin io.Reader, stdout, stderr io.Writer) int {
+			if n := cut.Swap(0); n > 0 {
+				stdout = &cutter{out: stdout, left: n, cut: h.Server().CutAll}
+			}
+			return h.Login(ctx, request, stdin, stdout, stderr)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(lab.Close)
+	plans := writeSweptPlan(t, lab)
+	queue := make(chan C, len(cuts))
+	for _, c := range cuts {
+		queue <- c
+	}
+	close(queue)
+	var wait sync.WaitGroup
+	for i, e := range environments {
+		wait.Go(func() {
+			for c := range queue {
+				try(sweeper{t, lab, lab.Host(e.Hosts[0]), rpctl, plans, &after[i]}, c)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+func builtRpctl(t *testing.T) string {
+	t.Helper()
+	rpctl := filepath.Join(t.TempDir(), "rpctl")
+	if out, err := exec.Command("go", "build", "-o", rpctl, "../../controller/cmd/rpctl").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return rpctl
+}
+
+func writeSweptPlan(t *testing.T, lab *inprocess.Lab) string {
+	t.Helper()
+	file := filepath.Join(lab.Dir(), "plan.toml")
+	text := planTOML(plan.Plan{Version: plan.Version, Ticket: "https://trello.example/c/sweep", Centre: "France Fraternités", Groups: []plan.Group{{Steps: []plan.Step{
+		{Origin: centres["CHU 75"], Destination: centres["CHU 77"], Field: console.Slug, Value: "CHU 77"},
+	}}}})
+	if err := os.WriteFile(file, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// typed runs rpctl through a proxy of its own.
+func (s sweeper) typed(prepare func(*wire.Proxy), limit time.Duration, args ...string) (a attempt) {
+	proxy, err := wire.Listen(s.host.Server().Addr().String())
+	if err != nil {
+		s.Error(err)
+		return a
+	}
+	defer proxy.Close()
+	prepare(proxy)
+	ctx, cancel := context.WithTimeout(s.Context(), limit)
+	defer cancel()
+	command := exec.CommandContext(ctx, s.rpctl, append(args, "--env", s.host.Environment, "--timeout", "3s")...)
+	command.Dir = s.lab.WorkTree()
+	command.Env = append(os.Environ(), "RPCTL_SSH_CONFIG="+s.config(proxy), "RPCTL_HOSTS="+s.lab.HostsTOML())
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	began := time.Now()
+	err = command.Run()
+	a = attempt{code: command.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String(), took: time.Since(began)}
+	a.up, a.down = proxy.Passed()
+	var bad *exec.ExitError
+	if err != nil && !errors.As(err, &bad) {
+		s.Error(err)
+	}
+	return a
+}
+
+// config leads to the host through the proxy.
+func (s sweeper) config(proxy *wire.Proxy) string {
+	known := filepath.Join(s.lab.Dir(), fmt.Sprintf("known_hosts.%d", proxy.Addr().Port))
+	text := fmt.Sprintf("Host %s\n    HostName 127.0.0.1\n    Port %d\nHost *\n    User app\n    IdentityFile %s\n    IdentitiesOnly yes\n    IdentityAgent none\n"+
+		"    UserKnownHostsFile %s\n    GlobalKnownHostsFile /dev/null\n    ControlPath none\n",
+		s.host.Alias, proxy.Addr().Port, filepath.Join(s.lab.Dir(), "id_ed25519"), known)
+	file := filepath.Join(s.lab.Dir(), fmt.Sprintf("ssh_config.%d", proxy.Addr().Port))
+	if err := errors.Join(os.WriteFile(known, []byte(s.host.Server().KnownAs(proxy.Addr())+"\n"), 0o644), os.WriteFile(file, []byte(text), 0o644)); err != nil {
+		s.Error(err)
+	}
+	return file
+}
+
+// told is the oracle of every cut: rpctl ends in time, with a code of docs/exit-codes.md, and says in words what happened.
+func (s sweeper) told(what string, a attempt, codes ...int) {
+	s.Helper()
+	switch {
+	case a.code < 0:
+		s.Errorf("%s: rpctl did not end within %s; it said %q", what, a.took, a.stderr)
+	case !slices.Contains(codes, a.code):
+		s.Errorf("%s: rpctl ended with %d, want one of %v: %s", what, a.code, codes, a.stderr)
+	case a.code != 0 && !strings.Contains(a.stderr+a.stdout, s.host.Alias):
+		s.Errorf("%s: rpctl ended with %d and names no host: %s", what, a.code, a.stderr)
+	case strings.Contains(a.stderr, "goroutine ") || strings.Contains(a.stderr, "panic"):
+		s.Errorf("%s: %s", what, a.stderr)
+	}
+}
+
+func fair(*wire.Proxy) {}
+
+// free waits until nobody holds the host, which is a matter of moments.
+func (s sweeper) free(what string) {
+	lock := filepath.Join(s.host.Agent.State, "lease")
+	if !becomes(freeWithin, func() bool { return len(heldOf([]string{lock})) == 0 }) {
+		s.Errorf("%s: the host is held %s after rpctl has gone", what, freeWithin)
+	}
+}
+
+// becomes waits until something is so, and says whether it ever was.
+func becomes(within time.Duration, so func() bool) bool {
+	for deadline := time.Now().Add(within); !so(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
+}
