@@ -8,7 +8,7 @@
 //
 // A power loss or a full disk can leave a last line without its end. It is kept as
 // evidence: the next Append ends it and writes an entry of action ActionTorn that
-// names its length and hash. Verify lets such a pair pass and says so; a torn line
+// names its length and hash. (A line that lacks its newline alone is whole, and just gets it.) Verify lets such a pair pass and says so; a torn line
 // without that entry, or any other line that is no entry, breaks the chain.
 package audit
 
@@ -88,11 +88,11 @@ func (l *Log) Append(entry proto.AuditEntry) (proto.AuditEntry, error) {
 		return entry, err
 	}
 	text, entry := l.compose(end, entry)
-	if err := l.write(file, end.size, text); err != nil {
-		return entry, storage("write the audit file", err)
-	}
-	if end.size == 0 {
+	if end.size == 0 { // before the first byte: a file that has one has its name on the disk
 		err = syncFolder(l.dir)
+	}
+	if err == nil {
+		err = l.write(file, end.size, text)
 	}
 	if err != nil {
 		return entry, storage("write the audit file", err)
@@ -100,11 +100,14 @@ func (l *Log) Append(entry proto.AuditEntry) (proto.AuditEntry, error) {
 	return entry, nil
 }
 
-// compose is the text that goes to the end of the file: the entry, and before it the
-// note about a torn line where there is one.
+// compose is the text that goes to the end of the file: the entry, and before it what ends the
+// line before where that was cut off, and the note about a torn one.
 func (l *Log) compose(end ending, entry proto.AuditEntry) ([]byte, proto.AuditEntry) {
 	var text []byte
 	last := end.last
+	if end.open {
+		text = append(text, '\n')
+	}
 	if end.torn.size > 0 {
 		note := seal(last, proto.AuditEntry{Action: ActionTorn, User: "rp-agent", Time: l.now(), Detail: end.torn.describe()})
 		text = append(append(text, '\n'), encode(note)...)

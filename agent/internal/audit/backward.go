@@ -72,7 +72,8 @@ func (b *backward) fill() error {
 type ending struct {
 	size int64            // of the file
 	last proto.AuditEntry // zero in a new file
-	torn scrap            // what follows the last newline
+	torn scrap            // what follows the last newline and is no entry
+	open bool             // the last entry is whole but for its newline
 }
 
 // readEnd reads the last entry and what may be torn after it. It refuses to go on
@@ -85,7 +86,7 @@ func readEnd(file *os.File) (ending, error) {
 	}
 	end := ending{size: info.Size()}
 	lines := newBackward(file, end.size)
-	_, start, err := lines.next()
+	tail, start, err := lines.next()
 	if err != nil {
 		return end, err
 	}
@@ -93,18 +94,21 @@ func readEnd(file *os.File) (ending, error) {
 		return end, err
 	}
 	line, _, err := lines.next()
-	if err == io.EOF {
-		return end, nil
-	}
-	if err != nil {
+	if err != nil && err != io.EOF {
 		return end, err
 	}
-	if end.last, err = decode(line); err != nil {
-		return end, &proto.Error{
-			Code:    proto.CodeStorage,
-			Message: fmt.Sprintf("cannot write the audit file: its last line was not written by rp-agent (%v)", err),
-			Next:    "`rp-agent audit verify`, keep a copy, then as root move /var/lib/rp-agent/" + fileName + " away to begin a new chain",
+	if err == nil {
+		if end.last, err = decode(line); err != nil {
+			return end, &proto.Error{
+				Code:    proto.CodeStorage,
+				Message: fmt.Sprintf("cannot write the audit file: its last line was not written by rp-agent (%v)", err),
+				Next:    "`rp-agent audit verify`, keep a copy, then as root move /var/lib/rp-agent/" + fileName + " away to begin a new chain",
+			}
 		}
+	}
+	// Cut off just before its newline, an entry says all that it should: it counts, and is no torn line.
+	if entry, err := decode(tail); err == nil && follows(end.last, entry) == nil {
+		end.last, end.torn, end.open = entry, scrap{}, true
 	}
 	return end, nil
 }

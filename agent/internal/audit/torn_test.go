@@ -62,6 +62,23 @@ func TestOnlyATornLine(t *testing.T) {
 	}
 }
 
+// TestWithoutItsNewlineAloneALineIsWhole: noted as torn it would be an entry too many, and break the chain for good.
+func TestWithoutItsNewlineAloneALineIsWhole(t *testing.T) {
+	for entries := 1; entries <= 2; entries++ {
+		log := testLog(t)
+		for range entries {
+			add(t, log, entry(ActionLease))
+		}
+		replace(t, log, strings.TrimSuffix(read(t, log), "\n"))
+		if next := add(t, log, entry(ActionLeaseEnd)); next.Seq != int64(entries)+1 {
+			t.Errorf("the entry after %d has number %d", entries, next.Seq)
+		}
+		if report := verify(t, log); !report.OK || report.Problem != "" {
+			t.Errorf("Verify = %+v", report)
+		}
+	}
+}
+
 func TestForeignLastLineStopsTheChain(t *testing.T) {
 	log := testLog(t)
 	add(t, log, entry(ActionLease))
