@@ -31,7 +31,7 @@ var homes = map[string][]string{
 
 	// What files need that several processes share.
 	"github.com/gofrs/flock":        {"agent/internal/audit", "agent/internal/lease", "agent/internal/setup", "agent/internal/jobs/store", "lab"},
-	"github.com/google/renameio/v2": {"agent", "controller"},
+	"github.com/google/renameio/v2": {"controller"},
 
 	// The terminal is asked by those who read from it and those who draw on it.
 	"golang.org/x/term": {"agent/internal/cli", "controller/internal/cli", "controller/internal/connect", "controller/internal/view"},

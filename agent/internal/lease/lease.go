@@ -20,8 +20,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-	"github.com/google/renameio/v2"
 
+	"github.com/re-connect/rpctl/agent/internal/statefile"
 	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/proto"
 )
@@ -123,7 +123,7 @@ func writeHolder(dir string, holder proto.Holder) error {
 	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(filepath.Join(dir, holderName), append(data, '\n'), 0o600)
+	return statefile.Replace(filepath.Join(dir, holderName), append(data, '\n'), 0o600)
 }
 
 // readHolder never fails: the lock proves that there is a holder, whatever the file says.

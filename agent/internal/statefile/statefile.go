@@ -11,9 +11,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-
-	"github.com/google/renameio/v2"
 
 	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/proto"
@@ -39,10 +36,7 @@ func Write(path string, version int, content any, mode fs.FileMode) error {
 		err = fmt.Errorf("it would be longer than %d bytes", maxFile)
 	}
 	if err == nil {
-		err = renameio.WriteFile(path, append(data, '\n'), mode, renameio.IgnoreUmask())
-	}
-	if err == nil {
-		err = SyncFolder(filepath.Dir(path))
+		err = Replace(path, append(data, '\n'), mode)
 	}
 	if err != nil {
 		return storage("write", path, err)

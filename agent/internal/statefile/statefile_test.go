@@ -5,8 +5,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/re-connect/rpctl/proto"
 )
@@ -54,6 +57,60 @@ func TestReadRefuses(t *testing.T) {
 	}
 	if err := Read(filepath.Join(t.TempDir(), "none"), 3, &thing{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing: %v", err)
+	}
+}
+
+// TestLeftBehindIsSwept: what a killed writer left is removed by the next; what is being written is not.
+func TestLeftBehindIsSwept(t *testing.T) {
+	folder := t.TempDir()
+	alive, err := stage(folder, "alive.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alive.Close()
+	old := time.Now().Add(-2 * unlockedAge)
+	for name, age := range map[string]time.Time{
+		".dead.json.123": time.Now(), ".older-agent.json123": old,
+		".upgrading.json123": time.Now(), ".somebody-elses": old, "receipt.json.123": old,
+	} {
+		path := filepath.Join(folder, name)
+		if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Chtimes(path, age, age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Write(filepath.Join(folder, "a.json"), 1, thing{"x"}, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, entry := range entries {
+		left = append(left, entry.Name())
+	}
+	want := []string{filepath.Base(alive.Name()), ".somebody-elses", ".upgrading.json123", "a.json", "receipt.json.123"}
+	if !slices.Equal(left, want) {
+		t.Errorf("left %q, want %q", left, want)
+	}
+}
+
+// TestManyWriters: several write the same file at once, and none fails for it.
+func TestManyWriters(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.json")
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			for range 20 {
+				if err := Write(path, 1, thing{strings.Repeat("x", i)}, 0o600); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 1 {
+		t.Errorf("left %v, %v", left, err)
 	}
 }
 

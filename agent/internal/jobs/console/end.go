@@ -2,7 +2,6 @@ package console
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -56,50 +55,18 @@ func EndFromEnv(getenv func(string) string, now time.Time) End {
 		Invocation: field("INVOCATION_ID"), Time: now.UTC()}
 }
 
-// WriteEnd records an end, once: a first record is never replaced. It does not
-// follow links out of the folder, and leaves no half record.
+// WriteEnd records an end, once: a first record is never replaced. Root alone may write the folder, so
+// no link in it leads elsewhere.
 func (f Folders) WriteEnd(id ID, end End) error {
 	if !id.Valid() {
 		return fmt.Errorf("%q is no run's id", string(id))
 	}
-	root, err := os.OpenRoot(f.Ends)
-	if err != nil {
-		return fmt.Errorf("cannot open %s: %w", f.Ends, cause(err))
+	path := filepath.Join(f.Ends, endName(id))
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s is recorded already", path)
 	}
-	defer root.Close()
-	name := endName(id)
-	if _, err := root.Lstat(name); err == nil {
-		return fmt.Errorf("%s is recorded already", filepath.Join(f.Ends, name))
-	}
-	if err := writeIn(root, name, end); err != nil {
-		return fmt.Errorf("cannot write %s: %w", filepath.Join(f.Ends, name), cause(err))
-	}
-	return statefile.SyncFolder(f.Ends)
-}
-
-func writeIn(root *os.Root, name string, end End) error {
-	content, err := json.Marshal(end)
-	if err != nil {
-		return err
-	}
-	temp := "." + name
-	_ = root.Remove(temp) // of a record that was cut off
-	file, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
 	// Root writes it, rp-agent reads it; the folder keeps everybody else out.
-	if err := file.Chmod(0o644); err != nil {
-		return err
-	}
-	if _, err := fmt.Fprintf(file, "{\"version\":%d,\"content\":%s}\n", endVersion, content); err != nil {
-		return err
-	}
-	if err := file.Sync(); err != nil {
-		return err
-	}
-	return root.Rename(temp, name)
+	return statefile.Write(path, endVersion, end, 0o644)
 }
 
 // ReadEnd is how a run ended; false while there is no record.
