@@ -1,6 +1,10 @@
 package store
 
 import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/re-connect/rpctl/proto"
@@ -15,14 +19,34 @@ const (
 	keepLeast = 24 * time.Hour
 )
 
-// Prune removes jobs that ended long ago. The error is of the first that cannot be removed.
+// Prune removes jobs that ended long ago, and what a crash left of one that was being made or removed.
+// The error is of the first that cannot be removed.
 func (s Store) Prune(now time.Time) error {
 	all, err := s.List()
 	for i, record := range all {
 		if prunable(i, record.Job, now) {
-			if failed := s.Remove(record.Job.ID); failed != nil && err == nil {
-				err = failed
-			}
+			err = cmp.Or(err, s.Remove(record.Job.ID))
+		}
+	}
+	return cmp.Or(err, s.pruneHalf(now))
+}
+
+// pruneHalf removes folders that are no jobs, and were none a day ago.
+func (s Store) pruneHalf(now time.Time) error {
+	folders, err := os.ReadDir(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, entry := range folders {
+		id := proto.JobID(entry.Name())
+		if !entry.IsDir() || !id.Valid() {
+			continue
+		}
+		if _, missing := s.Changed(id); !errors.Is(missing, fs.ErrNotExist) {
+			continue
+		}
+		if info, failed := entry.Info(); failed == nil && now.Sub(info.ModTime()) > keepLeast {
+			err = cmp.Or(err, s.Remove(id))
 		}
 	}
 	return err

@@ -57,25 +57,38 @@ func (s Store) Create(spec Spec, record Record) error {
 	if err := s.Save(record); err != nil {
 		return err
 	}
-	if err := statefile.SyncFolder(s.dir); err != nil {
+	// The folder of jobs too, which Admit may have made: only now is there a way to the job on the disk.
+	if err := errors.Join(statefile.SyncFolder(s.dir), statefile.SyncFolder(filepath.Dir(s.dir))); err != nil {
 		return storage("make job "+string(id), err)
 	}
 	return nil
 }
 
-// Remove forgets a job whose start was refused, or which is old.
+// Remove forgets a job whose start was refused, or which is old. What makes the folder a job goes first:
+// whatever cuts the removal off, a job that is there has all its files.
 func (s Store) Remove(id proto.JobID) error {
 	if !id.Valid() {
 		return ErrNotFound
 	}
-	if err := os.RemoveAll(filepath.Join(s.dir, string(id))); err != nil {
+	folder := filepath.Join(s.dir, string(id))
+	err := os.Remove(s.path(id, "job.json"))
+	if err == nil {
+		err = statefile.SyncFolder(folder)
+	}
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = os.RemoveAll(folder)
+	}
+	if err != nil {
 		return storage("remove job "+string(id), err)
 	}
 	return nil
 }
 
-// Spec is what was asked.
+// Spec is what was asked. A folder without job.json, which comes last and goes first, is no job.
 func (s Store) Spec(id proto.JobID) (Spec, error) {
+	if _, err := s.Changed(id); errors.Is(err, fs.ErrNotExist) {
+		return Spec{}, ErrNotFound
+	}
 	var spec Spec
 	return spec, s.read(id, "spec.json", specVersion, &spec)
 }

@@ -157,3 +157,31 @@ func FuzzRecord(f *testing.F) {
 		_ = r.Last("1.1", Real)
 	})
 }
+
+// TestPruneTakesWhatIsNoJob: a folder that a crash left half made or half removed goes once nobody can be making it.
+func TestPruneTakesWhatIsNoJob(t *testing.T) {
+	s := newStore(t)
+	for _, id := range []proto.JobID{"halfmade1", "whole0001"} {
+		spec, record := job(id, now)
+		if err := s.Create(spec, record); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(s.path("halfmade1", "job.json")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Spec("halfmade1"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("what was asked of half a job: %v", err)
+	}
+	for _, c := range []struct {
+		after time.Duration
+		want  int // with the lock
+	}{{keepLeast / 2, 3}, {2 * keepLeast, 2}} {
+		if err := s.Prune(time.Now().Add(c.after)); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := os.ReadDir(s.dir); err != nil || len(left) != c.want {
+			t.Errorf("after %v: %v, %v", c.after, left, err)
+		}
+	}
+}
