@@ -75,7 +75,7 @@ func (s *Service) interrupt(ctx context.Context, id proto.JobID) (store.Record, 
 	now := s.now()
 	if run := record.Current(); run != nil {
 		run.Ended, run.Gone = now, true
-		run.Stdout, run.Stderr = length(s.Folders.Stdout(run.Console)), length(s.Folders.Stderr(run.Console))
+		run.Stdout, run.Stderr, _ = s.Folders.Settle(run.Console) // a disk that fails makes nothing less interrupted
 	}
 	job := &record.Job
 	job.State, job.Ended = proto.JobInterrupted, now

@@ -86,7 +86,7 @@ func (f Folder) Keep(p plan.Plan) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return &proto.Error{Code: proto.CodeStorage, Message: fmt.Sprintf("cannot keep the plan: %v", err), Next: "on the host: `rp-agent doctor`"}
 	}
-	if err := statefile.SyncFolder(f.dir); err != nil {
+	if err := errors.Join(statefile.SyncFolder(f.dir), statefile.SyncFolder(filepath.Dir(f.dir))); err != nil {
 		return err
 	}
 	return f.write(p.Digest(), "plan.json", p)

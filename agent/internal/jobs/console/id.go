@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/re-connect/rpctl/agent/internal/statefile"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -58,6 +59,35 @@ func (f Folders) Used(id ID) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// Settle brings a run's output to the disk and says how long its streams are, in bytes. After an error
+// the lengths are those that can be seen.
+func (f Folders) Settle(id ID) (stdout, stderr int64, err error) {
+	stdout, outErr := settle(f.Stdout(id))
+	stderr, errErr := settle(f.Stderr(id))
+	if err := errors.Join(outErr, errErr, statefile.SyncFolder(f.Output)); err != nil {
+		return stdout, stderr, fmt.Errorf("cannot bring the output to the disk: %w", err)
+	}
+	return stdout, stderr, nil
+}
+
+// settle is for one file; a command that was never started has none.
+func settle(path string) (int64, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	failed := file.Sync()
+	info, err := file.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), failed
 }
 
 func (f Folders) spec(id ID) string { return filepath.Join(f.Specs, string(id)+".json") }

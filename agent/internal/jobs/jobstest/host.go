@@ -1,7 +1,9 @@
 package jobstest
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -65,6 +67,26 @@ func NewSigner(tb testing.TB, name string) Signer {
 	return Signer{name, key}
 }
 
+// kept is a signer whose key is a file of the state folder.
+func kept(tb testing.TB, state, name string) Signer {
+	tb.Helper()
+	path := filepath.Join(state, name)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		private, _, err := receiptkey.Generate(name)
+		if err == nil {
+			err = os.WriteFile(path, private, 0o600)
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+	key, err := receiptkey.Load(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return Signer{name, key}
+}
+
 // Sign signs a receipt's canonical body.
 func (s Signer) Sign(tb testing.TB, namespace string, body any) proto.Signed {
 	tb.Helper()
@@ -107,22 +129,22 @@ func folder(tb testing.TB) string {
 // NewHost makes a preprod where approver and operator may be one.
 func NewHost(tb testing.TB) *Host {
 	tb.Helper()
-	state := folder(tb)
+	return OpenHost(tb, folder(tb))
+}
+
+// OpenHost is NewHost on a state folder that may be one of before: its keys and all that it knows are kept
+// there. The world is new.
+func OpenHost(tb testing.TB, state string) *Host {
+	tb.Helper()
 	folders := console.FoldersIn(filepath.Join(state, "console"))
 	for _, folder := range []string{folders.Specs, folders.Output, folders.Ends} {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			tb.Fatal(err)
 		}
 	}
-	private, _, err := receiptkey.Generate("host")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(state, receiptkey.Name), private, 0o600); err != nil {
-		tb.Fatal(err)
-	}
+	kept(tb, state, receiptkey.Name)
 	h := &Host{TB: tb, World: NewWorld(), Release: &proto.Release{Name: "42", Revision: "abc"},
-		Claire: NewSigner(tb, "claire"), Alice: NewSigner(tb, "alice")}
+		Claire: kept(tb, state, "claire"), Alice: kept(tb, state, "alice")}
 	h.Engine = &Engine{Folders: folders, World: h.World, Real: map[string]int{}, hanging: map[console.ID]console.Spec{},
 		Runners: map[proto.JobID]bool{}, Alive: map[proto.JobID]bool{}}
 	h.Parts = jobs.Parts{Name: "rp-preprod", State: state, Folders: folders, Engine: h.Engine, Releases: releases{h.Release},

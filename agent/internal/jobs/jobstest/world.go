@@ -58,6 +58,9 @@ func (w *World) chosen(step plan.Step) []int {
 	return all
 }
 
+// Move moves all people of a step, as a command that was run before has done.
+func (w *World) Move(step plan.Step) { w.move(step, false, -1) }
+
 // move moves at most limit of a step's people (all below 0) and returns what the command prints first.
 func (w *World) move(step plan.Step, dry bool, limit int) string {
 	chosen := w.chosen(step)

@@ -3,8 +3,6 @@ package runner
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
@@ -80,7 +78,7 @@ func (w *work) start(step plan.Located, purpose store.Purpose) error {
 	return err
 }
 
-// finish waits for the end of a run and writes it down.
+// finish waits for the end of a run and writes it down, once its output is on the disk.
 func (w *work) finish(run *store.Run) (outcome, error) {
 	if !run.Open() && run.Gone {
 		return outcome{run: *run, gone: true}, nil
@@ -90,10 +88,7 @@ func (w *work) finish(run *store.Run) (outcome, error) {
 		return outcome{}, err
 	}
 	if run.Open() {
-		if run.Stdout, err = size(w.Folders.Stdout(run.Console)); err != nil {
-			return outcome{}, err
-		}
-		if run.Stderr, err = size(w.Folders.Stderr(run.Console)); err != nil {
+		if run.Stdout, run.Stderr, err = w.Folders.Settle(run.Console); err != nil {
 			return outcome{}, err
 		}
 		run.Ended, run.Gone = w.now(), !recorded
@@ -130,16 +125,4 @@ func (w *work) wait(id console.ID) (console.End, bool, error) {
 		case <-tick.C:
 		}
 	}
-}
-
-// size is a file's length in bytes; a command that was never started has none.
-func size(path string) (int64, error) {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return 0, nil
-	case err != nil:
-		return 0, fmt.Errorf("cannot look at the output: %w", err)
-	}
-	return info.Size(), nil
 }
