@@ -20,6 +20,12 @@ type Entry struct {
 	Link string // of a link: where it leads
 }
 
+// Read is the tree that stands below dir.
+func Read(dir string) (Tree, error) {
+	live, _, err := (&disk{root: dir, nodes: map[uint64]*node{}}).live()
+	return live, err
+}
+
 // Restore puts the tree into dir, which is empty or not there.
 func (t Tree) Restore(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -1,0 +1,185 @@
+package crash
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/re-connect/rpctl/internal/powercut"
+)
+
+// transition is a change of the state folder.
+type transition struct {
+	name string
+	// prepare brings a new host to where the change begins.
+	prepare func(h *host)
+	// act makes the change. It tells each state that is on the disk, in look's words.
+	act func(h *host, told func(string))
+	// look reads where things are. It fails the test where that cannot be said.
+	look func(h *host) string
+	// next is the next thing that people do, which must work whatever was cut off. cut says that the machine
+	// went down, so that nothing runs any more; else what runs comes back.
+	next func(h *host, cut bool)
+	// torn is a file of which every byte of a cut-off write is tried; of the others a few are.
+	torn string
+}
+
+func (c transition) stage() powercut.Stage {
+	return powercut.Stage{
+		Test:    "TestScene",
+		Passing: func(path string) bool { return passing[filepath.Base(path)] },
+		Torn:    func(path string) bool { return path == c.torn },
+	}
+}
+
+// passing are the files that say nothing after their holder has died: what counts of a lock is the
+// kernel's, and who held it is asked only while it is held.
+var passing = map[string]bool{"lease": true, "lease.gate": true, "lease.json": true, "audit.lock": true, "admit.lock": true,
+	"runner.lock": true, "application.lock": true}
+
+func TestScene(t *testing.T) {
+	scenes := map[string]powercut.Scene{}
+	for _, c := range transitions {
+		scenes[c.name] = func(t *testing.T, root string, told func(string)) { c.act(open(t, root), told) }
+	}
+	powercut.Act(t, scenes)
+}
+
+// TestEveryTransition stops each change at each of its system calls that write.
+func TestEveryTransition(t *testing.T) {
+	for _, c := range transitions {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := &trial{transition: c, before: c.start(t), seen: map[string]bool{}}
+			r.cut(t)
+			r.kill(t)
+			t.Logf("%d calls that write, %d states of the disk", r.calls, len(r.seen))
+		})
+	}
+}
+
+// start is the state folder before the change.
+func (c transition) start(t *testing.T) powercut.Tree {
+	t.Helper()
+	h := prepared(t, folder(t))
+	c.prepare(h)
+	tree, err := powercut.Read(h.state)
+	h.must(err)
+	return tree
+}
+
+// folder is in memory where there is such a place.
+func folder(t *testing.T) string {
+	t.Helper()
+	path, err := os.MkdirTemp("/dev/shm", "rpctl-crash-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(path) })
+	return path
+}
+
+// trial is one transition under test.
+type trial struct {
+	transition
+	before powercut.Tree
+	states []string // in their order, the first before the change
+	calls  int
+	seen   map[string]bool
+}
+
+// restored is a host on a copy of the tree.
+func (r *trial) restored(t *testing.T, tree powercut.Tree) *host {
+	t.Helper()
+	state := folder(t)
+	if err := tree.Restore(state); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, state)
+}
+
+// cut plays the change once and looks at every state that the disk may have after a power cut.
+func (r *trial) cut(t *testing.T) {
+	at := r.restored(t, r.before)
+	r.states = []string{r.look(at)}
+	moments := r.stage().Play(t, r.name, at.state)
+	r.calls = len(moments) - 1
+	r.states = slices.Compact(append(r.states, moments[r.calls].Told...))
+	for n, moment := range moments {
+		for _, disk := range moment.Disks {
+			key := key(disk.Tree) + strings.Join(moment.Told, "\n")
+			if r.seen[key] {
+				continue
+			}
+			r.seen[key] = true
+			t.Run("", func(t *testing.T) {
+				defer func() {
+					if t.Failed() {
+						t.Errorf("after a power cut before call %d (%s), with %s, having told %q", n+1, moment.Call, disk.Name, moment.Told)
+					}
+				}()
+				r.check(r.restored(t, disk.Tree), moment.Told, true)
+			})
+		}
+	}
+}
+
+var temporary = regexp.MustCompile(`(^|/)\.([^/]+?)\.?[0-9]+$`)
+
+// key is the same for trees that an agent reads the same: it never reads a temporary file.
+func key(tree powercut.Tree) string {
+	plain := powercut.Tree{}
+	for path, entry := range tree {
+		if temporary.MatchString(path) {
+			path, entry.Data = temporary.ReplaceAllString(path, "$1.$2"), ""
+		}
+		plain[path] = entry
+	}
+	return plain.Sum()
+}
+
+// kill plays the change again and again, and kills it at each call. What a kill leaves was looked at for every
+// call already (all that was written): here are locks and descriptors that die as well. Of a long change every
+// seventh is enough for each time; CRASH=all kills at every one.
+func (r *trial) kill(t *testing.T) {
+	step := 1
+	if r.calls > 30 && os.Getenv("CRASH") != "all" {
+		step = 7
+	}
+	for n := 1; n <= r.calls; n += step {
+		t.Run("", func(t *testing.T) {
+			h := r.restored(t, r.before)
+			told, killed := r.stage().Kill(t, r.name, h.state, n)
+			if !killed {
+				return // it had fewer calls this time: a lock was free at once
+			}
+			defer func() {
+				if t.Failed() {
+					t.Errorf("killed at call %d of %d, having told %q", n, r.calls, told)
+				}
+			}()
+			r.check(open(t, h.state), told, false)
+		})
+	}
+}
+
+// check is what must hold whatever was cut off: the state is known, nothing that was told is gone, the
+// next thing works, and nothing is left over.
+func (r *trial) check(h *host, told []string, cut bool) {
+	h.TB.Helper()
+	is := r.look(h)
+	at := slices.Index(r.states, is)
+	promised := 0
+	if len(told) > 0 {
+		promised = slices.Index(r.states, told[len(told)-1])
+	}
+	if at < promised || at < 0 {
+		h.TB.Fatalf("it is %q, which is no state, or before one that was told; states: %q", is, r.states)
+	}
+	r.next(h, cut)
+	h.sound()
+	h.tidy()
+}
