@@ -1,7 +1,6 @@
 package console
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -79,14 +78,6 @@ func parseSpec(r io.Reader) (Spec, error) {
 func owned(fd int, owner uint32, kind uint32) bool {
 	var stat unix.Stat_t
 	return unix.Fstat(fd, &stat) == nil && stat.Uid == owner && uint32(stat.Mode)&unix.S_IFMT == kind && uint32(stat.Mode)&0o022 == 0
-}
-
-func cause(err error) error {
-	var at *os.PathError
-	if errors.As(err, &at) {
-		return at.Err
-	}
-	return err
 }
 
 // Argv is the command of a run: PHP, the console, and the step's own arguments.
