@@ -6,7 +6,7 @@ LDFLAGS := -s -w -X github.com/re-connect/rpctl/internal/version.Version=$(VERSI
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 FUZZTIME ?= 10s
 
-.PHONY: build demo test lab lab-prepare lab-down bench chaos fuzz lint cross clean
+.PHONY: build demo test lab lab-prepare lab-down bench chaos chaos-real build-next fuzz lint cross clean
 
 build:
 	$(GOBUILD) -o bin/rpctl ./controller/cmd/rpctl
@@ -48,6 +48,16 @@ SEED ?= 1
 chaos: build
 	@$(GOBUILD) -o bin/chaos ./lab/cmd/chaos
 	@bin/chaos -runs $(SEEDS) -seed $(SEED)
+
+# The same on a real host of the lab, as root on Debian; SUITE=trixie for Debian 13.
+SUITE ?= bookworm
+chaos-real: build
+	@$(GOBUILD) -o bin/chaos ./lab/cmd/chaos
+	@$(MAKE) --no-print-directory VERSION=$(VERSION)-next build-next
+	@bin/chaos -real -suite $(SUITE) -runs $(SEEDS) -seed $(SEED)
+
+build-next:
+	@$(GOBUILD) -o bin/rp-agent-next ./agent/cmd/rp-agent
 
 # Each fuzz target for FUZZTIME.
 fuzz:

@@ -178,6 +178,9 @@ func (l *Lab) remove(ctx context.Context) error {
 	if err := stopBelow(ctx, l.Dir); err != nil {
 		return err
 	}
+	if err := unmountBelow(ctx, l.Dir); err != nil {
+		return err
+	}
 	if err := os.RemoveAll(l.Dir); err != nil {
 		return fmt.Errorf("cannot remove the lab's folder: %w", err)
 	}

@@ -47,9 +47,12 @@ const (
 	SlotBench Slot = "bench"
 	// SlotMigration is for the tests of lab/migration.
 	SlotMigration Slot = "migration"
+	// SlotChaos and SlotChaosTrixie are for the fault campaigns on both releases, at the same time.
+	SlotChaos       Slot = "chaos"
+	SlotChaosTrixie Slot = "chaos-trixie"
 )
 
-var slots = []Slot{SlotLab, SlotTest, SlotStory, SlotBench, SlotMigration}
+var slots = []Slot{SlotLab, SlotTest, SlotStory, SlotBench, SlotMigration, SlotChaos, SlotChaosTrixie}
 
 // Folder is where the lab keeps everything: $RPCTL_LAB_DIR, else /var/tmp/rpctl-lab.
 func Folder() string {

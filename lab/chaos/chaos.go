@@ -28,6 +28,8 @@ type Options struct {
 	Slow int
 	// Verbose tells of each command that was typed, too.
 	Verbose bool
+	// Real plays on a real host instead of embedded ones, a run at a time.
+	Real *Real
 }
 
 // Result is what one run was and what was wrong after it.
@@ -40,7 +42,16 @@ type Result struct {
 }
 
 // kinds are the faults that a campaign draws from.
-func (o Options) kinds() []fault { return faults }
+func (o Options) kinds() []fault {
+	switch {
+	case o.Real == nil:
+		return faults
+	case o.Real.Lab != nil:
+		return unbroken(realFaults)
+	default:
+		return realFaults
+	}
+}
 
 // labLife is how many runs one lab serves: its host lists more jobs with every run.
 const labLife = 20
@@ -110,9 +121,16 @@ func work(ctx context.Context, options Options, worker int, seeds <-chan uint64,
 	}
 }
 
+func (o Options) open(ctx context.Context, dir string) (*stage, error) {
+	if o.Real != nil {
+		return openReal(ctx, o)
+	}
+	return open(ctx, o, dir)
+}
+
 // inLab does as many runs as one lab serves, and says whether there are more.
 func inLab(ctx context.Context, options Options, dir string, seeds <-chan uint64, done func(Result)) (more bool, err error) {
-	s, err := open(ctx, options, dir)
+	s, err := options.open(ctx, dir)
 	if err != nil {
 		return false, err
 	}
@@ -125,6 +143,9 @@ func inLab(ctx context.Context, options Options, dir string, seeds <-chan uint64
 		result, err := s.run(ctx, seed)
 		if err != nil {
 			return false, fmt.Errorf("seed %d: %w", seed, err)
+		}
+		if err := ctx.Err(); err != nil {
+			return false, err // what was broken off proves nothing
 		}
 		done(result)
 		if len(result.Violations) > 0 {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/re-connect/rpctl/lab/inprocess"
 	"github.com/re-connect/rpctl/lab/sshhost"
+	"github.com/re-connect/rpctl/lab/wire"
 )
 
 // embedded is a world whose host is a part of this process.
@@ -63,6 +64,8 @@ func (e embedded) Ask(ctx context.Context, command string) (string, error) {
 func (e embedded) ReceiptKey(context.Context) (string, error) {
 	return e.Host(alias).Running().ReceiptKey(), nil
 }
+
+func (e embedded) Wire() *wire.Proxy { return e.Host(alias).Wire() }
 
 func (e embedded) Left(context.Context) []string { return orphans(e.Dir(), os.Getpid()) }
 

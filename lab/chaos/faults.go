@@ -21,6 +21,7 @@ type fault struct {
 	strike func(ctx context.Context, r *run, p *process, h hit) bool
 	other  bool          // there is a second plan
 	grace  time.Duration // how much longer a command may take with it
+	disk   bool          // it needs a disk that can fail
 }
 
 // faults is all kinds, in the order of the table.

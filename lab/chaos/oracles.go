@@ -178,7 +178,12 @@ func (r *run) jobs(ctx context.Context) {
 		r.violation("%v", err)
 		return
 	}
-	for _, record := range records[r.before:] {
+	all := len(records)
+	records = slices.DeleteFunc(records, func(one record) bool { return slices.Contains(r.before, one.Job.ID) })
+	if lost := len(r.before) - (all - len(records)); lost > 0 {
+		r.violation("%d jobs of earlier runs are lost", lost)
+	}
+	for _, record := range records {
 		id := string(record.Job.ID)
 		if !record.Job.State.Ended() {
 			r.violation("job %s is %s at the end", id, record.Job.State)
@@ -197,7 +202,7 @@ func (r *run) jobs(ctx context.Context) {
 			}
 		}
 	}
-	r.alone(records[r.before:])
+	r.alone(records)
 }
 
 // attached reads a job's output from its first byte, raw and as events.
@@ -234,6 +239,7 @@ func (r *run) attached(ctx context.Context, id string, out, errs []byte) {
 func (r *run) seen(p *process, id string, out []byte) {
 	shown := p.stdout.Bytes()
 	switch {
+	case r.cut && bytes.HasPrefix(shown, out): // what no fsync had seen yet
 	case (p.code == 0 || p.code == 1) && !p.killed && !bytes.Equal(shown, out):
 		r.violation("rpctl %s showed %d bytes of job %s, the host has %d%s", p.args[0], len(shown), id, len(out), differ(shown, out))
 	case !bytes.HasPrefix(out, shown):

@@ -21,12 +21,13 @@ type run struct {
 	model      model
 	folder     string // of the plans
 	files      []string
-	before     int // jobs that the host had before
+	before     []proto.JobID // that the host had
 	processes  []*process
 	reruns     map[string]int  // by the step's arguments: how often the operator said that it may run again
 	partial    map[string]bool // steps that were simulated anew when a part was done, by their arguments: receipts may speak of the rest
 	anew       int             // how often a plan that had begun was refused and simulated anew
 	other      *process        // what a fault started beside the operator
+	cut        bool            // the power was, and what was printed last may be lost
 	undo       []func() error  // what a fault must leave as it was
 	struck     []string
 	violations []string
@@ -42,7 +43,9 @@ func (s *stage) newRun(ctx context.Context, c aCase) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.before = len(records)
+	for _, record := range records {
+		r.before = append(r.before, record.Job.ID)
+	}
 	if err := errors.Join(s.turn(c.knobs), os.Mkdir(r.folder, 0o755)); err != nil {
 		return nil, err
 	}
@@ -167,8 +170,13 @@ func (r *run) suffer(ctx context.Context) *process {
 // lookEvery is how often a moment is looked for.
 const lookEvery = 3 * time.Millisecond
 
+// momentLimit bounds the wait for a moment: another fault may have made it impossible.
+const momentLimit = 45 * time.Second
+
 // until waits for a moment, or until nothing goes on any more that could bring it.
 func (r *run) until(ctx context.Context, p *process, starts int, delay time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, momentLimit)
+	defer cancel()
 	for ctx.Err() == nil && r.stage.starts() < starts {
 		if p.gone() && len(r.stage.unended()) == 0 {
 			return
@@ -191,7 +199,11 @@ func (r *run) idle(ctx context.Context) {
 		if _, running, ok := r.status(ctx, 0); ok && running == "" {
 			return
 		}
-		pause(ctx, 50*time.Millisecond)
+		for range 40 { // the disk knows as much, and is asked for less
+			if pause(ctx, 50*time.Millisecond); len(r.stage.unended()) == 0 {
+				break
+			}
+		}
 	}
 }
 

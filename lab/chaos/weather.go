@@ -28,14 +28,14 @@ const (
 // broken ends the connections that there are; new ones are well.
 func broken(how wire.Ending) func(context.Context, *run, *process, hit) bool {
 	return func(_ context.Context, r *run, p *process, _ hit) bool {
-		return r.stage.host().Wire().End(how) > 0 && !p.gone()
+		return r.stage.Wire().End(how) > 0 && !p.gone()
 	}
 }
 
 // weathered holds until the operator's command has ended, bad weather that costs much for a bounded time.
 func weathered(w wire.Weather) func(context.Context, *run, *process, hit) bool {
 	return func(_ context.Context, r *run, p *process, h hit) bool {
-		proxy := r.stage.host().Wire()
+		proxy := r.stage.Wire()
 		proxy.Turn(w)
 		r.undo = append(r.undo, func() error { proxy.Turn(wire.Weather{}); return nil })
 		if w.Rate > 0 {
@@ -59,7 +59,7 @@ func wireCut(_ context.Context, r *run, p *process, h hit) bool {
 	if cut.Up = h.number%3 == 0; cut.Up {
 		cut.After = int64(h.number % firstUp)
 	}
-	proxy := r.stage.host().Wire()
+	proxy := r.stage.Wire()
 	proxy.CutNext(cut)
 	r.undo = append(r.undo, func() error { proxy.CutEach(nil); return nil })
 	r.say("the next connection is cut after %d bytes (%+v)", cut.After, cut)

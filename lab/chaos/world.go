@@ -1,6 +1,10 @@
 package chaos
 
-import "context"
+import (
+	"context"
+
+	"github.com/re-connect/rpctl/lab/wire"
+)
 
 // world is a lab with the one environment that plans run in, and its one host. What a run needs of
 // it is the same on embedded hosts and on real ones; faults may need more.
@@ -25,5 +29,7 @@ type world interface {
 	ReceiptKey(ctx context.Context) (string, error)
 	// Left is what is still there although nothing runs: processes, units.
 	Left(ctx context.Context) []string
+	// Wire is the network between the developer and the host.
+	Wire() *wire.Proxy
 	Close()
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/re-connect/rpctl/lab"
 	"github.com/re-connect/rpctl/lab/chaos"
 	"github.com/re-connect/rpctl/lab/inprocess"
 )
@@ -25,7 +26,13 @@ func main() {
 	flag.IntVar(&options.Slow, "slow", 1, "stretch all limits of time by this factor, on a machine that has other work")
 	flag.BoolVar(&options.Verbose, "v", false, "tell of each command that is typed")
 	flag.StringVar(&options.Rpctl, "rpctl", beside("rpctl"), "the rpctl to type")
+	real := flag.Bool("real", false, "play on a real host (root on Debian), a run at a time")
+	suite := flag.String("suite", string(lab.Bookworm), "the Debian release of the real host")
 	flag.Parse()
+	if *real {
+		options.Parallel = 1
+		options.Real = &chaos.Real{Suite: lab.Suite(*suite), Agents: []string{beside("rp-agent"), beside("rp-agent-next")}}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	clean, err := campaign(ctx, options)
