@@ -151,8 +151,9 @@ func (w *real) ReceiptKey(ctx context.Context) (string, error) {
 	return strings.TrimSpace(out), err
 }
 
-// leaving is how long what has done its work may take to be gone.
-const leaving = 10 * time.Second
+// leaving is how long what has done its work may take to be gone: an agent whose caller vanished
+// without a word notices after 30 s, its login after 60 s (ClientAliveInterval).
+const leaving = 70 * time.Second
 
 func (w *real) Left(ctx context.Context) []string {
 	deadline := time.Now().Add(leaving)

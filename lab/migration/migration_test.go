@@ -36,6 +36,7 @@ var chapters = labtest.Chapters[*stage]{
 	{"the power is cut", powerCut},
 	{"the last word", lastWord},
 	{"a shared accommodation", sharedAccommodation},
+	{"faults at random", faults},
 }
 
 func TestMigration(t *testing.T) {
