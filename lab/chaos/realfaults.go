@@ -169,21 +169,23 @@ func powerCut(ctx context.Context, r *run, _ *process, _ hit) bool {
 	now := r.stage.printed()
 	for name, size := range safe {
 		if now[name] != size {
-			r.violation("%s is of a run that had ended: it had %d bytes, and %d after the power cut", filepath.Base(name), size, now[name])
+			r.violation("%s is of a run that had ended: it had %d bytes, and %d after the power cut", name, size, now[name])
 		}
 	}
 	return r.rebooting(ctx, err)
 }
 
-// printed is the output of runs whose end is on record, as names and bytes.
+// printed is the output of runs that a job on the disk calls ended, as names and bytes.
 func (s *stage) printed() map[string]int64 {
 	sizes := map[string]int64{}
-	ends, _ := filepath.Glob(filepath.Join(filepath.Dir(s.Outputs()), "ends", "*.json"))
-	for _, end := range ends {
-		for _, stream := range []string{".out", ".err"} {
-			name := filepath.Join(s.Outputs(), strings.TrimSuffix(filepath.Base(end), ".json")+stream)
-			if info, err := os.Stat(name); err == nil {
-				sizes[name] = info.Size()
+	records, _ := s.records() // a disk that cannot be read has other oracles
+	for _, record := range records {
+		for _, run := range record.Runs {
+			for _, stream := range []string{".out", ".err"} {
+				info, err := os.Stat(filepath.Join(s.Outputs(), run.Console+stream))
+				if err == nil && !run.Ended.IsZero() {
+					sizes[info.Name()] = info.Size()
+				}
 			}
 		}
 	}
