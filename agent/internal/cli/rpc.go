@@ -16,6 +16,14 @@ import (
 // maxConnection bounds what is passed on of SSH_CONNECTION, in bytes: two addresses and two ports.
 const maxConnection = 128
 
+// bridgeBuffer is how much the bridge carries at once, in bytes: more than a unix socket holds at a time
+// saves no call.
+const bridgeBuffer = 128 << 10
+
+// onlyWriter hides that a file could splice from the socket. Standard output blocks, and there os.File asks
+// again and again, at the price of a whole core, while the reader has no room (golang.org/issue/75304).
+type onlyWriter struct{ io.Writer }
+
 func (s System) newRPCCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rpc",
@@ -47,7 +55,7 @@ func (s System) bridge(ctx context.Context, conn *net.UnixConn) error {
 		_, _ = io.Copy(conn, s.Stdin)
 		_ = conn.CloseWrite()
 	}()
-	_, err := io.Copy(s.Stdout, conn)
+	_, err := io.CopyBuffer(onlyWriter{s.Stdout}, conn, make([]byte, bridgeBuffer))
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

@@ -70,6 +70,27 @@ func TestBridgeTellsWhereTheLoginCameFromAndCarriesBothWays(t *testing.T) {
 	}
 }
 
+// splicing is a standard output that would take the copying over, as a file does.
+type splicing struct {
+	t *testing.T
+	io.Writer
+}
+
+func (s splicing) ReadFrom(io.Reader) (int64, error) {
+	s.t.Error("the copying is left to the file: it spins while nobody reads")
+	return 0, nil
+}
+
+func TestBridgeWaitsForItsReader(t *testing.T) {
+	var out bytes.Buffer
+	err := bridged(t, t.Context(), System{Stdin: silent{}, Stdout: splicing{t, &out}, Getenv: ssh}, func(conn *net.UnixConn) {
+		_, _ = io.WriteString(conn, "an answer\n")
+	})
+	if err != nil || out.String() != "an answer\n" {
+		t.Errorf("%v, %q", err, out.String())
+	}
+}
+
 // silent is an input that never ends.
 type silent struct{}
 
