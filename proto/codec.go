@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"sync"
 )
@@ -48,12 +49,13 @@ func (r *Reader) ReadLine() ([]byte, error) {
 	}
 }
 
-// ReadRaw returns the n bytes that an output event announced, and eats the newline after them.
-func (r *Reader) ReadRaw(n int) ([]byte, error) {
+// ReadRaw returns the n bytes that an output event announced, and eats the newline after them. They are
+// in room where they fit there, newline included.
+func (r *Reader) ReadRaw(n int, room []byte) ([]byte, error) {
 	if n < 0 || n > MaxOutput {
 		return nil, fmt.Errorf("an output of %d bytes is announced; at most %d fit", n, MaxOutput)
 	}
-	raw := make([]byte, n+1)
+	raw := slices.Grow(room[:0], n+1)[:n+1]
 	if _, err := io.ReadFull(r.buffered, raw); err != nil {
 		return nil, ErrTruncated
 	}
@@ -69,7 +71,7 @@ type Writer struct {
 	out io.Writer
 }
 
-// NewWriter writes lines to w, each in one Write.
+// NewWriter writes lines to w, each in one Write; to a socket an output too, to others in three.
 func NewWriter(w io.Writer) *Writer { return &Writer{out: w} }
 
 // Write sends v as one line. It refuses a line that the peer would refuse.
@@ -87,7 +89,7 @@ func (w *Writer) Write(v any) error {
 	return err
 }
 
-// WriteOutput sends an output event of request id with its raw bytes, in one Write.
+// WriteOutput sends an output event of request id with its raw bytes, which are not copied.
 func (w *Writer) WriteOutput(id int64, stream string, offset int64, raw []byte) error {
 	if len(raw) > MaxOutput {
 		return fmt.Errorf("an output of %d bytes is too long; at most %d fit", len(raw), MaxOutput)
@@ -97,12 +99,14 @@ func (w *Writer) WriteOutput(id int64, stream string, offset int64, raw []byte) 
 	if err != nil {
 		return fmt.Errorf("cannot encode an output: %w", err)
 	}
-	message := slices.Concat(line, []byte{'\n'}, raw, []byte{'\n'})
+	message := net.Buffers{append(line, '\n'), raw, newline}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_, err = w.out.Write(message)
+	_, err = message.WriteTo(w.out)
 	return err
 }
+
+var newline = []byte{'\n'}
 
 // DecodeStrict decodes exactly one JSON value and refuses fields that v does not have.
 func DecodeStrict(data []byte, v any) error {

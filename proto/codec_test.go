@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -75,11 +76,31 @@ func TestOutputIsByteExact(t *testing.T) {
 	if err != nil || json.Unmarshal(line, &event) != nil || event.Output == nil || event.Output.Offset != 4096 {
 		t.Fatalf("%s, %v", line, err)
 	}
-	if got, err := reader.ReadRaw(event.Output.Length); err != nil || !bytes.Equal(got, raw) {
+	if got, err := reader.ReadRaw(event.Output.Length, nil); err != nil || !bytes.Equal(got, raw) {
 		t.Errorf("%q, %v", got, err)
 	}
 	if line, err := reader.ReadLine(); err != nil || string(line) != `{"event":"done","id":7}` {
 		t.Errorf("after the output: %s, %v", line, err)
+	}
+}
+
+// parts notes where what is written stands in memory.
+type parts struct{ at []*byte }
+
+func (p *parts) Write(data []byte) (int, error) {
+	p.at = append(p.at, &data[0])
+	return len(data), nil
+}
+
+func TestOutputIsNotCopied(t *testing.T) {
+	raw := []byte("12/41")
+	var out parts
+	if err := NewWriter(&out).WriteOutput(7, Stdout, 0, raw); err != nil || !slices.Contains(out.at, &raw[0]) {
+		t.Errorf("%v: the bytes were copied", err)
+	}
+	room := make([]byte, 1, 100)
+	if got, err := NewReader(strings.NewReader("12/41\n")).ReadRaw(5, room); err != nil || string(got) != "12/41" || &got[0] != &room[0] {
+		t.Errorf("%q, %v: not in the room that was there", got, err)
 	}
 }
 
@@ -93,7 +114,7 @@ func TestReadRawRefuses(t *testing.T) {
 		"negative":       {"abc\n", -1},
 		"more than fits": {"abc\n", MaxOutput + 1},
 	} {
-		if got, err := NewReader(strings.NewReader(c.in)).ReadRaw(c.n); err == nil {
+		if got, err := NewReader(strings.NewReader(c.in)).ReadRaw(c.n, nil); err == nil {
 			t.Errorf("%s: read %q", name, got)
 		}
 	}

@@ -10,6 +10,9 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
+// eventsHeld is how many events of a call may wait to be heard.
+const eventsHeld = 16
+
 // call is a request that has no answer yet.
 type call struct {
 	id     int64
@@ -20,8 +23,8 @@ type call struct {
 
 // Call asks for one operation and waits for its answer. args may be nil; result is
 // decoded into, or nil; on, where not nil, hears of the events before the answer, in
-// order, on the goroutine of Call. A host's refusal is an *exit.Error that wraps the
-// *proto.Error; a connection lost on the way is a *LostError: the outcome is unknown.
+// order, on the goroutine of Call; an output's Raw is good for the time of on.
+// A host's refusal is an *exit.Error that wraps the *proto.Error; a connection lost on the way is a *LostError: the outcome is unknown.
 // When ctx ends, the agent is asked to stop and Call returns within CancelWithin; the
 // answer counts if it comes in time.
 func (c *Client) Call(ctx context.Context, op proto.Op, args, result any, on func(proto.Event)) error {
@@ -105,7 +108,7 @@ func (c *Client) register(op proto.Op, args json.RawMessage) (*call, proto.Line,
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lastID++
-	request := &call{id: c.lastID, op: op, events: make(chan proto.Event, 16), gone: make(chan struct{})}
+	request := &call{id: c.lastID, op: op, events: make(chan proto.Event, eventsHeld), gone: make(chan struct{})}
 	c.pending[request.id] = request
 	return request, proto.Line{Request: proto.Request{
 		ID: request.id, Protocol: version, Op: op,
@@ -124,6 +127,7 @@ func (c *Client) await(ctx context.Context, request *call, on func(proto.Event))
 				return event, nil
 			}
 			on(event)
+			c.heard(event)
 		case <-cancelled:
 			cancelled = nil
 			c.askToCancel(request)
@@ -149,6 +153,7 @@ func (c *Client) lastWords(ctx context.Context, request *call, on func(proto.Eve
 				return event, nil
 			}
 			on(event)
+			c.heard(event)
 		default:
 			if ctx.Err() != nil {
 				return proto.Event{}, c.interrupted(ctx, string(request.op))

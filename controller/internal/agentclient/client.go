@@ -52,6 +52,7 @@ type Client struct {
 	broken   chan struct{} // closed when failure is set: nothing more will come
 	closed   chan struct{} // closed by Close
 
+	rooms  chan []byte // of outputs that were heard, for those to come
 	stderr *stderrLog
 	turn   chan struct{} // held while a request gets its id and its place in outgoing: ids rise on the wire
 
@@ -73,7 +74,7 @@ func Open(ctx context.Context, transport Transport, options Options) (*Client, e
 	c := &Client{
 		options: options, channel: channel, outgoing: make(chan any, 16),
 		greeted: make(chan struct{}), broken: make(chan struct{}), closed: make(chan struct{}),
-		turn: make(chan struct{}, 1), pending: map[int64]*call{},
+		rooms: make(chan []byte, eventsHeld+2), turn: make(chan struct{}, 1), pending: map[int64]*call{},
 	}
 	c.stderr = newStderrLog(c.warn)
 	go c.stderr.drain(channel.Stderr())

@@ -48,6 +48,33 @@ func TestOutputIsByteExact(t *testing.T) {
 	}
 }
 
+// TestOutputTakesTheSameRoom: a gigabyte of output is no gigabyte of garbage.
+func TestOutputTakesTheSameRoom(t *testing.T) {
+	const outputs = 200
+	client, _ := open(t, func(stdin *bufio.Reader, stdout, _ io.Writer) int {
+		say(stdout, goodHello)
+		line, _ := nextRequest(stdin)
+		out := proto.NewWriter(stdout)
+		for i := range outputs {
+			_ = out.WriteOutput(line.ID, proto.Stdout, int64(i)*1000, bytes.Repeat([]byte{byte(i)}, 1000))
+		}
+		_ = out.Write(proto.Event{Event: proto.EventDone, ID: line.ID, Result: []byte(`{}`)})
+		return 0
+	})
+	rooms, got := map[*byte]bool{}, 0
+	err := client.Call(t.Context(), proto.OpJobFollow, nil, nil, func(e proto.Event) {
+		raw := e.Output.Raw
+		rooms[&raw[0]] = true
+		if !bytes.Equal(raw, bytes.Repeat([]byte{byte(got)}, 1000)) {
+			t.Errorf("output %d is not what was sent", got)
+		}
+		got++
+	})
+	if err != nil || got != outputs || len(rooms) > eventsHeld+2 {
+		t.Errorf("%v; %d outputs in %d rooms", err, got, len(rooms))
+	}
+}
+
 func TestBrokenOutput(t *testing.T) {
 	const event = `{"event":"output","id":1,"output":{"stream":"stdout","offset":0,"length":3}}` + "\n"
 	for name, c := range map[string]struct {

@@ -67,7 +67,12 @@ func (c *Client) dispatch(line []byte, lines *proto.Reader) error {
 // receiveRaw reads what an output event announces. Of one call at most as many
 // outputs are held as its channel has places; then the host waits.
 func (c *Client) receiveRaw(output *proto.Output, lines *proto.Reader) error {
-	raw, err := lines.ReadRaw(output.Length)
+	var room []byte
+	select {
+	case room = <-c.rooms:
+	default:
+	}
+	raw, err := lines.ReadRaw(output.Length, room)
 	switch {
 	case errors.Is(err, proto.ErrTruncated):
 		return c.endOfStream(err)
@@ -76,6 +81,18 @@ func (c *Client) receiveRaw(output *proto.Output, lines *proto.Reader) error {
 	}
 	output.Raw = raw
 	return nil
+}
+
+// heard takes back the room of an output that was shown: those of one call are read into as many as wait,
+// one that is shown and one that comes, in turn.
+func (c *Client) heard(event proto.Event) {
+	if event.Output == nil {
+		return
+	}
+	select {
+	case c.rooms <- event.Output.Raw:
+	default: // another call's
+	}
 }
 
 // belongsTo is the request that an event answers; an answer ends it.
