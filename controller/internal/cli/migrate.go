@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -98,8 +99,17 @@ func (a *app) migrate(ctx context.Context, m migrating, w applying) error {
 	return migrate.Simulate(ctx, a.migrateWorld(), options)
 }
 
+// followGarbage is how much garbage there may be beside what is in use (in percent, Go's own is 100) while a
+// job is followed: SSH makes some of every byte, and to collect it cost more than to decrypt it.
+const followGarbage = 300
+
 // following decides where a job's output goes; it comes before anything is shown.
-func (a *app) following(raw bool) { a.raw = (raw || !a.Live) && !a.flags.json }
+func (a *app) following(raw bool) {
+	a.raw = (raw || !a.Live) && !a.flags.json
+	if a.Getenv("GOGC") == "" { // whoever sets it knows better
+		debug.SetGCPercent(followGarbage)
+	}
+}
 
 // check reads what goes with --apply.
 func (w applying) check() (with migrate.Applying, err error) {
