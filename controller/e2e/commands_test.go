@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/lab/filewatch"
 	"github.com/re-connect/rpctl/lab/inprocess"
 	"github.com/re-connect/rpctl/lab/sshhost"
 )
@@ -93,14 +94,16 @@ func edit(ts *testscript.TestScript, _ bool, args []string) {
 // waitFor: waitfor FILE [REGEXP] waits until a file is there, and something in it.
 func waitFor(ts *testscript.TestScript, _ bool, args []string) {
 	pattern := regexp.MustCompile("(?m)" + slices.Concat(args, []string{""})[1])
-	deadline := time.Now().Add(patience)
-	for time.Now().Before(deadline) {
-		if data, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && pattern.Match(data) {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
+	file := ts.MkAbs(args[0])
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	err := filewatch.Wait(ctx, filepath.Dir(file), func() bool {
+		data, err := os.ReadFile(file)
+		return err == nil && pattern.Match(data)
+	})
+	if err != nil {
+		ts.Fatalf("%v did not come within %s: %v", args, patience, err)
 	}
-	ts.Fatalf("%v did not come within %s", args, patience)
 }
 
 // stopUnit: stop-unit HOST UNIT stops a unit as an administrator would.

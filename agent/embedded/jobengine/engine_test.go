@@ -5,10 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/enginetest"
+	"github.com/re-connect/rpctl/lab/filewatch"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -33,13 +33,10 @@ func TestConformance(t *testing.T) {
 			if _, err := file.WriteString("run\n"); err != nil {
 				return err
 			}
-			for ctx.Err() == nil {
-				if _, err := os.Stat(filepath.Join(dir, string(id)+".done")); err == nil {
-					return nil
-				}
-				time.Sleep(2 * time.Millisecond)
-			}
-			return ctx.Err()
+			return filewatch.Wait(ctx, dir, func() bool {
+				_, err := os.Stat(filepath.Join(dir, string(id)+".done"))
+				return err == nil
+			})
 		}})
 		t.Cleanup(func() { _ = e.Close() })
 		return enginetest.Host{Engine: e, Folders: folders, Scripts: dir}

@@ -22,6 +22,7 @@ import (
 	"github.com/re-connect/rpctl/agent/internal/release"
 	"github.com/re-connect/rpctl/internal/signature"
 	app "github.com/re-connect/rpctl/lab/app/console"
+	"github.com/re-connect/rpctl/lab/filewatch"
 	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/proto/plan"
 )
@@ -143,11 +144,11 @@ func (m *machine) paused() bool {
 func (m *machine) unpause() {
 	m.t.Helper()
 	m.turn(app.Knobs{Batch: 2})
-	deadline := time.Now().Add(time.Second)
-	for m.paused() && time.Now().Before(deadline) {
-		time.Sleep(time.Millisecond)
-	}
-	_ = os.Remove(filepath.Join(m.www, "shared/var/migration-paused")) // that of a killed one stays
+	ctx, cancel := context.WithTimeout(m.t.Context(), time.Second)
+	defer cancel()
+	sign := filepath.Join(m.www, "shared/var/migration-paused")
+	_ = filewatch.Wait(ctx, filepath.Dir(sign), func() bool { return !m.paused() })
+	_ = os.Remove(sign) // that of a killed one stays
 }
 
 func (m *machine) job(id proto.JobID) proto.Job {
@@ -160,7 +161,9 @@ func (m *machine) job(id proto.JobID) proto.Job {
 // ended waits until a job has ended. Each time a command waits in its middle, middle decides what befalls it.
 func (m *machine) ended(id proto.JobID, middle func()) proto.Job {
 	m.t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.After(time.Minute)
+	look := time.NewTicker(2 * time.Millisecond) // a job whose runner is gone has ended once somebody asks
+	defer look.Stop()
 	for {
 		if m.paused() && middle != nil {
 			middle()
@@ -168,10 +171,11 @@ func (m *machine) ended(id proto.JobID, middle func()) proto.Job {
 		if job := m.job(id); job.State.Ended() {
 			return job
 		}
-		if time.Now().After(deadline) {
+		select {
+		case <-look.C:
+		case <-deadline:
 			m.t.Fatalf("job %s does not end: %+v", id, m.job(id))
 		}
-		time.Sleep(2 * time.Millisecond)
 	}
 }
 

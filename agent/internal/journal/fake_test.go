@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -13,8 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
+	"github.com/re-connect/rpctl/lab/filewatch"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -59,8 +60,8 @@ func playJournalctl(dir string, args []string) int {
 }
 
 func playEntries(path string, units []string, lines int, follow bool) int {
-	seen := 0
-	for first := true; first || follow; first = false {
+	seen, first := 0, true
+	err := filewatch.Wait(context.Background(), filepath.Dir(path), func() bool {
 		var fresh []string
 		file, _ := os.Open(path)
 		scanner := bufio.NewScanner(file)
@@ -74,14 +75,16 @@ func playEntries(path string, units []string, lines int, follow bool) int {
 		file.Close()
 		seen = at
 		if first {
-			fresh = fresh[max(len(fresh)-lines, 0):]
+			first, fresh = false, fresh[max(len(fresh)-lines, 0):]
 		}
 		for _, line := range fresh {
 			fmt.Println(line)
 		}
-		if follow {
-			time.Sleep(2 * time.Millisecond) // a file cannot be waited for
-		}
+		return !follow
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	return 0
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/re-connect/rpctl/lab/app/console"
+	"github.com/re-connect/rpctl/lab/filewatch"
 	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/proto/plan"
 )
@@ -22,10 +23,13 @@ func TestNoSecondJobBesideTheFirst(t *testing.T) {
 	first := l.start(t)
 	l.started(t, prod, first)
 	paused := filepath.Join(l.lab.Application("prod"), "shared/var/migration-paused")
-	until(t, "the first step is in its middle", func() bool {
+	err := filewatch.Wait(t.Context(), filepath.Dir(paused), func() bool {
 		_, err := os.Stat(paused)
 		return err == nil
 	})
+	if err != nil {
+		t.Fatalf("the first step does not come to its middle: %v", err)
+	}
 	for name, a := range map[string]attempt{
 		"another id":            start("", func(*testing.T, *liar, *proto.JobStartArgs) {}, "gate 7 (alone)"),
 		"the same id, resolved": taken(func(args *proto.JobStartArgs) { args.BreakGlass = "friday" }),

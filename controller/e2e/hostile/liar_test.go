@@ -222,19 +222,26 @@ func (l *liar) started(t *testing.T, host string, args proto.JobStartArgs) proto
 	return args.ID
 }
 
-// finished waits until a job has ended.
+// finished waits until a job has ended. The liar's input ends with its question, so that it can only ask again.
 func (l *liar) finished(t *testing.T, host string, id proto.JobID) proto.Job {
 	t.Helper()
-	var job proto.Job
-	until(t, "job "+string(id)+" ends", func() bool {
+	deadline := time.After(time.Minute)
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for {
 		var list proto.JobList
 		if err := l.ask(host, proto.OpJobs, proto.JobsArgs{ID: id}, &list); err != nil {
 			t.Fatal(err)
 		}
-		job = list.Jobs[0]
-		return job.State.Ended()
-	})
-	return job
+		if job := list.Jobs[0]; job.State.Ended() {
+			return job
+		}
+		select {
+		case <-again.C:
+		case <-deadline:
+			t.Fatalf("job %s does not end within a minute", id)
+		}
+	}
 }
 
 // jobsOf are the ids of all jobs of a host.
@@ -274,18 +281,6 @@ func (l *liar) turn(t *testing.T, environment string, knobs console.Knobs) {
 	}
 	if err != nil {
 		t.Fatal(err)
-	}
-}
-
-// until waits for something that others bring about.
-func until(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for !done() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within a minute: %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
 	}
 }
 

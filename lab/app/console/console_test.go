@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"maps"
 	"os"
 	"os/exec"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/re-connect/rpctl/lab/filewatch"
 )
 
 // each runs a test with the stand-in, and with PHP where there is one.
@@ -128,15 +131,14 @@ func TestWhatWasFlushedStays(t *testing.T) {
 
 func awaitFile(t *testing.T, name string) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		if _, err := os.Stat(name); err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s does not appear", name)
-		}
-		time.Sleep(time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err := filewatch.Wait(ctx, filepath.Dir(name), func() bool {
+		_, err := os.Stat(name)
+		return err == nil
+	})
+	if err != nil {
+		t.Fatalf("%s does not appear: %v", name, err)
 	}
 }
 

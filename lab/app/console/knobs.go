@@ -2,12 +2,15 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/re-connect/rpctl/lab/filewatch"
 )
 
 // Knobs are how the migration command behaves beside its task: shared/migration.json of the
@@ -76,10 +79,8 @@ func (k *knobs) pause() {
 		return
 	}
 	defer os.Remove(sign)
-	for {
-		if now, err := k.app.knobs(); err == nil && now.PauseAt != k.PauseAt {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	_ = filewatch.Wait(context.Background(), k.app.shared(""), func() bool {
+		now, err := k.app.knobs()
+		return err == nil && now.PauseAt != k.PauseAt
+	})
 }

@@ -64,24 +64,37 @@ func (h Host) start(t *testing.T, id console.ID) {
 // end waits for the record, and holds that the command counts as alive until it is there.
 func (h Host) end(t *testing.T, id console.ID) console.End {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+	var end console.End
+	until(t, "it ends", func() bool {
 		alive, err := h.Engine.ConsoleAlive(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}
-		end, recorded, err := h.Folders.ReadEnd(id)
-		if err != nil {
+		var recorded bool
+		if end, recorded, err = h.Folders.ReadEnd(id); err != nil {
 			t.Fatal(err)
 		}
-		if recorded {
-			return end
-		}
-		if !alive {
+		if !alive && !recorded {
 			t.Fatal("it counts as gone, and has no record of its end")
 		}
+		return recorded
+	})
+	return end
+}
+
+// until asks again and again: an engine answers questions, and tells nothing by itself.
+func until(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	again := time.NewTicker(2 * time.Millisecond)
+	defer again.Stop()
+	for !done() {
+		select {
+		case <-again.C:
+		case <-deadline:
+			t.Fatalf("not within 20 s: %s", what)
+		}
 	}
-	t.Fatal("it does not end")
-	return console.End{}
 }
 
 func (h Host) output(t *testing.T, id console.ID) (out, errs string) {
@@ -131,25 +144,22 @@ func once(t *testing.T, h Host) {
 // gone waits until a run that has ended does not count as alive.
 func (h Host) gone(t *testing.T, id console.ID) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+	until(t, "it goes", func() bool {
 		alive, err := h.Engine.ConsoleAlive(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !alive {
-			return
-		}
-	}
-	t.Fatal("it does not go")
+		return !alive
+	})
 }
 
 func stopped(t *testing.T, h Host) {
 	id := h.script(t, "echo up; exec sleep 1000")
 	h.start(t, id)
-	for out := ""; out != "up\n"; time.Sleep(2 * time.Millisecond) {
-		read, _ := os.ReadFile(h.Folders.Stdout(id)) // it may not be there yet
-		out = string(read)
-	}
+	until(t, "it is up", func() bool {
+		out, _ := os.ReadFile(h.Folders.Stdout(id)) // it may not be there yet
+		return string(out) == "up\n"
+	})
 	if err := h.Engine.StopConsole(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
@@ -192,23 +202,23 @@ func oneRunner(t *testing.T, h Host) {
 		}
 	}
 	runs := filepath.Join(h.Scripts, string(id)+".runs")
-	for data := ""; data == ""; time.Sleep(2 * time.Millisecond) {
-		read, _ := os.ReadFile(runs)
-		data = string(read)
-	}
+	until(t, "the runner begins", func() bool {
+		data, _ := os.ReadFile(runs)
+		return len(data) > 0
+	})
 	if alive, err := h.Engine.RunnerAlive(t.Context(), id); !alive || err != nil {
 		t.Errorf("while it runs: %v, %v", alive, err)
 	}
 	if err := os.WriteFile(filepath.Join(h.Scripts, string(id)+".done"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(20 * time.Second)
-	for alive := true; alive; time.Sleep(2 * time.Millisecond) {
-		var err error
-		if alive, err = h.Engine.RunnerAlive(t.Context(), id); err != nil || time.Now().After(deadline) {
-			t.Fatalf("afterwards: %v, %v", alive, err)
+	until(t, "the runner is gone", func() bool {
+		alive, err := h.Engine.RunnerAlive(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		return !alive
+	})
 	if data, err := os.ReadFile(runs); err != nil || string(data) != "run\n" {
 		t.Errorf("it ran %q, %v", data, err)
 	}
