@@ -6,7 +6,7 @@ LDFLAGS := -s -w -X github.com/re-connect/rpctl/internal/version.Version=$(VERSI
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 FUZZTIME ?= 10s
 
-.PHONY: build demo test lab lab-prepare lab-down bench chaos chaos-real build-next fuzz lint cross clean
+.PHONY: build demo test lab lab-prepare lab-down bench chaos chaos-real build-next fuzz lint vuln cross clean
 
 build:
 	$(GOBUILD) -o bin/rpctl ./controller/cmd/rpctl
@@ -67,6 +67,10 @@ lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
 	go vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+# Known vulnerabilities that the binaries reach; needs https://vuln.go.dev (docs/dependencies.md).
+vuln:
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./controller/cmd/rpctl ./agent/cmd/rp-agent
 
 cross:
 	for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
