@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -63,10 +64,13 @@ type Log struct {
 	dir  string
 	now  func() time.Time
 	sync func(*os.File) error // waits until what was written is on the disk
+	open func(path string, flag int) (*os.File, error)
 }
 
 // New is the log in dir, the agent's state folder. Nothing is opened before it is needed.
-func New(dir string) *Log { return &Log{dir: dir, now: time.Now, sync: (*os.File).Sync} }
+func New(dir string) *Log {
+	return &Log{dir: dir, now: time.Now, sync: (*os.File).Sync, open: openPlain}
+}
 
 // Append writes entry at the end and returns it as written: with its number, its
 // time (now, unless entry has one), its hashes, and text made safe to show. When it
@@ -78,7 +82,7 @@ func (l *Log) Append(entry proto.AuditEntry) (proto.AuditEntry, error) {
 		return entry, storage("write the audit file", err)
 	}
 	defer unlock()
-	file, err := os.OpenFile(l.path(), os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o640)
+	file, err := l.open(l.path(), os.O_RDWR|os.O_APPEND|os.O_CREATE)
 	if err != nil {
 		return entry, storage("write the audit file", err)
 	}
@@ -161,7 +165,7 @@ func (l *Log) whole() (*io.SectionReader, func(), error) {
 		return nil, nil, storage("read the audit file", err)
 	}
 	defer unlock()
-	file, err := os.Open(l.path())
+	file, err := l.open(l.path(), os.O_RDONLY)
 	if os.IsNotExist(err) {
 		return io.NewSectionReader(file, 0, 0), func() {}, nil
 	}
@@ -174,6 +178,24 @@ func (l *Log) whole() (*io.SectionReader, func(), error) {
 		return nil, nil, storage("read the audit file", err)
 	}
 	return io.NewSectionReader(file, 0, info.Size()), func() { _ = file.Close() }, nil
+}
+
+// openPlain opens a file that must be one: a link would put evidence elsewhere, and a pipe would make
+// everybody wait who holds the lock.
+func openPlain(path string, flag int) (*os.File, error) {
+	file, err := os.OpenFile(path, flag|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o640)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no plain file", path)
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	return file, nil
 }
 
 func syncFolder(dir string) error {
