@@ -11,10 +11,11 @@ import (
 
 	"github.com/re-connect/rpctl/agent/internal/host"
 	"github.com/re-connect/rpctl/agent/internal/peer"
+	"github.com/re-connect/rpctl/agent/internal/places"
 	"github.com/re-connect/rpctl/agent/internal/session"
-	"github.com/re-connect/rpctl/internal/printable"
-
 	"github.com/re-connect/rpctl/internal/exitcode"
+	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/proto"
 )
 
 // A connection needs little memory and is one of many: the collector is to work early (at a fourth of
@@ -53,6 +54,17 @@ func (s System) serve(ctx context.Context) error {
 	}
 	here, free := host.Open(s.Paths)
 	here.Log = s.log
+	giveBack, err := places.Take(s.Paths.State, caller.UID)
+	switch {
+	case errors.Is(err, places.ErrFull):
+		here.Refused = &proto.Error{Code: proto.CodeForbidden,
+			Message: fmt.Sprintf("cannot serve: %s holds %d connections already, and others want to be served too", caller.User, places.Max),
+			Next:    "`pgrep -a -u " + caller.User + " rp-agent` (on the host), and end those that nobody needs"}
+	case err != nil:
+		s.log(err) // a full disk is no reason to serve nobody
+	default:
+		defer giveBack()
+	}
 	err = session.Serve(ctx, conn, caller, here)
 	return errors.Join(err, free())
 }
