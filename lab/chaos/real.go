@@ -151,9 +151,9 @@ func (w *real) ReceiptKey(ctx context.Context) (string, error) {
 	return strings.TrimSpace(out), err
 }
 
-// leaving is how long what has done its work may take to be gone: an agent whose caller vanished
-// without a word notices after 30 s, its login after 60 s (ClientAliveInterval).
-const leaving = 70 * time.Second
+// leaving is how long what has done its work may take to be gone: a caller who vanished without a
+// word while nothing was followed is given up by sshd, after 60 to 75 s (systemd/files/sshd.conf).
+const leaving = 90 * time.Second
 
 func (w *real) Left(ctx context.Context) []string {
 	deadline := time.Now().Add(leaving)

@@ -231,6 +231,7 @@ func (r *run) crammed(ctx context.Context, p *process, h hit, cram func() error)
 // diskFails leaves a read-only disk until an administrator checks it and boots again.
 func diskFails(ctx context.Context, r *run, p *process, h hit) bool {
 	busy := !p.gone() || len(r.stage.unended()) > 0
+	r.cut = true
 	d := r.real().disk
 	if err := d.fails(ctx); err != nil {
 		r.violation("%v", err)

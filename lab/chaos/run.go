@@ -27,7 +27,7 @@ type run struct {
 	partial    map[string]bool // steps that were simulated anew when a part was done, by their arguments: receipts may speak of the rest
 	anew       int             // how often a plan that had begun was refused and simulated anew
 	other      *process        // what a fault started beside the operator
-	cut        bool            // the power was, and what was printed last may be lost
+	cut        bool            // the power was, or the disk failed: what was printed last may be lost
 	undo       []func() error  // what a fault must leave as it was
 	struck     []string
 	violations []string
