@@ -11,6 +11,7 @@ import (
 	"github.com/re-connect/rpctl/agent/internal/config"
 	"github.com/re-connect/rpctl/agent/internal/host"
 	"github.com/re-connect/rpctl/agent/internal/jobs/systemdengine"
+	"github.com/re-connect/rpctl/agent/internal/stateform"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -46,6 +47,9 @@ func (s System) runJob(ctx context.Context, id proto.JobID) error {
 	}
 	name, err := os.Hostname()
 	if err != nil {
+		return err
+	}
+	if err := stateform.Bring(ctx, s.Paths.State); err != nil {
 		return err
 	}
 	engine := &systemdengine.Engine{}

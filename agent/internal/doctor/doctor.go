@@ -103,6 +103,7 @@ var probes = []probe{
 	{"socket", (*examination).socket},
 	{"groups", (*examination).groups},
 	{"folders", (*examination).folders},
+	{"state", (*examination).state},
 	{"receipt key", (*examination).receiptKey},
 	{"workers", (*examination).workers},
 	{"journal", (*examination).journal},

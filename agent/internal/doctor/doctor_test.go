@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/config"
+	"github.com/re-connect/rpctl/agent/internal/stateform"
 	"github.com/re-connect/rpctl/agent/internal/units"
 	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/proto"
@@ -126,6 +127,9 @@ func newHealthy(t *testing.T) *healthy {
 	h.write(t, "/var/lib/rp-agent/receipt_key.pub", []byte("key"), 0o644)
 	h.write(t, proto.SocketPath, nil, 0o660)
 	h.write(t, "/home/app/www/releases/7/bin/console", []byte("#!/usr/bin/env php"), 0o755)
+	if err := stateform.Bring(t.Context(), filepath.Join(root, "var/lib/rp-agent")); err != nil {
+		t.Fatal(err)
+	}
 	h.Host = Host{
 		Config:   func() (proto.HostConfig, error) { return h.cfg, nil },
 		State:    filepath.Join(root, "var/lib/rp-agent"),
@@ -225,6 +229,10 @@ func TestEveryBrokenAssumptionIsFound(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
+		{"state", "could not be brought to form", func(t *testing.T, h *healthy) { h.remove(t, "/var/lib/rp-agent/form.json") }},
+		{"state", "a newer rp-agent", func(t *testing.T, h *healthy) {
+			h.write(t, "/var/lib/rp-agent/form.json", []byte(`{"version":1,"content":{"number":99,"agent":"v9"}}`), 0o600)
+		}},
 		{"receipt key", "rights", func(t *testing.T, h *healthy) { h.chmod(t, "/var/lib/rp-agent/receipt_key", 0o640) }},
 		{"workers", "no instance", func(_ *testing.T, h *healthy) { h.manager.expected = nil }},
 		{"journal", "not one line", func(_ *testing.T, h *healthy) { h.Journal = fakeJournal{} }},
@@ -303,7 +311,7 @@ func TestEmbeddedHostSaysWhatDoesNotApply(t *testing.T) {
 	h := newHealthy(t)
 	h.Installed = nil
 	for name, check := range checks(t, h.Run(t.Context())) {
-		applies := map[string]bool{"config": true, "release": true, "console": true, "clock": true, "disk": true}[name]
+		applies := map[string]bool{"config": true, "state": true, "release": true, "console": true, "clock": true, "disk": true}[name]
 		if !check.OK || check.Skipped == applies {
 			t.Errorf("%+v", check)
 		}

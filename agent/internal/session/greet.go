@@ -1,9 +1,11 @@
 package session
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
+	"github.com/re-connect/rpctl/agent/internal/stateform"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -21,6 +23,7 @@ func (s *session) greet() bool {
 		groups := slices.Concat(s.host.Config.Look, s.host.Config.Act)
 		slices.Sort(groups)
 		hello.Error = s.forbidden("look at this host", slices.Compact(groups))
+	case s.stateRefused(&hello):
 	default:
 		hello.Environment = s.host.Config.Environment
 		hello.Config = &s.host.Config
@@ -43,6 +46,15 @@ const (
 func (s *session) may(r right) bool {
 	config := s.host.Config
 	return s.caller.UID == 0 || s.caller.In(config.Act) || r == look && s.caller.In(config.Look)
+}
+
+// stateRefused brings the state folder to this agent's form, and says whether the greeting ends with why it cannot.
+func (s *session) stateRefused(hello *proto.Hello) bool {
+	err := stateform.Bring(s.stop, s.host.State)
+	if err != nil && !errors.As(err, &hello.Error) {
+		hello.Error = &proto.Error{Code: proto.CodeStorage, Message: err.Error(), Next: "rp-agent doctor (on the host)"}
+	}
+	return err != nil
 }
 
 func (s *session) forbidden(what string, groups []string) *proto.Error {

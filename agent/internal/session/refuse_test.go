@@ -40,6 +40,21 @@ func TestRefusedConfigurationIsGreetedWith(t *testing.T) {
 	_ = c.ended()
 }
 
+// TestStateOfANewerAgentIsRefused: what is not known of it may be what keeps a step from being run twice.
+func TestStateOfANewerAgentIsRefused(t *testing.T) {
+	host := hostOf(t.TempDir(), &fakeHost{})
+	path := filepath.Join(host.State, "form.json")
+	if err := os.WriteFile(path, []byte(`{"version":1,"content":{"number":99,"agent":"v9"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := callHost(t, root, host)
+	if err := c.hello.Error; err == nil || err.Code != proto.CodeStorage || !strings.Contains(err.Message, "newer rp-agent") ||
+		!strings.Contains(err.Next, "rpctl agent upgrade") || c.hello.Config != nil {
+		t.Errorf("hello = %+v, %+v", c.hello, c.hello.Error)
+	}
+	_ = c.ended()
+}
+
 // Each request is refused with a code, and the connection goes on.
 func TestRefusals(t *testing.T) {
 	cases := []struct {

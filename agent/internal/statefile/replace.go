@@ -30,7 +30,7 @@ func Replace(path string, data []byte, mode fs.FileMode) error {
 		return err
 	}
 	defer folder.Close()
-	sweep(folder.Name())
+	Sweep(folder.Name())
 	file, err := stage(folder.Name(), filepath.Base(path))
 	if err != nil {
 		return err
@@ -71,8 +71,8 @@ func fill(file *os.File, data []byte, mode fs.FileMode) error {
 	return file.Sync()
 }
 
-// sweep removes what dead writers left. That it cannot is no reason not to write.
-func sweep(folder string) {
+// Sweep removes what dead writers left in a folder. Replace does so too; that it cannot is no reason not to write.
+func Sweep(folder string) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return
