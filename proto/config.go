@@ -1,5 +1,7 @@
 package proto
 
+import "time"
+
 // HostConfig is what a host enforces, and what hosts.toml says that it should:
 // the two are compared field by field, and a difference is shown and refused.
 type HostConfig struct {
@@ -28,6 +30,17 @@ type Console struct {
 	Tolerance int64 `json:"tolerance,omitempty"`
 	// SimulationHours is for how long a simulation is good.
 	SimulationHours int `json:"simulation_hours"`
+	// ApprovalDays is for how long an approval is good at most, whatever its signer wrote; 0 is DefaultApprovalDays.
+	ApprovalDays int `json:"approval_days,omitempty"`
+}
+
+// ApprovalLife is for how long an approval is good at most.
+func (c Console) ApprovalLife() time.Duration {
+	days := c.ApprovalDays
+	if days <= 0 {
+		days = DefaultApprovalDays
+	}
+	return time.Duration(days) * 24 * time.Hour
 }
 
 // DefaultGroup is who may look and act on a host whose file names no groups.
@@ -43,6 +56,9 @@ func Groups(named []string) []string {
 
 // DefaultSimulationHours is a working week: long enough for a product owner to answer.
 const DefaultSimulationHours = 7 * 24
+
+// DefaultApprovalDays is for how long an approval is good where nobody says otherwise.
+const DefaultApprovalDays = 7
 
 // Application is the Symfony application on a host, in Deployer's layout:
 // Path holds releases/N and current.

@@ -45,11 +45,12 @@ func (a Application) Check() error {
 	return CheckAccount(a.User)
 }
 
-// maxTolerance and maxSimulationHours bound what a host's file may allow: beyond
+// maxTolerance, maxSimulationHours and maxApprovalDays bound what a host's file may allow: beyond
 // them a gate would be no gate.
 const (
 	maxTolerance       = 1000
 	maxSimulationHours = 31 * 24
+	maxApprovalDays    = 31 // what was approved a month ago is asked for again
 )
 
 // Check calls refuse with each key, as agent.toml spells it, whose value may not be followed.
@@ -70,6 +71,9 @@ func (c Console) Check(refuse func(key string, err error)) {
 	}
 	if c.SimulationHours < 1 || c.SimulationHours > maxSimulationHours {
 		refuse("simulation_hours", fmt.Errorf("simulation_hours %d is not between 1 and %d", c.SimulationHours, maxSimulationHours))
+	}
+	if c.ApprovalDays < 0 || c.ApprovalDays > maxApprovalDays {
+		refuse("approval_days", fmt.Errorf("approval_days %d is not between 1 and %d", c.ApprovalDays, maxApprovalDays))
 	}
 }
 

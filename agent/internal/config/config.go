@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/re-connect/rpctl/internal/stricttoml"
 	"github.com/re-connect/rpctl/proto"
@@ -49,6 +50,7 @@ type console struct {
 	BreakGlass      bool   `toml:"break_glass"`
 	Tolerance       int64  `toml:"tolerance"`
 	SimulationHours int    `toml:"simulation_hours"`
+	ApprovalDays    int    `toml:"approval_days"` // files of before it had a name do without
 }
 
 // Load reads the host's own file. Every error is a *proto.Error of code
@@ -96,6 +98,7 @@ func Parse(path string, data []byte) (proto.HostConfig, error) {
 	}
 	if f.Console != nil {
 		rules := proto.Console(*f.Console)
+		rules.ApprovalDays = int(rules.ApprovalLife() / (24 * time.Hour))
 		config.Console = &rules
 	}
 	return config, nil

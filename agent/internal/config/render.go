@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"fmt"
+	"time"
 
 	"github.com/re-connect/rpctl/internal/stricttoml"
 	"github.com/re-connect/rpctl/proto"
@@ -44,8 +45,8 @@ script = %s
 	if c.After != "" {
 		fmt.Fprintf(out, "after = %s\n", stricttoml.Quote(c.After))
 	}
-	fmt.Fprintf(out, "self_approval = %t\nbreak_glass = %t\ntolerance = %d\nsimulation_hours = %d\n",
-		c.SelfApproval, c.BreakGlass, c.Tolerance, c.SimulationHours)
+	fmt.Fprintf(out, "self_approval = %t\nbreak_glass = %t\ntolerance = %d\nsimulation_hours = %d\napproval_days = %d\n",
+		c.SelfApproval, c.BreakGlass, c.Tolerance, c.SimulationHours, c.ApprovalLife()/(24*time.Hour))
 }
 
 func writeList[T ~string](out *bytes.Buffer, key string, list []T) {

@@ -87,7 +87,7 @@ func approval(s Standing) (why, next string) {
 		return "the approval is for another plan or another environment", ask
 	case s.Simulation != nil && a.Figures != s.Simulation.FiguresDigest():
 		return "the figures changed since " + a.Signer + " approved them", ask
-	case !s.Now.Before(a.Expires):
+	case !s.Now.Before(a.Expires) || s.Now.After(a.Time.Add(s.Rules.ApprovalLife())): // a signer may have written a hundred years
 		return "the approval of " + stamp(a.Time) + " has expired", ask
 	case s.Looking:
 		return "", ""
@@ -134,22 +134,22 @@ func before(s Standing) (why, next string) {
 func clock(s Standing) (why, next string) {
 	look := "timedatectl (on the host)"
 	limit := s.Now.Add(proto.ClockSkew)
-	times := map[string]time.Time{"this host's own evidence": s.Latest}
-	if s.Simulation != nil {
-		times["the simulation"] = s.Simulation.Time
+	future := func(what string, at time.Time) bool {
+		if at.After(limit) {
+			why, next = fmt.Sprintf("%s is of %s, and this host's clock says %s", what, stamp(at), stamp(s.Now)), look
+		}
+		return why != ""
 	}
-	if s.Approval != nil {
-		times["the approval"] = s.Approval.Time
+	if s.Simulation != nil && future("the simulation", s.Simulation.Time) || s.Approval != nil && future("the approval", s.Approval.Time) {
+		return why, next
 	}
 	for _, r := range s.Applied {
-		times["the receipt of "+r.Host] = r.Time
-	}
-	for what, at := range times {
-		if at.After(limit) {
-			return fmt.Sprintf("%s is of %s, and this host's clock says %s", what, stamp(at), stamp(s.Now)), look
+		if future("the receipt of "+r.Host, r.Time) {
+			return why, next
 		}
 	}
-	return "", ""
+	future("this host's own evidence", s.Latest) // last: the simulation is a part of it
+	return why, next
 }
 
 func stamp(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 UTC") }

@@ -83,6 +83,9 @@ func TestEachGateRefuses(t *testing.T) {
 		"approved another plan":   {func(s *Standing) { s.Approval.Plan = "00" }, Approval, "another plan"},
 		"figures changed":         {func(s *Standing) { s.Simulation.Steps[1].Result.Moved = 11 }, Approval, "figures changed since claire"},
 		"approval expired":        {func(s *Standing) { s.Approval.Expires = now }, Approval, "has expired"},
+		"approved for ever": {func(s *Standing) {
+			s.Approval.Time, s.Approval.Expires = now.Add(-8*24*time.Hour), now.Add(100*365*24*time.Hour)
+		}, Approval, "has expired"},
 		"approved by oneself":     {func(s *Standing) { s.Intent = "claire" }, Approval, "cannot apply it too"},
 		"one key, two names":      {func(s *Standing) { s.IntentKey = "SHA256:c" }, Approval, "one and the same key"},
 		"unsigned start":          {func(s *Standing) { s.Intent = "" }, Approval, "not signed"},

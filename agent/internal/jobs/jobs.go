@@ -22,9 +22,6 @@ type Engine interface {
 	StartRunner(ctx context.Context, id proto.JobID) error
 	// RunnerAlive says whether the runner works, waits to start, or is about to be started again.
 	RunnerAlive(ctx context.Context, id proto.JobID) (bool, error)
-	// StopConsole ends a command as its unit says: TERM, time, then KILL. It returns when that
-	// was asked for, not when the command has ended. One that does not run is no error.
-	StopConsole(ctx context.Context, id console.ID) error
 }
 
 // Service is the jobs of one host, for the sessions that ask about them.

@@ -211,6 +211,14 @@ func TestApproveRefuses(t *testing.T) {
 			a.Expires = a.Time
 			return h.Claire, proto.NamespaceApproval
 		}, "expired"},
+		"of long ago, for ever": {func(h *jobstest.Host, a *proto.Approval) (jobstest.Signer, string) {
+			a.Time, a.Expires = a.Time.AddDate(0, 0, -8), a.Time.AddDate(100, 0, 0)
+			return h.Claire, proto.NamespaceApproval
+		}, "expired"},
+		"for ever": {func(h *jobstest.Host, a *proto.Approval) (jobstest.Signer, string) {
+			a.Expires = a.Time.AddDate(100, 0, 0)
+			return h.Claire, proto.NamespaceApproval
+		}, "longer than the 7 days that this host allows"},
 		"of tomorrow": {func(h *jobstest.Host, a *proto.Approval) (jobstest.Signer, string) {
 			a.Time = a.Expires
 			return h.Claire, proto.NamespaceApproval

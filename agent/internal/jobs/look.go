@@ -102,7 +102,7 @@ func (s *Service) Cancel(ctx context.Context, args proto.JobCancelArgs, caller C
 	if err := s.Jobs.AskCancel(args.ID, store.Cancel{Now: args.Now, User: caller.User, Time: s.now()}); err != nil {
 		return proto.Job{}, err
 	}
-	// The record is read after the wish is on the disk: a command that starts later is not for us to end.
+	// The record is read after the wish is on the disk: a command that starts later is its runner's to end.
 	if record, err = s.Jobs.Load(args.ID); err != nil {
 		return proto.Job{}, err
 	}
@@ -157,9 +157,17 @@ func stepsOf(p plan.Plan, known plans.Steps) []proto.JobStep {
 	return steps
 }
 
+// rules are the host's; the zero value where it runs no console.
+func (s *Service) rules() proto.Console {
+	if s.Config.Console == nil {
+		return proto.Console{}
+	}
+	return *s.Config.Console
+}
+
 // Approve judges an approval and keeps it.
 func (s *Service) Approve(ctx context.Context, args proto.ApproveArgs, caller Caller) (proto.PlanStatus, error) {
-	digest, signer, err := s.Plans.Approve(args.Approval, s.now())
+	digest, signer, err := s.Plans.Approve(args.Approval, s.rules(), s.now())
 	if err != nil {
 		return proto.PlanStatus{}, err
 	}

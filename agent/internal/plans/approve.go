@@ -9,7 +9,7 @@ import (
 
 // Approve judges an approval and keeps it: it is signed by an approver of this host, for this
 // environment, and for exactly the figures of this host's own simulation. It returns the plan's digest.
-func (f Folder) Approve(signed proto.Signed, now time.Time) (digest, signer string, err error) {
+func (f Folder) Approve(signed proto.Signed, rules proto.Console, now time.Time) (digest, signer string, err error) {
 	approvers, err := f.Keys.Approvers()
 	if err != nil {
 		return "", "", err
@@ -22,8 +22,11 @@ func (f Folder) Approve(signed proto.Signed, now time.Time) (digest, signer stri
 	switch {
 	case approval.Environment != f.Environment:
 		return "", "", refuse(fmt.Sprintf("it is for environment %.40q", approval.Environment), "")
-	case !now.Before(approval.Expires):
+	case !now.Before(approval.Expires) || now.After(approval.Time.Add(rules.ApprovalLife())):
 		return "", "", refuse("it has expired", "rpctl migrate approve --plan PLAN --env "+f.Environment)
+	case approval.Expires.Sub(approval.Time) > rules.ApprovalLife():
+		return "", "", refuse(fmt.Sprintf("it shall be good for longer than the %d days that this host allows", rules.ApprovalLife()/(24*time.Hour)),
+			"rpctl migrate approve --plan PLAN --env "+f.Environment)
 	case approval.Time.After(now.Add(proto.ClockSkew)):
 		return "", "", refuse("it is of the future: one of two clocks is wrong", "timedatectl (on the host, and on your machine)")
 	}

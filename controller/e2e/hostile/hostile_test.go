@@ -185,6 +185,7 @@ var approvals = []attempt{
 	}, "the text was changed"),
 	approving("of other figures", approvedAs(func(a *proto.Approval) { a.Figures = strings.Repeat("0", 64) }), "not those of the simulation"),
 	approving("of a plan that nobody simulated", approvedAs(func(a *proto.Approval) { a.Plan = strings.Repeat("0", 64) }), "was not simulated"),
+	approving("for a hundred years", approvedAs(func(a *proto.Approval) { a.Expires = now().AddDate(100, 0, 0) }), "longer than the 7 days"),
 	approving("expired", approvedAs(func(a *proto.Approval) { a.Time, a.Expires = now().Add(-2*time.Hour), now().Add(-time.Hour) }), "expired"),
 	approving("of tomorrow", approvedAs(func(a *proto.Approval) { a.Time, a.Expires = now().Add(24*time.Hour), now().Add(48*time.Hour) }), "future"),
 	approving("the receipt, relabelled", func(_ *testing.T, l *liar) proto.Signed { return relabelled(l.receipt, proto.NamespaceApproval) }, "it was made for"),

@@ -137,7 +137,7 @@ func (a *app) approvingFlags(cmd *cobra.Command, with *migrate.Approving) {
 	flags.StringVar(&with.By, "by", "", "the approver's name (default: you)")
 	flags.StringVar(&with.For, "for", "", "who decided, where that is another person than the approver")
 	flags.StringVar(&with.Evidence, "evidence", "", "link to where that person's answer stands")
-	flags.IntVar(&with.Days, "days", migrate.DefaultApprovalDays, "for how long the approval is good")
+	flags.IntVar(&with.Days, "days", 0, "for how many days the approval is good (default: approval_days of the environment)")
 }
 
 func (a *app) migrateRequestCommand() *cobra.Command {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/re-connect/rpctl/proto"
 )
@@ -42,6 +43,7 @@ var consoleRules = []struct {
 	{"break_glass", func(c proto.Console) string { return strconv.FormatBool(c.BreakGlass) }},
 	{"tolerance", func(c proto.Console) string { return strconv.FormatInt(c.Tolerance, 10) }},
 	{"simulation_hours", func(c proto.Console) string { return strconv.Itoa(c.SimulationHours) }},
+	{"approval_days", func(c proto.Console) string { return strconv.Itoa(int(c.ApprovalLife() / (24 * time.Hour))) }},
 }
 
 // told is a rule of a console, or nothing where there is no console.

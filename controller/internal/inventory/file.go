@@ -54,6 +54,7 @@ type console struct {
 	BreakGlass      bool   `toml:"break_glass"`
 	Tolerance       int64  `toml:"tolerance"`
 	SimulationHours *int   `toml:"simulation_hours"`
+	ApprovalDays    *int   `toml:"approval_days"`
 	Approvers       string `toml:"approvers"`
 }
 
@@ -108,12 +109,16 @@ func (c console) build(after string) proto.Console {
 	built := proto.Console{
 		PHP: c.PHP, Script: c.Script, After: after, SelfApproval: after == "",
 		BreakGlass: c.BreakGlass, Tolerance: c.Tolerance, SimulationHours: proto.DefaultSimulationHours,
+		ApprovalDays: proto.DefaultApprovalDays,
 	}
 	if c.SelfApproval != nil {
 		built.SelfApproval = *c.SelfApproval
 	}
 	if c.SimulationHours != nil {
 		built.SimulationHours = *c.SimulationHours
+	}
+	if c.ApprovalDays != nil {
+		built.ApprovalDays = *c.ApprovalDays
 	}
 	return built
 }

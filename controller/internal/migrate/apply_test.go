@@ -295,7 +295,7 @@ func TestApproveRefuses(t *testing.T) {
 	h.status.Simulation = h.signed(t, proto.NamespaceSimulation, h.simulation(d.options.Plan))
 	d.answers = []string{"no"}
 	check(t, Approve(t.Context(), d.world, d.options, with), exit.Refused, "not confirmed", "")
-	for _, bad := range []Approving{{Days: 0}, {Days: 32}, {Days: 7, For: "Claire"}, {Days: 7, Evidence: "x"}} {
+	for _, bad := range []Approving{{Days: -1}, {Days: 8}, {Days: 7, For: "Claire"}, {Days: 7, Evidence: "x"}} {
 		check(t, Approve(t.Context(), d.world, d.options, bad), exit.BadInput, "", "")
 	}
 	if len(h.approvals) > 0 {

@@ -10,28 +10,23 @@ import (
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/controller/internal/inventory"
 	"github.com/re-connect/rpctl/proto"
 )
-
-// DefaultApprovalDays is for how long an approval is good unless its maker says otherwise.
-const DefaultApprovalDays = 7
-
-// maxApprovalDays: what was approved a month ago is asked for again.
-const maxApprovalDays = 31
 
 // Approving is what an approval says besides plan and figures.
 type Approving struct {
 	By       string // the approver as they call themselves
 	For      string // who decided, when the approver signs another's answer
 	Evidence string // where that answer stands
-	Days     int
+	Days     int    // for how long; 0 is as long as the environment allows
 }
 
 // Approve shows the figures of the newest simulation on the host, asks, signs the
 // approval with the approver's key and brings it to the host.
 func Approve(ctx context.Context, world World, options Options, with Approving) error {
 	r := newRun(world, options)
-	if err := with.check(); err != nil {
+	if err := with.check(r.Environment); err != nil {
 		return err
 	}
 	to, agent, err := r.reach(ctx, r.Environment)
@@ -61,12 +56,20 @@ func onBehalf(with Approving) string {
 	return fmt.Sprintf(", as %s decided (%s)", with.For, with.Evidence)
 }
 
-func (a Approving) check() error {
+// check holds what an approval says to what its environment allows, and fills in what goes without saying.
+func (a *Approving) check(e inventory.Environment) error {
+	most := proto.DefaultApprovalDays
+	if e.Console != nil {
+		most = int(e.Console.ApprovalLife() / (24 * time.Hour))
+	}
+	if a.Days == 0 {
+		a.Days = most
+	}
 	switch {
 	case (a.For == "") != (a.Evidence == ""):
 		return &exit.Error{Code: exit.BadInput, Message: "--for and --evidence go together: who decided, and where that can be read"}
-	case a.Days < 1 || a.Days > maxApprovalDays:
-		return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --days %d: want 1 to %d", a.Days, maxApprovalDays)}
+	case a.Days < 1 || a.Days > most:
+		return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --days %d: want 1 to %d, as approval_days of %s says", a.Days, most, e.Name)}
 	}
 	return nil
 }
@@ -121,7 +124,7 @@ func (r *run) bring(ctx context.Context, to fleet.Target, agent fleet.Agent, sig
 // Request writes the text of an approval to a file, for `ssh-keygen -Y sign` elsewhere.
 func Request(ctx context.Context, world World, options Options, with Approving, file string) error {
 	r := newRun(world, options)
-	if err := with.check(); err != nil {
+	if err := with.check(r.Environment); err != nil {
 		return err
 	}
 	to, agent, err := r.reach(ctx, r.Environment)

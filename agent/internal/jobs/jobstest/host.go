@@ -105,15 +105,22 @@ type Host struct {
 	Engine  *Engine
 	World   *World
 	Release *proto.Release
+	// Unreadable is why the host cannot tell its release.
+	Unreadable error
 	// Claire may approve, Alice applies; Trusted are the hosts whose receipts count.
 	Claire, Alice Signer
 	Trusted       []Signer
 	jobs          int
 }
 
-type releases struct{ current *proto.Release }
+type releases struct{ h *Host }
 
-func (r releases) Current() (proto.Release, error) { return *r.current, nil }
+func (r releases) Current() (proto.Release, error) {
+	if r.h.Unreadable != nil {
+		return proto.Release{}, r.h.Unreadable
+	}
+	return *r.h.Release, nil
+}
 
 // folder is in memory where there is such a place: hundreds of jobs wait for the disk otherwise.
 func folder(tb testing.TB) string {
@@ -147,7 +154,7 @@ func OpenHost(tb testing.TB, state string) *Host {
 		Claire: kept(tb, state, "claire"), Alice: kept(tb, state, "alice")}
 	h.Engine = &Engine{Folders: folders, World: h.World, Real: map[string]int{}, hanging: map[console.ID]console.Spec{},
 		Runners: map[proto.JobID]bool{}, Alive: map[proto.JobID]bool{}}
-	h.Parts = jobs.Parts{Name: "rp-preprod", State: state, Folders: folders, Engine: h.Engine, Releases: releases{h.Release},
+	h.Parts = jobs.Parts{Name: "rp-preprod", State: state, Folders: folders, Engine: h.Engine, Releases: releases{h},
 		Config: proto.HostConfig{Environment: "preprod", Console: &proto.Console{PHP: "/usr/bin/php", Script: "bin/console",
 			SelfApproval: true, SimulationHours: 24}},
 		Approvers: func() (signature.Signers, error) {

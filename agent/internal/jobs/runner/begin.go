@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/audit"
@@ -14,7 +15,7 @@ import (
 func (w *work) begin() error {
 	release, err := w.Releases.Current()
 	if err != nil {
-		return err
+		return w.noRelease(err)
 	}
 	w.record.Revision = release.Revision
 	// What could not be signed at the end is not begun.
@@ -39,6 +40,15 @@ func (w *work) begin() error {
 	}
 	w.record.Job.State = proto.JobRunning
 	return w.save()
+}
+
+// noRelease ends the job: whoever comes next would find the same, and nothing was begun.
+func (w *work) noRelease(err error) error {
+	var refusal *proto.Error
+	if errors.As(err, &refusal) && refusal.Code == proto.CodeRelease {
+		return refusal
+	}
+	return &proto.Error{Code: proto.CodeRelease, Message: "cannot tell which release is deployed: " + err.Error(), Next: "on the host: `rp-agent doctor`"}
 }
 
 // judge asks the gates, and takes from the evidence what the steps will be held to.

@@ -84,6 +84,9 @@ func (w *work) finish(run *store.Run) (outcome, error) {
 	if !run.Open() && run.Gone {
 		return outcome{run: *run, gone: true}, nil
 	}
+	if err := w.stopAsked(run); err != nil {
+		return outcome{}, err
+	}
 	end, recorded, err := w.wait(run.Console)
 	if err != nil {
 		return outcome{}, err
@@ -100,6 +103,19 @@ func (w *work) finish(run *store.Run) (outcome, error) {
 		}
 	}
 	return outcome{run: *run, end: end, gone: !recorded}, nil
+}
+
+// stopAsked ends a run that somebody asked to stop at once while it was being started: they saw no unit
+// to stop. A dry run that tells what a real run has left is not what they meant.
+func (w *work) stopAsked(run *store.Run) error {
+	if !run.Open() || run.Purpose == store.Verify || run.Purpose == store.Look {
+		return nil
+	}
+	asked, err := w.Jobs.CancelAsked(w.record.Job.ID)
+	if err != nil || asked == nil || !asked.Now {
+		return err
+	}
+	return w.Consoles.StopConsole(w.ctx, run.Console)
 }
 
 // wait returns how a run ended, or false when it left neither a record nor a unit.

@@ -28,6 +28,9 @@ type Consoles interface {
 	StartConsole(ctx context.Context, id console.ID) error
 	// ConsoleAlive says whether the command waits to start, runs, or is being ended.
 	ConsoleAlive(ctx context.Context, id console.ID) (bool, error)
+	// StopConsole ends a command as its unit says: TERM, time, then KILL. It returns when that
+	// was asked for, not when the command has ended. One that does not run is no error.
+	StopConsole(ctx context.Context, id console.ID) error
 }
 
 // Releases says which release `current` names.

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/jobstest"
+	"github.com/re-connect/rpctl/agent/internal/jobs/store"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -218,5 +220,92 @@ func TestRunnerThatIsStoppedLeavesItsCommand(t *testing.T) {
 	}
 	if job := h.Job(args.ID); job.State != proto.JobSucceeded || h.Engine.Reals(p.Groups[0].Steps[0]) != 1 {
 		t.Errorf("%s %s, %v", job.State, states(job), job.Error)
+	}
+}
+
+// TestCancelNowWhileTheCommandStarts: whoever asks finds no unit to stop yet, and the command ends all the same.
+func TestCancelNowWhileTheCommandStarts(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	h.Engine.Script = real(1, jobstest.Fault{Hang: true, Limit: 5})
+	args := apply(p)
+	args.ID = h.NewID()
+	starts := 0
+	h.Engine.Start = func(after bool) error {
+		if after {
+			return nil
+		}
+		if starts++; starts == 2 { // the real run of the first step, after its dry run
+			if _, err := h.Service.Cancel(t.Context(), proto.JobCancelArgs{ID: args.ID, Now: true}, jobstest.Caller); err != nil {
+				t.Error(err)
+			}
+		}
+		return nil
+	}
+	if _, err := h.Start(args); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	if err := h.Runner().Run(ctx, args.ID); err != nil {
+		t.Fatalf("the command goes on: %v", err)
+	}
+	job := h.Job(args.ID)
+	if job.State != proto.JobCancelled || states(job) != "interrupted simulated simulated" || job.Steps[0].Remaining == nil || *job.Steps[0].Remaining != 36 {
+		t.Errorf("%s %s, %+v, %v", job.State, states(job), job.Steps[0], job.Error)
+	}
+}
+
+// TestCancelNowAsAStepEnds: what comes too late for the command does not stop the dry run that verifies it.
+func TestCancelNowAsAStepEnds(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	args := apply(p)
+	args.ID = h.NewID()
+	if _, err := h.Start(args); err != nil {
+		t.Fatal(err)
+	}
+	r, asked := h.Runner(), false
+	r.Saved = func(record store.Record) error {
+		if real := record.Last("1.1", store.Real); real != nil && !real.Open() && !asked {
+			asked = true
+			_, err := h.Service.Cancel(t.Context(), proto.JobCancelArgs{ID: args.ID, Now: true}, jobstest.Caller)
+			return err
+		}
+		return nil
+	}
+	if err := r.Run(t.Context(), args.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.Engine.SetAlive(args.ID, false)
+	if job := h.Job(args.ID); !asked || job.State != proto.JobCancelled || states(job) != "verified simulated simulated" || h.Engine.Stopped != 0 {
+		t.Errorf("%s %s, %v, stopped %d times", job.State, states(job), job.Error, h.Engine.Stopped)
+	}
+}
+
+// TestUnreadableReleaseEndsTheJob: no runner comes again for what would not have changed.
+func TestUnreadableReleaseEndsTheJob(t *testing.T) {
+	for name, unreadable := range map[string]error{
+		"a refusal":     &proto.Error{Code: proto.CodeRelease, Message: "current is no link"},
+		"another error": errors.New("permission denied"),
+	} {
+		h, p := jobstest.NewHost(t), jobstest.Plan()
+		h.Approve(p)
+		args := apply(p)
+		args.ID = h.NewID()
+		if _, err := h.Start(args); err != nil {
+			t.Fatal(err)
+		}
+		h.Unreadable = unreadable
+		job := h.Finish(args.ID)
+		if job.State != proto.JobFailed || job.Error.Code != proto.CodeRelease || !strings.Contains(job.Error.Message, unreadable.Error()) || counts(h.World) != before {
+			t.Errorf("%s: %s, %v", name, job.State, job.Error)
+		}
+	}
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	h.Engine.Script = real(1, jobstest.Fault{Before: func() { h.Unreadable = errors.New("permission denied") }})
+	if job := h.Do(apply(p)); states(job) != "verified stopped simulated" || !strings.Contains(job.Error.Message, "permission denied") {
+		t.Errorf("in the middle: %s, %v", states(job), job.Error)
 	}
 }
