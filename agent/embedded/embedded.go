@@ -43,6 +43,8 @@ type Options struct {
 	Hollow bool
 	// Silence is how long a caller that holds the lease may say nothing; 0 is the protocol's.
 	Silence time.Duration
+	// Now is the host's clock; the machine's when nil. What it stamps on files and units it does not change.
+	Now func() time.Time
 }
 
 // Host is a host that was booted.
@@ -116,7 +118,7 @@ func (h *Host) parts() session.Host {
 	o := h.options
 	layout := release.Layout{Path: o.Config.Application.Path}
 	return session.Host{
-		Name: o.Name, Agent: o.Agent, Config: o.Config, Refused: o.Unbelieved, State: o.State, Silence: o.Silence,
+		Name: o.Name, Agent: o.Agent, Config: o.Config, Refused: o.Unbelieved, State: o.State, Silence: o.Silence, Now: o.Now,
 		Workers: status.Served{Service: &workers.Service{
 			Units: h.manager, Release: layout, Journal: &h.journal, Patterns: o.Config.Workers,
 		}},

@@ -51,6 +51,7 @@ func (h *Host) migrations() error {
 		Name: h.options.Name, Config: h.options.Config, State: h.options.State, Folders: folders,
 		Releases:  release.Layout{Path: h.options.Config.Application.Path},
 		Approvers: h.signers("approvers"), Hosts: h.signers("trusted_hosts"),
+		Now: h.options.Now,
 	}
 	h.jobs = jobengine.New(jobengine.Options{
 		Folders: folders, Restart: runnerRestart,

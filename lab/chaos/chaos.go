@@ -12,6 +12,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -24,6 +26,8 @@ type Options struct {
 	Runs     int
 	Parallel int       // labs at the same time
 	Log      io.Writer // told of each run
+	// Only faults whose name has this text strike; seeds are other cases then.
+	Only string
 	// Slow stretches every limit of time, on a machine that has other work; 0 is 1.
 	Slow int
 	// Verbose tells of each command that was typed, too.
@@ -39,18 +43,20 @@ type Result struct {
 	Anew       int      // plans that were begun, refused to go on, and simulated anew
 	Violations []string
 	Took       time.Duration
+	spent      bool // its lab is not for another run
 }
 
 // kinds are the faults that a campaign draws from.
 func (o Options) kinds() []fault {
+	all := faults
 	switch {
 	case o.Real == nil:
-		return faults
 	case o.Real.Lab != nil:
-		return unbroken(realFaults)
+		all = unbroken(realFaults)
 	default:
-		return realFaults
+		all = realFaults
 	}
+	return slices.DeleteFunc(slices.Clone(all), func(f fault) bool { return !strings.Contains(f.name, o.Only) })
 }
 
 // labLife is how many runs one lab serves: its host lists more jobs with every run.
@@ -148,8 +154,8 @@ func inLab(ctx context.Context, options Options, dir string, seeds <-chan uint64
 			return false, err // what was broken off proves nothing
 		}
 		done(result)
-		if len(result.Violations) > 0 {
-			return true, nil // what a violation left must not be seen in the next run
+		if len(result.Violations) > 0 || result.spent {
+			return true, nil // what a violation or another time left must not be seen in the next run
 		}
 	}
 	return true, nil
@@ -170,5 +176,5 @@ func (s *stage) run(ctx context.Context, seed uint64) (Result, error) {
 	if ctx.Err() != nil {
 		r.violation("the run did not come to its end within %s", runLimit)
 	}
-	return Result{Seed: seed, Faults: r.struck, Anew: r.anew, Violations: r.violations, Took: time.Since(began)}, nil
+	return Result{Seed: seed, Faults: r.struck, Anew: r.anew, Violations: r.violations, Took: time.Since(began), spent: r.clockMoved}, nil
 }

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,18 +15,22 @@ import (
 )
 
 // embedded is a world whose host is a part of this process.
-type embedded struct{ *inprocess.Lab }
+type embedded struct {
+	*inprocess.Lab
+	volume volume
+}
 
 // open makes a stage of embedded hosts in an empty folder.
 func open(ctx context.Context, options Options, dir string) (*stage, error) {
 	s := &stage{options: options}
 	runbook := inprocess.Runbook()[0]
 	runbook.Hollow = true
-	var err error
+	var err, mounted error
 	s.lab, err = inprocess.Start(ctx, inprocess.Options{
 		Dir: dir, Environments: []inprocess.Environment{runbook},
 		Adjust: func(h *inprocess.Host) {
-			h.Wired = true
+			h.Wired, h.Agent.Now = true, s.now
+			s.volume, mounted = mount(h.Agent.State)
 			h.SSH.Handler = func(ctx context.Context, request sshhost.Request, stdin io.Reader, stdout, stderr io.Writer) int {
 				if n := s.cutAfter.Swap(0); n > 0 {
 					stdout = &cutter{out: stdout, left: n, cut: h.Server().CutAll}
@@ -34,8 +39,16 @@ func open(ctx context.Context, options Options, dir string) (*stage, error) {
 			}
 		},
 	})
-	s.world = embedded{s.lab}
-	return s, err
+	if err = errors.Join(mounted, err); err != nil {
+		return nil, errors.Join(err, s.volume.unmount())
+	}
+	s.world = embedded{s.lab, s.volume}
+	return s, nil
+}
+
+func (e embedded) Close() {
+	e.Lab.Close()
+	_ = e.volume.unmount() // what is left of it goes with the machine
 }
 
 func (s *stage) host() *inprocess.Host { return s.lab.Host(alias) }

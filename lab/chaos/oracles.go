@@ -166,8 +166,21 @@ func (r *run) data(ctx context.Context) {
 	if wrong > 3 {
 		r.violation("… and %d more", wrong-3)
 	}
+	r.apart(told.Effects)
 	if !slices.Equal(told.Accommodations, r.model.seed.Accommodations) {
 		r.violation("accommodations are %v, want %v", told.Accommodations, r.model.seed.Accommodations)
+	}
+}
+
+// apart says that what a run changed was not changed between what another did, in the application's own order.
+func (r *run) apart(effects []console.Effect) {
+	seen, last := map[string]bool{}, ""
+	for _, effect := range effects {
+		if effect.Run != last && seen[effect.Run] {
+			r.violation("runs %s and %s changed data at the same time", last, effect.Run)
+			return
+		}
+		seen[effect.Run], last = true, effect.Run
 	}
 }
 
@@ -202,7 +215,9 @@ func (r *run) jobs(ctx context.Context) {
 			}
 		}
 	}
-	r.alone(records)
+	if !r.clockMoved {
+		r.alone(records)
+	}
 }
 
 // attached reads a job's output from its first byte, raw and as events.

@@ -22,6 +22,7 @@ type run struct {
 	folder     string // of the plans
 	files      []string
 	before     []proto.JobID // that the host had
+	clockMoved bool          // the host's times say nothing about what came first
 	processes  []*process
 	reruns     map[string]int  // by the step's arguments: how often the operator said that it may run again
 	partial    map[string]bool // steps that were simulated anew when a part was done, by their arguments: receipts may speak of the rest
@@ -278,7 +279,10 @@ func (r *run) key(i int, id plan.StepID) string {
 }
 
 // Exit codes of rpctl (docs/exit-codes.md).
-const exitRefused = 4
+const (
+	exitRefused = 4
+	exitHost    = 8
+)
 
 // again is what an operator does whose apply was refused: simulate what is left and have it approved once more.
 func (r *run) again(ctx context.Context, i int) bool {

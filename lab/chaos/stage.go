@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/re-connect/rpctl/lab/app/console"
 	"github.com/re-connect/rpctl/lab/inprocess"
@@ -30,7 +31,12 @@ type stage struct {
 	lab *inprocess.Lab
 	// cutAfter is after how many bytes of the next command's stdout the line is cut; 0 never.
 	cutAfter atomic.Int64
+	// clock is by how much the host's differs from this machine's, in nanoseconds.
+	clock  atomic.Int64
+	volume volume // the host's state
 }
+
+func (s *stage) now() time.Time { return time.Now().Add(time.Duration(s.clock.Load())) }
 
 func (s *stage) shared(name string) string { return filepath.Join(s.Application(), "shared", name) }
 

@@ -72,6 +72,14 @@ func New(dir string) *Log {
 	return &Log{dir: dir, now: time.Now, sync: (*os.File).Sync, open: openPlain}
 }
 
+// By is the log with another clock; nil is the machine's.
+func (l *Log) By(now func() time.Time) *Log {
+	if now != nil {
+		l.now = now
+	}
+	return l
+}
+
 // Append writes entry at the end and returns it as written: with its number, its
 // time (now, unless entry has one), its hashes, and text made safe to show. When it
 // returns without error the entry is on the disk. Errors are *proto.Error of

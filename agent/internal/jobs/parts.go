@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"path/filepath"
+	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/audit"
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
@@ -23,14 +24,15 @@ type Parts struct {
 	Releases runner.Releases
 	// Approvers and Hosts read the files of keys that count here (config.Signers on a real host).
 	Approvers, Hosts func() (signature.Signers, error)
-	Log              func(error) // nil drops it
+	Log              func(error)      // nil drops it
+	Now              func() time.Time // nil: the clock
 }
 
 // Service is the jobs as sessions ask for them.
 func (p Parts) Service() *Service {
 	return &Service{
 		Name: p.Name, Config: p.Config, State: p.State, Jobs: store.New(p.State), Plans: p.plans(), Folders: p.Folders,
-		Engine: p.Engine, Releases: p.Releases, Audit: audit.New(p.State),
+		Engine: p.Engine, Releases: p.Releases, Audit: audit.New(p.State).By(p.Now), Now: p.Now,
 	}
 }
 
@@ -38,7 +40,7 @@ func (p Parts) Service() *Service {
 func (p Parts) Runner() runner.Host {
 	return runner.Host{
 		Name: p.Name, Config: p.Config, Jobs: store.New(p.State), Plans: p.plans(), Folders: p.Folders,
-		Consoles: p.Engine, Releases: p.Releases, Audit: audit.New(p.State), Log: p.Log,
+		Consoles: p.Engine, Releases: p.Releases, Audit: audit.New(p.State).By(p.Now), Log: p.Log, Now: p.Now,
 		Key: func() (runner.Key, error) { return p.key() },
 	}
 }

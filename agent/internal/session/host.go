@@ -32,6 +32,7 @@ type Host struct {
 	// Silence is how long a caller may say nothing while it holds the lease or follows a journal,
 	// Idle how long otherwise. 0 means DefaultSilence and DefaultIdle.
 	Silence, Idle time.Duration
+	Now           func() time.Time // nil: the clock
 	// Log takes what only the host's administrator can mend, a panic with its stack for one; nil drops it.
 	Log func(error)
 }

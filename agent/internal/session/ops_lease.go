@@ -49,7 +49,7 @@ func (s *session) takeLease(ctx context.Context, request proto.Request) (any, er
 
 func (s *session) hold(ctx context.Context, request proto.Request, purpose string) error {
 	entry := s.entry(request, audit.ActionLease)
-	entry.Purpose, entry.Time = purpose, time.Now().UTC().Truncate(time.Millisecond)
+	entry.Purpose, entry.Time = purpose, s.now().UTC().Truncate(time.Millisecond)
 	held, err := lease.Acquire(s.host.State, proto.Holder{
 		Operator: entry.Operator, User: entry.User, UID: entry.UID, From: entry.From, Purpose: purpose, Since: entry.Time})
 	if err != nil {

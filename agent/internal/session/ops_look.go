@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/lease"
 	"github.com/re-connect/rpctl/internal/printable"
@@ -21,7 +20,7 @@ func (s *session) status(ctx context.Context, request proto.Request) (any, error
 		return nil, err
 	}
 	status.Host, status.Environment = s.host.Name, s.host.Config.Environment
-	status.Agent, status.Time = s.host.Agent, time.Now().UTC()
+	status.Agent, status.Time = s.host.Agent, s.now().UTC()
 	// A host whose own state cannot be read still says how its workers are.
 	if status.Lease, err = lease.HolderOf(s.host.State); err != nil {
 		status.Problems = append(status.Problems, err.Error())

@@ -87,7 +87,7 @@ func Serve(ctx context.Context, conn io.ReadWriteCloser, caller peer.Caller, hos
 
 func newSession(ctx context.Context, conn io.ReadWriteCloser, caller peer.Caller, host Host) *session {
 	s := &session{
-		host: host, caller: caller, conn: conn, out: proto.NewWriter(conn), audit: audit.New(host.State),
+		host: host, caller: caller, conn: conn, out: proto.NewWriter(conn), audit: audit.New(host.State).By(host.Now),
 		stop: ctx, queue: make(chan item, maxWaiting+1), cancels: map[int64]context.CancelCauseFunc{},
 	}
 	s.reach, s.lose = context.WithCancelCause(ctx)
@@ -144,6 +144,13 @@ func (s *session) watchClosely(change int) {
 	defer s.mu.Unlock()
 	s.watched += change
 	s.watch.Reset(s.patience())
+}
+
+func (s *session) now() time.Time {
+	if s.host.Now != nil {
+		return s.host.Now()
+	}
+	return time.Now()
 }
 
 func (s *session) silent() { s.lose(errSilent) }

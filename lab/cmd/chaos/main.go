@@ -23,6 +23,7 @@ func main() {
 	flag.IntVar(&options.Runs, "runs", 40, "how many runs")
 	flag.Uint64Var(&options.First, "seed", 1, "seed of the first run; the others follow")
 	flag.IntVar(&options.Parallel, "parallel", 4, "runs at the same time, each in its own lab")
+	flag.StringVar(&options.Only, "only", "", "let only faults strike whose name has this text; seeds are other cases then")
 	flag.IntVar(&options.Slow, "slow", 1, "stretch all limits of time by this factor, on a machine that has other work")
 	flag.BoolVar(&options.Verbose, "v", false, "tell of each command that is typed")
 	flag.StringVar(&options.Rpctl, "rpctl", beside("rpctl"), "the rpctl to type")

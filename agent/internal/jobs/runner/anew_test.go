@@ -162,6 +162,24 @@ func TestNothingIsSignedAcrossARealRun(t *testing.T) {
 	refusedStart(t, h, apply(p), "gate 8 (unresolved)")
 }
 
+// TestSimulatedAnewAfterTheClockWasAhead: a job of five minutes ahead is no job of the future.
+func TestSimulatedAnewAfterTheClockWasAhead(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	ahead := time.Duration(0)
+	h.Parts.Now = func() time.Time { return time.Now().Add(ahead) }
+	h.Reopen()
+	h.Approve(p)
+	h.Engine.Script = real(1, jobstest.Fault{Limit: 12})
+	ahead = 5 * time.Minute
+	if job := h.Do(apply(p)); job.State != proto.JobFailed {
+		t.Fatalf("%s", job.State)
+	}
+	h.Engine.Script, ahead = nil, 0
+	if job := h.Do(simulate(p)); job.State != proto.JobSucceeded {
+		t.Errorf("%s, %v", job.State, job.Error)
+	}
+}
+
 // TestALostRecordRunsNothingAgain: the host's record of the steps is gone, and what it has signed says more.
 func TestALostRecordRunsNothingAgain(t *testing.T) {
 	h, p := drifted(t)

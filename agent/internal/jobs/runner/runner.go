@@ -92,6 +92,8 @@ type work struct {
 	record store.Record
 	steps  []plan.Located
 	digest string
+	// over are the jobs that were over when a simulation began; nil for a runner that came later.
+	over map[proto.JobID]bool
 }
 
 func (h Host) open(ctx context.Context, id proto.JobID) (*work, error) {
