@@ -3,10 +3,10 @@ package systemd
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"text/template"
 
 	"github.com/re-connect/rpctl/proto"
 )
@@ -15,6 +15,7 @@ import (
 type allowed struct{ Before, After, Instance, Verbs string }
 
 // renderRule lists the agent's own job templates and those worker patterns whose template is on the host.
+// text/template would find methods by name: with it in the program, the linker keeps every exported method.
 func renderRule(patterns []proto.UnitPattern, templates []string) ([]byte, error) {
 	var table []allowed
 	for _, pattern := range patterns {
@@ -25,14 +26,20 @@ func renderRule(patterns []proto.UnitPattern, templates []string) ([]byte, error
 	for _, job := range []string{"rp-agent-run@", "rp-agent-console@"} {
 		table = append(table, allowed{literal(job), literal(".service"), "job", "jobVerbs"})
 	}
-	tmpl, err := template.ParseFS(embedded, "rule.js.tmpl")
+	text, err := embedded.ReadFile("rule.js.tmpl")
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the polkit rule's template: %w", err)
 	}
-	var out bytes.Buffer
-	if err := tmpl.Execute(&out, table); err != nil {
-		return nil, fmt.Errorf("cannot render the polkit rule: %w", err)
+	before, after, marked := bytes.Cut(text, []byte("@allowed@\n"))
+	if !marked {
+		return nil, errors.New("cannot render the polkit rule: its template has no place for the table")
 	}
+	var out bytes.Buffer
+	out.Write(before)
+	for _, line := range table {
+		fmt.Fprintf(&out, "        { before: %s, after: %s, instance: %s, verbs: %s },\n", line.Before, line.After, line.Instance, line.Verbs)
+	}
+	out.Write(after)
 	return out.Bytes(), nil
 }
 
