@@ -34,8 +34,12 @@ func fromBytes(content []byte) func() (io.ReadCloser, error) {
 func (p *Plan) file(t target) error {
 	full := p.host.path(t.path)
 	why, err := differs(full, t)
-	if err != nil || why == "" {
+	if err != nil {
 		return err
+	}
+	if why == "" {
+		p.leftovers(t.path)
+		return nil
 	}
 	change := proto.SetupChange{Action: "replace", Target: t.path, Detail: why}
 	if why == missing {
@@ -57,6 +61,19 @@ func (p *Plan) file(t target) error {
 // (units, rules, *.conf). It is always the same, so what a crash left is overwritten.
 func beside(full, what string) string {
 	return filepath.Join(filepath.Dir(full), "."+filepath.Base(full)+".rp-agent-"+what)
+}
+
+// leftovers plans to remove what a setup that was cut off left beside a file that needs no change any more.
+func (p *Plan) leftovers(name string) {
+	for _, what := range []string{"new", "old"} {
+		left := beside(p.host.path(name), what)
+		if _, err := os.Lstat(left); err == nil {
+			p.actions = append(p.actions, action{
+				SetupChange: proto.SetupChange{Action: "remove", Target: beside(name, what), Detail: "a setup that was cut off left it"},
+				do:          func(context.Context) error { return os.Remove(left) },
+			})
+		}
+	}
 }
 
 const missing = "missing"
@@ -118,7 +135,7 @@ func digest(r io.Reader) ([sha256.Size]byte, error) {
 
 // stageFile writes t beside full, whole and on the disk, and keeps what is there under another name.
 func stageFile(full, staged, old string, t target) error {
-	if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+	if err := makeFolder(filepath.Dir(full)); err != nil {
 		return err
 	}
 	for _, leftover := range []string{staged, old} {
@@ -160,11 +177,30 @@ func place(staged, full string) error {
 	if err := os.Rename(staged, full); err != nil {
 		return err
 	}
-	folder, err := os.Open(filepath.Dir(full))
+	return syncFolder(filepath.Dir(full))
+}
+
+func syncFolder(name string) error {
+	folder, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	return errors.Join(folder.Sync(), folder.Close())
+}
+
+// makeFolder makes a folder and those above it that are missing, and waits for the disk.
+func makeFolder(name string) error {
+	err := os.Mkdir(name, 0o755)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = makeFolder(filepath.Dir(name)); err == nil {
+			err = os.Mkdir(name, 0o755)
+		}
+	}
+	// One that is there may have been made by a setup that was cut off: it is synced too.
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		err = syncFolder(filepath.Dir(name))
+	}
+	return err
 }
 
 // putBack restores what stageFile kept, or the absence of it.

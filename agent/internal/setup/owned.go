@@ -65,9 +65,11 @@ func (f *ownedFolder) read(name string, limit int64) ([]byte, error) {
 	return data, err
 }
 
+func stagedName(name string) string { return "." + name + ".rp-agent-new" }
+
 // stage writes a new file of the folder's owner under a name of its own.
 func (f *ownedFolder) stage(name string, content []byte, mode fs.FileMode) (staged string, err error) {
-	staged = "." + name + ".rp-agent-new"
+	staged = stagedName(name)
 	if err := f.Remove(staged); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}

@@ -20,9 +20,12 @@ const (
 // receiptKey plans the host's key where there is none. A key that is there is never
 // touched: receipts were signed with it.
 func (p *Plan) receiptKey(ctx context.Context) error {
-	there, err := p.hasReceiptKey()
-	if err != nil || there {
+	there, err := p.inState(receiptKey)
+	if err != nil {
 		return err
+	}
+	if there {
+		return p.receiptKeyLeftover()
 	}
 	p.actions = append(p.actions, action{
 		SetupChange: proto.SetupChange{Action: "create", Target: stateDir + "/" + receiptKey, Detail: "ed25519, of this host alone"},
@@ -31,7 +34,28 @@ func (p *Plan) receiptKey(ctx context.Context) error {
 	return nil
 }
 
-func (p *Plan) hasReceiptKey() (bool, error) {
+// receiptKeyLeftover plans to remove the second name of the key that a setup left which was cut off before it
+// could: nothing refers to it.
+func (p *Plan) receiptKeyLeftover() error {
+	left, err := p.inState(stagedName(receiptKey))
+	if err != nil || !left {
+		return err
+	}
+	p.actions = append(p.actions, action{
+		SetupChange: proto.SetupChange{Action: "remove", Target: stateDir + "/" + stagedName(receiptKey), Detail: "a setup that was cut off left it"},
+		do: func(context.Context) error {
+			folder, err := os.OpenRoot(p.host.path(stateDir))
+			if err != nil {
+				return err
+			}
+			return errors.Join(folder.Remove(stagedName(receiptKey)), folder.Close())
+		},
+	})
+	return nil
+}
+
+// inState says whether a file of the state folder is there.
+func (p *Plan) inState(name string) (bool, error) {
 	folder, err := os.OpenRoot(p.host.path(stateDir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -40,7 +64,7 @@ func (p *Plan) hasReceiptKey() (bool, error) {
 		return false, err
 	}
 	defer folder.Close()
-	_, err = folder.Lstat(receiptKey)
+	_, err = folder.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

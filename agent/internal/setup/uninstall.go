@@ -70,18 +70,23 @@ func (p *Plan) quiet(ctx context.Context) error {
 // removal plans to remove a file, and the drop-in folder that is empty after it.
 func (p *Plan) removal(name string) error {
 	there, err := p.host.exists(name)
-	if err != nil || !there {
+	if err != nil {
 		return err
+	}
+	if !there {
+		p.leftovers(name)
+		return nil
 	}
 	full := p.host.path(name)
 	old := beside(full, "old")
 	p.actions = append(p.actions, action{
 		SetupChange: proto.SetupChange{Action: "remove", Target: name},
 		unit:        strings.HasPrefix(name, systemd.UnitDir+"/"),
-		do:          func(context.Context) error { return os.Rename(full, old) },
+		do:          func(context.Context) error { return place(full, old) },
 		undo:        func() error { return putBackRemoved(full, old) },
 		clean: func() {
 			_ = os.Remove(old)
+			_ = os.Remove(beside(full, "new"))
 			if strings.HasSuffix(path.Dir(name), ".d") && strings.HasPrefix(path.Base(path.Dir(name)), "rp-agent") {
 				_ = os.Remove(filepath.Dir(full)) // fails where an administrator's drop-in is
 			}
