@@ -177,7 +177,7 @@ func replace(file string, text []byte) error {
 // approversRemoved takes the file away that says whose approvals count; it comes back in the end.
 func approversRemoved(_ context.Context, r *run, _ *process, _ hit) bool {
 	file := r.stage.State("approvers")
-	away := filepath.Join(r.folder, "approvers")
+	away := file + ".away"
 	if err := os.Rename(file, away); err != nil {
 		if !os.IsNotExist(err) {
 			r.violation("%v", err)
