@@ -56,7 +56,7 @@ func capabilities() []proto.Op {
 
 // answer serves one item and says whether the connection goes on.
 func (s *session) answer(next item) bool {
-	defer s.finish(next.request.ID)
+	defer s.finish(next.request.ID, len(next.request.Args))
 	if next.refused != nil {
 		s.event(proto.Event{Event: proto.EventError, ID: next.request.ID, Error: next.refused})
 		return !next.last

@@ -33,8 +33,31 @@ func badRequest(format string, args ...any) *proto.Error {
 // lax about case, and a protocol must not be.
 var requestFields = map[string]bool{"id": true, "protocol": true, "op": true, "environment": true, "operator": true, "args": true}
 
+// maxValues is how many values a line may have. A plan's step has some 15; of empty ones a line of 1 MiB
+// could have 350,000, each a hundred times as large in memory as on the wire.
+const maxValues = 32 << 10
+
+// values counts the values of a JSON text, roughly: commas and brackets that stand in no string.
+func values(text []byte) int {
+	n, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			i++ // what is escaped ends no string
+		case !quoted && (c == ',' || c == '{' || c == '['):
+			n++
+		}
+	}
+	return n
+}
+
 // parse reads one line. A refusal that is not fatal concerns the request whose ID the line has.
 func parse(data []byte) (proto.Line, *refusal) {
+	if values(data) > maxValues {
+		return proto.Line{}, fatal("the line has more than %d values", maxValues)
+	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil || fields == nil {
 		return proto.Line{}, fatal("the line is no JSON object: %s", printable.Excerpt(string(data), 60))

@@ -70,6 +70,9 @@ func (s *session) enqueue(request proto.Request, refused *refusal) bool {
 	if len(s.queue) >= maxWaiting { // a refused line that waits, too
 		return s.enqueue(request, fatal("more than %d requests are waiting", maxWaiting))
 	}
+	if !s.weigh(len(request.Args)) {
+		return s.enqueue(proto.Request{}, fatal("more than %d bytes of requests are waiting", maxWaitingBytes))
+	}
 	next.ctx = s.begin(request)
 	s.queue <- next
 	return true
@@ -90,10 +93,19 @@ func (s *session) begin(request proto.Request) context.Context {
 	return ctx
 }
 
-// finish forgets a request that was answered.
-func (s *session) finish(id int64) {
+// weigh counts the bytes of a request that waits, and says whether they still fit.
+func (s *session) weigh(bytes int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.waiting += bytes
+	return s.waiting <= maxWaitingBytes
+}
+
+// finish forgets a request that was answered.
+func (s *session) finish(id int64, bytes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting -= bytes
 	if cancel, ok := s.cancels[id]; ok {
 		cancel(nil)
 		delete(s.cancels, id)

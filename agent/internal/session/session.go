@@ -29,6 +29,9 @@ import (
 // maxWaiting is how many requests may wait for their turn.
 const maxWaiting = 64
 
+// maxWaitingBytes is how many bytes the args of all that waits may have: four lines as long as they can be.
+const maxWaitingBytes = 4 * proto.MaxLine
+
 // maxRefusals is how many refused changes end a connection: each is a line of the audit, and whoever
 // may only look must not be able to fill the disk with them at the speed of a loop.
 const maxRefusals = 16
@@ -54,6 +57,7 @@ type session struct {
 	watch   *time.Timer
 	watched int  // reasons to hear from the caller often: the lease, a follow
 	asked   bool // a request has come
+	waiting int  // bytes of what was begun and is not answered
 
 	// What follows belongs to Serve's goroutine.
 	lease    *lease.Lease
