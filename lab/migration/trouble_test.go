@@ -170,7 +170,7 @@ func consoleKilled(t *testing.T, s *stage) {
 	r, job := s.pausedAt(t, 5, applying...)
 	_, php := consoleUnit(t, s.preprod)
 	labtest.On(t, s.preprod, "kill", "-KILL", php)
-	r.Ends(t, 1).Failure(t, "failed", "step 1.2 is interrupted", "killed", "--resolve 1.2=rerun|done")
+	r.Ends(t, 1).Failure(t, "failed", "step 1.2 is interrupted", "killed", "--resolve 1.2=rerun or 1.2=done")
 	step := s.onlyJob(t, job).Steps[1]
 	if step.State != proto.StepInterrupted || step.Remaining == nil || *step.Remaining != 6 {
 		t.Errorf("step 1.2 is %s, and %v remain", step.State, step.Remaining)

@@ -144,7 +144,7 @@ func upgradeBreaksOff(t *testing.T, s *stage, good []byte) {
 	}
 	labtest.On(t, s.preprod, "mount", "--bind", "-o", "ro", "/usr/local/bin", "/usr/local/bin")
 	before := files(t, s.preprod)
-	s.agent(t, 8, "upgrade", "preprod", "--yes", "--binary", file).Failure(t, "host_failed", "nothing was changed", "run the same command again")
+	s.agent(t, 8, "upgrade", "preprod", "--yes", "--binary", file).Failure(t, "host_failed", "nothing was changed", "the same command goes on")
 	labtest.On(t, s.preprod, "umount", "/usr/local/bin")
 	if got := files(t, s.preprod); got != before {
 		t.Errorf("an upgrade that broke off changed files:\n%s", differ(before, got))
@@ -157,7 +157,7 @@ func changeOnHost(t *testing.T, s *stage) {
 	labtest.Put(t, s.preprod, "/etc/rp-agent/agent.toml", strings.Replace(
 		labtest.Read(t, s.preprod, "/etc/rp-agent/agent.toml"), "messenger_worker_dmp@*", "messenger_worker_sms@*", 1))
 	labtest.On(t, s.preprod, "sh", "-c", "echo // >>"+rule)
-	s.Rpctl(t, 4, "deploy", "--env", "preprod").Failure(t, "refused", "messenger_worker_sms@*", "rpctl agent diff --env preprod")
+	s.Rpctl(t, 4, "deploy", "--env", "preprod").Failure(t, "refused", "messenger_worker_sms@*", "rpctl agent install --env preprod")
 	differences := strings.Join(changes(t, s.agent(t, 1, "diff", "preprod")), "\n")
 	for _, file := range []string{"/etc/rp-agent/agent.toml", rule} {
 		if !strings.Contains(differences, file) {

@@ -209,7 +209,7 @@ func diskFull(t *testing.T, s *stage) {
 	defer func() { unmount() }()
 	labtest.On(t, s.preprod, "sh", "-c", "dd if=/dev/zero of="+state+"/full bs=4096 2>/dev/null; df "+state)
 	before, release := invocations(t, s.preprod), labtest.On(t, s.preprod, "readlink", lab.AppPath+"/current")
-	s.Rpctl(t, 8, "deploy", "--env", "preprod").Failure(t, "host_failed", "no space left", "df -h /var/lib/rp-agent")
+	s.Rpctl(t, 8, "deploy", "--env", "preprod").Failure(t, "host_failed", "no space left", "rp-agent doctor")
 	if got := invocations(t, s.preprod); got != before {
 		t.Errorf("workers were touched:\n%s", differ(before, got))
 	}

@@ -36,15 +36,15 @@ func Dial(ctx context.Context, socket string) (*net.UnixConn, error) {
 	failure := &UnreachableError{Message: fmt.Sprintf("cannot reach the agent of this host: %v", err)}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		failure.Message = fmt.Sprintf("cannot reach the agent of this host: there is no socket %s", socket)
-		failure.Next = "`sudo systemctl start rp-agent.socket`; where there is no such unit, `rpctl agent install --env ENVIRONMENT`"
+		failure.Message = fmt.Sprintf("cannot reach the agent of this host: there is no socket %s: it was stopped, or rp-agent was never installed (rpctl agent install, on your machine)", socket)
+		failure.Next = "sudo systemctl start rp-agent.socket"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		failure.Message = fmt.Sprintf("cannot reach the agent of this host: nobody listens on %s", socket)
-		failure.Next = "`sudo systemctl restart rp-agent.socket`"
+		failure.Next = "sudo systemctl restart rp-agent.socket"
 	case errors.Is(err, fs.ErrPermission):
 		failure.Denied = true
-		failure.Message = fmt.Sprintf("cannot reach the agent of this host: %s is closed to you: only members of group rpctl may use it", socket)
-		failure.Next = "`sudo usermod -aG rpctl \"$USER\"`, then log in again"
+		failure.Message = fmt.Sprintf("cannot reach the agent of this host: %s is closed to you: only members of group rpctl may use it, from the login after they came into it", socket)
+		failure.Next = "sudo usermod -aG rpctl \"$USER\""
 	}
 	return nil, failure
 }

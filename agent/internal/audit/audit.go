@@ -219,6 +219,6 @@ func storage(what string, err error) *proto.Error {
 	return &proto.Error{
 		Code:    proto.CodeStorage,
 		Message: fmt.Sprintf("cannot %s: %v", what, err),
-		Next:    "on the host: `df -h /var/lib/rp-agent`, then `rp-agent doctor`",
+		Next:    "rp-agent doctor",
 	}
 }

@@ -101,8 +101,8 @@ func readEnd(file *os.File) (ending, error) {
 		if end.last, err = decode(line); err != nil {
 			return end, &proto.Error{
 				Code:    proto.CodeStorage,
-				Message: fmt.Sprintf("cannot write the audit file: its last line was not written by rp-agent (%v)", err),
-				Next:    "`rp-agent audit verify`, keep a copy, then as root move /var/lib/rp-agent/" + fileName + " away to begin a new chain",
+				Message: fmt.Sprintf("cannot write the audit file: its last line was not written by rp-agent (%v); once it is understood and kept, a new chain begins where root has moved /var/lib/rp-agent/%s away", err, fileName),
+				Next:    "rp-agent audit verify",
 			}
 		}
 	}

@@ -64,6 +64,6 @@ func explain(err error) *failure {
 	case errors.Is(err, context.Canceled):
 		return &failure{status: exitcode.Interrupted, message: "interrupted"}
 	default:
-		return &failure{status: exitcode.HostFailed, message: err.Error(), next: "`rp-agent doctor`"}
+		return &failure{status: exitcode.HostFailed, message: err.Error(), next: "rp-agent doctor"}
 	}
 }

@@ -22,7 +22,7 @@ func (s System) newHistoryCommand(name string) *cobra.Command {
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit < 1 || limit > proto.MaxHistory {
-				return usage(fmt.Sprintf("-n %d is not between 1 and %d", limit, proto.MaxHistory), "`"+cmd.CommandPath()+" -n 20`")
+				return usage(fmt.Sprintf("-n %d is not between 1 and %d", limit, proto.MaxHistory), cmd.CommandPath()+" -n 20")
 			}
 			var history proto.History
 			if err := s.question(cmd.Context(), proto.OpHistory, proto.HistoryArgs{Limit: limit}, &history); err != nil {

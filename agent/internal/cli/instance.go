@@ -58,8 +58,8 @@ func (s System) serve(ctx context.Context) error {
 	switch {
 	case errors.Is(err, places.ErrFull):
 		here.Refused = &proto.Error{Code: proto.CodeForbidden,
-			Message: fmt.Sprintf("cannot serve: %s holds %d connections already, and others want to be served too", caller.User, places.Max),
-			Next:    "`pgrep -a -u " + caller.User + " rp-agent` (on the host), and end those that nobody needs"}
+			Message: fmt.Sprintf("cannot serve: %s holds %d connections already, and others want to be served too; end those that nobody needs", caller.User, places.Max),
+			Next:    "pgrep -a -u " + caller.User + " rp-agent"}
 	case err != nil:
 		s.log(err) // a full disk is no reason to serve nobody
 	default:

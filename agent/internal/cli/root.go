@@ -42,7 +42,7 @@ func (s System) newRootCommand() *cobra.Command {
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage(err.Error(), "`"+cmd.CommandPath()+" --help`")
+		return usage(err.Error(), cmd.CommandPath()+" --help")
 	})
 	root.AddCommand(
 		s.newStatusCommand(), s.newDoctorCommand(), s.newAuditCommand(), s.newHistoryCommand("history"),
@@ -56,7 +56,7 @@ func unknownVerb(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return usage(fmt.Sprintf("unknown command %q", args[0]), "`"+cmd.CommandPath()+" --help`")
+	return usage(fmt.Sprintf("unknown command %q", args[0]), cmd.CommandPath()+" --help")
 }
 
 // noArguments is cobra.NoArgs in this program's words.
@@ -64,7 +64,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return usage(fmt.Sprintf("%s takes no argument, got %q", cmd.CommandPath(), args[0]), "`"+cmd.CommandPath()+" --help`")
+	return usage(fmt.Sprintf("%s takes no argument, got %q", cmd.CommandPath(), args[0]), cmd.CommandPath()+" --help")
 }
 
 // oneArgument wants exactly one word.
@@ -73,6 +73,6 @@ func oneArgument(what string) cobra.PositionalArgs {
 		if len(args) == 1 {
 			return nil
 		}
-		return usage(fmt.Sprintf("%s takes %s", cmd.CommandPath(), what), "`"+cmd.CommandPath()+" --help`")
+		return usage(fmt.Sprintf("%s takes %s", cmd.CommandPath(), what), cmd.CommandPath()+" --help")
 	}
 }

@@ -28,7 +28,7 @@ func (s System) newRunCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id := proto.JobID(args[0])
 			if !id.Valid() {
-				return usage("the argument is no job's id", "nothing: systemd starts this; a person types `rpctl migrate`")
+				return usage("the argument is no job's id: systemd starts this, and a person types rpctl migrate", "rpctl migrate --help")
 			}
 			debug.SetMemoryLimit(runnerMemory)
 			err := s.runJob(cmd.Context(), id)

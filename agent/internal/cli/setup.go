@@ -49,8 +49,8 @@ func planSetup(cmd *cobra.Command, host *setup.Host, uninstall bool) (*setup.Pla
 		return setup.NewUninstall(cmd.Context(), host)
 	}
 	if isTerminal(cmd.InOrStdin()) {
-		return nil, usage("setup reads what this host shall be from its standard input, and that is a terminal",
-			"`rpctl agent install --env ENVIRONMENT` (on your machine)")
+		return nil, usage("setup reads what this host shall be from its standard input, and that is a terminal: rpctl on your machine writes it",
+			"rpctl agent install")
 	}
 	spec, err := setup.ReadSpec(cmd.InOrStdin())
 	if err != nil {

@@ -68,9 +68,9 @@ func load(path string, by trust) (proto.HostConfig, error) {
 	case errors.As(err, &doubt):
 		return proto.HostConfig{}, refuse("may not be believed: "+doubt.why, doubt.fix)
 	case errors.Is(err, fs.ErrNotExist):
-		return proto.HostConfig{}, refuse(path+" is not there", "rpctl agent install --env ENVIRONMENT (on your machine)")
+		return proto.HostConfig{}, refuse(path+" is not there", "rpctl agent install")
 	case err != nil:
-		return proto.HostConfig{}, refuse(err.Error(), "rp-agent doctor (on this host)")
+		return proto.HostConfig{}, refuse(err.Error(), "rp-agent doctor")
 	}
 	return Parse(path, data)
 }
@@ -107,7 +107,7 @@ func Parse(path string, data []byte) (proto.HostConfig, error) {
 // broken has all problems on one line: the message crosses to a controller, which lets no host
 // write several.
 func broken(err error) error {
-	return refuse("it is not understood: "+strings.ReplaceAll(err.Error(), "\n", "; "), "rpctl agent diff --env ENVIRONMENT (on your machine)")
+	return refuse("it is not understood: "+strings.ReplaceAll(err.Error(), "\n", "; "), "rpctl agent diff")
 }
 
 func refuse(why, next string) error {

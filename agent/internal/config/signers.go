@@ -28,11 +28,11 @@ func (t trust) signers(path string) (signature.Signers, error) {
 	case errors.As(err, &doubt):
 		return nil, refuseSigners(path, errors.New("may not be believed: "+doubt.why), doubt.fix)
 	case err != nil:
-		return nil, refuseSigners(path, err, "rp-agent doctor (on this host)")
+		return nil, refuseSigners(path, err, "rp-agent doctor")
 	}
 	all, err := signature.ParseSigners(data)
 	if err != nil {
-		return nil, refuseSigners(path, err, "mend the file: one line a key, as in allowed_signers of ssh-keygen(1)")
+		return nil, refuseSigners(path, fmt.Errorf("%w: want one line a key, as in allowed_signers of ssh-keygen(1)", err), "rpctl agent diff")
 	}
 	return all, nil
 }

@@ -24,8 +24,8 @@ func simulation(s Standing) (why, next string) {
 	case !s.Now.Before(r.Expires) || s.Now.After(r.Time.Add(life(s.Rules))):
 		return "the simulation of " + stamp(r.Time) + " is too old", again
 	case r.Revision == "" || s.Revision == "":
-		return "the release says no revision, in a file REVISION, and so nobody can tell whether it is that of the simulation",
-			"rpctl deploy --env " + s.Environment + " (Deployer writes the file)"
+		return "the release says no revision, in a file REVISION that Deployer writes, and so nobody can tell whether it is that of the simulation",
+			"rpctl deploy --env " + s.Environment
 	case r.Revision != s.Revision:
 		return fmt.Sprintf("the application was %s at the simulation and is %s now", revision(r.Revision), revision(s.Revision)), again
 	}
@@ -49,7 +49,7 @@ func conflicts(s Standing) (why, next string) {
 	if s.Simulation == nil {
 		return "", "" // the gate before says so
 	}
-	edit := "record the decision in the plan, then rpctl migrate --plan PLAN --env " + s.Environment
+	again := "rpctl migrate --plan PLAN --env " + s.Environment
 	for i, step := range s.Plan.Steps() {
 		if i >= len(s.Simulation.Steps) {
 			break
@@ -57,10 +57,9 @@ func conflicts(s Standing) (why, next string) {
 		for _, c := range s.Simulation.Steps[i].Result.Conflicts {
 			switch decided, accepted := decision(step.Step, c.Accommodation); {
 			case !decided:
-				return fmt.Sprintf("step %s: accommodation %d holds people who move and people who stay, and nobody has decided", step.ID, c.Accommodation), edit
+				return fmt.Sprintf("step %s: accommodation %d holds people who move and people who stay, and nobody has decided: the plan wants a decision on it", step.ID, c.Accommodation), again
 			case !accepted:
-				return fmt.Sprintf("step %s: it was decided not to move accommodation %d", step.ID, c.Accommodation),
-					"take with_accommodations out of the step, or change the decision"
+				return fmt.Sprintf("step %s: it was decided not to move accommodation %d: take with_accommodations out of the step, or change the decision", step.ID, c.Accommodation), again
 			}
 		}
 	}

@@ -13,7 +13,7 @@ func order(s Standing) (why, next string) {
 	for _, step := range s.Plan.Steps() {
 		switch state := s.Steps[step.ID]; {
 		case state == proto.StepVerified && open != "":
-			return fmt.Sprintf("step %s is verified, but step %s before it is not", step.ID, open), "rp-agent doctor (on the host)"
+			return fmt.Sprintf("step %s is verified, but step %s before it is not", step.ID, open), "rp-agent doctor"
 		case state != proto.StepVerified && open == "":
 			open = step.ID
 		}
@@ -22,7 +22,7 @@ func order(s Standing) (why, next string) {
 	case open == "" && s.Sealed:
 		return "every step of this plan is verified already", ""
 	case s.Sealed:
-		return fmt.Sprintf("this host has signed that the plan was applied, and its record of step %s does not say so", open), "rp-agent doctor (on the host)"
+		return fmt.Sprintf("this host has signed that the plan was applied, and its record of step %s does not say so", open), "rp-agent doctor"
 	}
 	return recorded(s)
 }
@@ -34,7 +34,7 @@ func recorded(s Standing) (why, next string) {
 	}
 	for _, step := range s.Simulation.Steps {
 		if step.Done && s.Steps[step.Step] != proto.StepVerified {
-			return fmt.Sprintf("step %s was verified before the simulation, and this host's record of it does not say so", step.Step), "rp-agent doctor (on the host)"
+			return fmt.Sprintf("step %s was verified before the simulation, and this host's record of it does not say so", step.Step), "rp-agent doctor"
 		}
 	}
 	return "", ""
@@ -55,8 +55,8 @@ func unresolved(s Standing) (why, next string) {
 		if !NeedsWord(state) || s.Resolved[step.ID] != "" {
 			continue
 		}
-		return fmt.Sprintf("step %s is %s", step.ID, state),
-			fmt.Sprintf("rpctl migrate --plan PLAN --env %s (a fresh dry run), then --apply --resolve %s=rerun|done --reason \"…\"", s.Environment, step.ID)
+		return fmt.Sprintf("step %s is %s: a fresh dry run shows what remains, then your word on it is --apply with --resolve %s=rerun or %s=done and --reason",
+			step.ID, state, step.ID, step.ID), "rpctl migrate --plan PLAN --env " + s.Environment
 	}
 	for id := range s.Resolved {
 		if !NeedsWord(s.Steps[id]) {
@@ -86,7 +86,7 @@ func host(s Standing) (why, next string) {
 		}
 	}
 	if s.Rules.PHP == "" {
-		return "this host runs no console commands", "rpctl migrate with the environment's console_host"
+		return "this host runs no console commands, the console_host of hosts.toml does", "rpctl status --env " + s.Environment
 	}
 	return "", ""
 }

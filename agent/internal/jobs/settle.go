@@ -79,8 +79,8 @@ func (s *Service) interrupt(ctx context.Context, id proto.JobID) (store.Record, 
 	}
 	job := &record.Job
 	job.State, job.Ended = proto.JobInterrupted, now
-	job.Error = &proto.Error{Code: proto.CodeJob, Message: "the job was cut off: the host went down, or its runner was killed again and again",
-		Next: fmt.Sprintf("rpctl migrate status --plan PLAN, and `journalctl -u rp-agent-run@%s` on the host; it is never run again by itself", id)}
+	job.Error = &proto.Error{Code: proto.CodeJob, Message: "the job was cut off: the host went down, or its runner was killed again and again; it is never run again by itself",
+		Next: "rpctl migrate status --plan PLAN --env " + s.Config.Environment}
 	if began && job.Kind == proto.KindApply {
 		if err := s.Plans.SaveSteps(job.Plan, plans.Steps{Job: id, Time: now, Steps: job.Steps}); err != nil {
 			return record, err

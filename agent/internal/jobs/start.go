@@ -53,7 +53,7 @@ func (s *Service) unused(id proto.JobID) error {
 		return fmt.Errorf("cannot look for an earlier job: %w", err)
 	}
 	if used {
-		return &proto.Error{Code: proto.CodeJob, Message: fmt.Sprintf("cannot start job %s: an earlier job had this id", id), Next: "start it again under a new id"}
+		return &proto.Error{Code: proto.CodeJob, Message: fmt.Sprintf("cannot start job %s: an earlier job had this id", id), Next: "rpctl jobs"}
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func (s *Service) attach(ctx context.Context, spec store.Spec, args proto.JobSta
 	}
 	if !bytes.Equal(had, wanted) {
 		return proto.Job{}, &proto.Error{Code: proto.CodeJob,
-			Message: fmt.Sprintf("cannot start job %s: the id is taken by another job, of %s", args.ID, spec.Created.Format(time.RFC3339)), Next: "start it again under a new id"}
+			Message: fmt.Sprintf("cannot start job %s: the id is taken by another job, of %s", args.ID, spec.Created.Format(time.RFC3339)), Next: "rpctl jobs"}
 	}
 	record, err := s.settled(ctx, args.ID)
 	if err != nil || record.Job.State.Ended() {
@@ -223,7 +223,7 @@ func (s *Service) freeOfLease(job proto.Job) error {
 	}
 	return &proto.Error{Code: proto.CodeLeaseHeld, Holder: holder,
 		Message: fmt.Sprintf("cannot apply the plan: the host is held by %s, for %s", printable.Excerpt(holder.Operator+" ("+holder.User+")", 200), printable.Excerpt(holder.Purpose, 60)),
-		Next:    "wait until they have finished: rpctl status --env " + s.Config.Environment}
+		Next:    "rpctl status --env " + s.Config.Environment}
 }
 
 // latest is the newest time of the audit.

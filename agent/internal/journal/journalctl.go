@@ -164,8 +164,8 @@ func cannot(err error, complaint string) error {
 	}
 	return &proto.Error{
 		Code:    proto.CodeHost,
-		Message: fmt.Sprintf("cannot read the journal: %s", detail),
-		Next:    "rp-agent doctor (the agent's user must be in group systemd-journal)",
+		Message: fmt.Sprintf("cannot read the journal: %s (the agent's user must be in group systemd-journal)", detail),
+		Next:    "rp-agent doctor",
 	}
 }
 

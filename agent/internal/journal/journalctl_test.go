@@ -47,7 +47,7 @@ func TestProgramFromPath(t *testing.T) {
 func checkNoRights(t *testing.T, err error) {
 	t.Helper()
 	refused, ok := errors.AsType[*proto.Error](err)
-	if !ok || !strings.Contains(refused.Message, "insufficient permissions") || !strings.Contains(refused.Next, "systemd-journal") {
+	if !ok || !strings.Contains(refused.Message, "insufficient permissions") || !strings.Contains(refused.Message, "group systemd-journal") || refused.Next != "rp-agent doctor" {
 		t.Errorf("got %#v", err)
 	}
 }

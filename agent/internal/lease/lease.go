@@ -154,7 +154,7 @@ func held(holder *proto.Holder) *proto.Error {
 	return &proto.Error{
 		Code:    proto.CodeLeaseHeld,
 		Message: "cannot take the host: it is held by " + who,
-		Next:    "wait until they have finished (`rpctl status` shows it), or ask them; a lease ends with its holder's connection, nothing has to be unlocked",
+		Next:    "rpctl status", // nothing has to be unlocked: a lease ends with its holder's connection
 		Holder:  holder,
 	}
 }
@@ -163,6 +163,6 @@ func storage(what string, err error) *proto.Error {
 	return &proto.Error{
 		Code:    proto.CodeStorage,
 		Message: fmt.Sprintf("cannot %s: %v", what, err),
-		Next:    "on the host: `df -h /var/lib/rp-agent`, then `rp-agent doctor`",
+		Next:    "rp-agent doctor",
 	}
 }

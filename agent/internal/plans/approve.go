@@ -16,7 +16,7 @@ func (f Folder) Approve(signed proto.Signed, rules proto.Console, now time.Time)
 	}
 	var approval proto.Approval
 	if signer, err = Open(approvers, signed, proto.NamespaceApproval, &approval, now); err != nil {
-		return "", "", refuse(err.Error(), "sign with a key that stands in /etc/rp-agent/approvers of this host")
+		return "", "", refuse(err.Error()+" (the keys that may are in /etc/rp-agent/approvers of this host)", "rpctl migrate approve --plan PLAN --env "+f.Environment)
 	}
 	again := "rpctl migrate --plan PLAN --env " + f.Environment
 	switch {
@@ -28,7 +28,7 @@ func (f Folder) Approve(signed proto.Signed, rules proto.Console, now time.Time)
 		return "", "", refuse(fmt.Sprintf("it shall be good for longer than the %d days that this host allows", rules.ApprovalLife()/(24*time.Hour)),
 			"rpctl migrate approve --plan PLAN --env "+f.Environment)
 	case approval.Time.After(now.Add(proto.ClockSkew)):
-		return "", "", refuse("it is of the future: one of two clocks is wrong", "timedatectl (on the host, and on your machine)")
+		return "", "", refuse("it is of the future: one of two clocks is wrong", "timedatectl")
 	}
 	e, err := f.Evidence(approval.Plan, now)
 	switch {
@@ -37,7 +37,7 @@ func (f Folder) Approve(signed proto.Signed, rules proto.Console, now time.Time)
 	case e.Simulation == nil:
 		return "", "", refuse("this plan was not simulated on "+f.Host, again)
 	case e.Simulation.FiguresDigest() != approval.Figures:
-		return "", "", refuse("its figures are not those of the simulation on "+f.Host, again+", then approve what it shows")
+		return "", "", refuse("its figures are not those of the simulation on "+f.Host+": approve what a new one shows", again)
 	}
 	return approval.Plan, signer, f.SaveSigned(approval.Plan, signed)
 }

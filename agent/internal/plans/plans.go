@@ -84,7 +84,7 @@ func (f Folder) Keep(p plan.Plan) error {
 		return nil
 	}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return &proto.Error{Code: proto.CodeStorage, Message: fmt.Sprintf("cannot keep the plan: %v", err), Next: "on the host: `rp-agent doctor`"}
+		return &proto.Error{Code: proto.CodeStorage, Message: fmt.Sprintf("cannot keep the plan: %v", err), Next: "rp-agent doctor"}
 	}
 	if err := errors.Join(statefile.SyncFolder(f.dir), statefile.SyncFolder(filepath.Dir(f.dir))); err != nil {
 		return err

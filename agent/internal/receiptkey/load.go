@@ -62,6 +62,6 @@ func (k Key) Signers(host string) signature.Signers {
 }
 
 func refuse(err error) error {
-	return &proto.Error{Code: proto.CodeHost, Message: fmt.Sprintf("cannot use this host's receipt key: %v", err),
-		Next: "on the host: `rp-agent doctor`; `rpctl agent install` makes a key where there is none"}
+	return &proto.Error{Code: proto.CodeHost, Message: fmt.Sprintf("cannot use this host's receipt key: %v (rpctl agent install makes one where there is none)", err),
+		Next: "rp-agent doctor"}
 }

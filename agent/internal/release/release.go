@@ -129,7 +129,7 @@ func (l Layout) refuse(format string, args ...any) error {
 	return &proto.Error{
 		Code:    proto.CodeRelease,
 		Message: fmt.Sprintf(format, args...),
-		Next:    "look at it with: ls -l " + l.current() + "; then: rp-agent doctor",
+		Next:    "ls -l " + l.current(),
 	}
 }
 

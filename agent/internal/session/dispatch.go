@@ -83,7 +83,7 @@ func (s *session) done(id int64, result any) {
 	}
 	if err != nil {
 		s.event(proto.Event{Event: proto.EventError, ID: id, Error: &proto.Error{
-			Code: proto.CodeHost, Message: "cannot send the answer: " + err.Error(), Next: "ask for less of it"}})
+			Code: proto.CodeHost, Message: "cannot send the answer: " + err.Error() + "; ask for less of it"}})
 		return
 	}
 	s.event(proto.Event{Event: proto.EventDone, ID: id, Result: data})
@@ -107,8 +107,8 @@ func (s *session) admit(request proto.Request) (operation, error) {
 		refused = s.forbidden(string(request.Op)+" here", s.host.Config.Act)
 	case op.needsLease && s.lease == nil:
 		refused = &proto.Error{Code: proto.CodeLeaseRequired,
-			Message: fmt.Sprintf("cannot %s: this connection does not hold the host", request.Op),
-			Next:    "take the lease first, on the same connection"}
+			Message: fmt.Sprintf("cannot %s: this connection does not hold the host: the lease comes first", request.Op),
+			Next:    "rpctl status --env " + s.host.Config.Environment}
 	default:
 		return op, nil
 	}
@@ -125,8 +125,8 @@ func wrongEnvironment(request proto.Request, own string) *proto.Error {
 	}
 	return &proto.Error{
 		Code:    proto.CodeEnvironment,
-		Message: fmt.Sprintf("cannot %s: the request %s and this host is %q", request.Op, meant, own),
-		Next:    "look at the hosts of this environment in hosts.toml",
+		Message: fmt.Sprintf("cannot %s: the request %s and this host is %q: correct the hosts of one of them in hosts.toml", request.Op, meant, own),
+		Next:    "rpctl doctor",
 	}
 }
 
@@ -136,8 +136,8 @@ func (s *session) run(ctx context.Context, op operation, request proto.Request) 
 		if p := recover(); p != nil {
 			s.log(fmt.Errorf("panic in %s: %v\n%s", request.Op, p, debug.Stack()))
 			err = &proto.Error{Code: proto.CodeHost,
-				Message: fmt.Sprintf("cannot %s: a bug in rp-agent (%s); what was begun may not be finished", request.Op, printable.Excerpt(fmt.Sprint(p), 200)),
-				Next:    "on the host: `journalctl -u 'rp-agent@*' -n 50`, and report what it shows"}
+				Message: fmt.Sprintf("cannot %s: a bug in rp-agent (%s); what was begun may not be finished; please report what its journal shows", request.Op, printable.Excerpt(fmt.Sprint(p), 200)),
+				Next:    "journalctl -u 'rp-agent@*' -n 50"}
 		}
 	}()
 	if ctx.Err() != nil {
@@ -158,10 +158,10 @@ func explain(ctx context.Context, err error) *proto.Error {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, context.Canceled):
-		return &proto.Error{Code: proto.CodeCancelled, Message: "cancelled: the agent is being stopped", Next: "ask again, and look at `rpctl status` first"}
+		return &proto.Error{Code: proto.CodeCancelled, Message: "cancelled: the agent is being stopped", Next: "rpctl status"}
 	case errors.Is(err, units.ErrRefused):
-		return &proto.Error{Code: proto.CodePolkit, Message: printable.Excerpt(err.Error(), 500), Next: "on the host: `rp-agent doctor`"}
+		return &proto.Error{Code: proto.CodePolkit, Message: printable.Excerpt(err.Error(), 500), Next: "rp-agent doctor"}
 	default:
-		return &proto.Error{Code: proto.CodeHost, Message: printable.Excerpt(err.Error(), 500), Next: "on the host: `rp-agent doctor`"}
+		return &proto.Error{Code: proto.CodeHost, Message: printable.Excerpt(err.Error(), 500), Next: "rp-agent doctor"}
 	}
 }

@@ -60,7 +60,7 @@ func (s *session) stateRefused(hello *proto.Hello) bool {
 func (s *session) forbidden(what string, groups []string) *proto.Error {
 	return &proto.Error{
 		Code:    proto.CodeForbidden,
-		Message: "cannot " + what + ": " + s.caller.User + " is in none of the groups that may (" + strings.Join(groups, ", ") + ")",
-		Next:    "ask the host's administrator for one of these groups, and log in again",
+		Message: "cannot " + what + ": " + s.caller.User + " is in none of the groups that may (" + strings.Join(groups, ", ") + "); an administrator of the host may put them into one, from the next login on",
+		Next:    "id " + s.caller.User,
 	}
 }

@@ -29,8 +29,8 @@ func (s *session) jobArgs(request proto.Request, args any) (Jobs, error) {
 		return nil, err
 	}
 	if s.host.Jobs == nil {
-		return nil, &proto.Error{Code: proto.CodeGate, Message: "cannot serve the request: this host runs no console commands",
-			Next: "ask the environment's console_host"}
+		return nil, &proto.Error{Code: proto.CodeGate, Message: "cannot serve the request: this host runs no console commands, the console_host of hosts.toml does",
+			Next: "rpctl status --env " + s.host.Config.Environment}
 	}
 	return s.host.Jobs, nil
 }

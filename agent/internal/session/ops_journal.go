@@ -58,8 +58,8 @@ func (s *session) journalUnits(ctx context.Context, only []proto.UnitPattern) ([
 		names = append(names, p.Units...)
 	}
 	if len(names) == 0 {
-		return nil, &proto.Error{Code: proto.CodeNoUnits, Message: "cannot show the journal: no instance is expected on this host",
-			Next: "on the host: `systemctl list-unit-files`, and enable the instances that ought to run"}
+		return nil, &proto.Error{Code: proto.CodeNoUnits, Message: "cannot show the journal: no instance is expected on this host: enable those that ought to run",
+			Next: "systemctl list-unit-files"}
 	}
 	return names, nil
 }

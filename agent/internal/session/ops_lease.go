@@ -85,7 +85,7 @@ func (s *session) freeOfJobs(ctx context.Context) error {
 		Code: proto.CodeLeaseHeld,
 		Message: fmt.Sprintf("cannot take the host: job %s of %s applies a migration plan since %s",
 			job.ID, who, job.Created.UTC().Format("2006-01-02 15:04:05 MST")),
-		Next:   fmt.Sprintf("wait for its end: rpctl attach %s --env %s", job.ID, s.host.Config.Environment),
+		Next:   fmt.Sprintf("rpctl attach %s --env %s", job.ID, s.host.Config.Environment),
 		Holder: &proto.Holder{Operator: job.Operator, User: job.User, Purpose: "migration (job " + string(job.ID) + ")", Since: job.Created, Job: job.ID},
 	}
 }

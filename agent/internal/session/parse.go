@@ -25,7 +25,7 @@ func badRequest(format string, args ...any) *proto.Error {
 	return &proto.Error{
 		Code:    proto.CodeBadRequest,
 		Message: "cannot serve the request: " + fmt.Sprintf(format, args...),
-		Next:    "compare the versions: `rpctl version` and `rp-agent version`",
+		Next:    "rp-agent version",
 	}
 }
 
@@ -113,7 +113,7 @@ func decodeArgs(request proto.Request, args any) error {
 	}
 }
 
-const upgrade = "`rpctl agent upgrade` brings the agent to rpctl's version"
+const upgrade = "rpctl agent upgrade"
 
 func unknownField(name string) *proto.Error {
 	return &proto.Error{

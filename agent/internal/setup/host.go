@@ -70,7 +70,7 @@ func (h *Host) requireRoot(verb string) error {
 	return &proto.Error{
 		Code:    proto.CodeForbidden,
 		Message: fmt.Sprintf("cannot %s: only root may, and may see what is there", verb),
-		Next:    "sudo rp-agent setup … or, from your machine, rpctl agent install --env ENVIRONMENT",
+		Next:    "sudo rp-agent setup",
 	}
 }
 

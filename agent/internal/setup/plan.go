@@ -98,8 +98,8 @@ func (p *Plan) Report() proto.SetupReport {
 func hostError(what string, err error) error {
 	return &proto.Error{
 		Code:    proto.CodeHost,
-		Message: what + ": " + oneLine(err),
-		Next:    "mend what it names, then run the same command again: it goes on from where the host is",
+		Message: what + ": " + oneLine(err) + "; once that is mended, the same command goes on from where the host is",
+		Next:    "rpctl agent install",
 	}
 }
 

@@ -46,7 +46,7 @@ func badSpec(err error) error {
 	return &proto.Error{
 		Code:    proto.CodeBadRequest,
 		Message: "cannot use what standard input says that this host shall be: " + oneLine(err),
-		Next:    "rpctl agent install --env ENVIRONMENT (on your machine) writes it",
+		Next:    "rpctl agent install",
 	}
 }
 

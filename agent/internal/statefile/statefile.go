@@ -104,6 +104,6 @@ func storage(verb, path string, err error) *proto.Error {
 	return &proto.Error{
 		Code:    proto.CodeStorage,
 		Message: fmt.Sprintf("cannot %s %s: %v", verb, path, err),
-		Next:    "on the host: `df -h /var/lib/rp-agent`, then `rp-agent doctor`",
+		Next:    "rp-agent doctor",
 	}
 }

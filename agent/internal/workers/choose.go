@@ -62,8 +62,8 @@ func (s *Service) some(ctx context.Context, only []proto.UnitPattern) ([]unit, e
 		}
 	}
 	if len(found) == 0 {
-		return nil, &proto.Error{Code: proto.CodeNoUnits, Message: "this host has no worker patterns",
-			Next: "name them in hosts.toml, then: rpctl agent install"}
+		return nil, &proto.Error{Code: proto.CodeNoUnits, Message: "this host has no worker patterns: name them in hosts.toml",
+			Next: "rpctl agent install"}
 	}
 	return found, nil
 }
@@ -131,7 +131,7 @@ func (s *Service) allow(name string) (proto.UnitPattern, error) {
 	return "", &proto.Error{
 		Code:    proto.CodeForbidden,
 		Message: fmt.Sprintf("%.100q is no worker of this host; its workers are: %s", name, allowed),
-		Next:    "name one of these, or change hosts.toml, then: rpctl agent install",
+		Next:    "rpctl agent diff",
 	}
 }
 
@@ -139,7 +139,7 @@ func noUnits(pattern proto.UnitPattern) error {
 	return &proto.Error{
 		Code:    proto.CodeNoUnits,
 		Message: fmt.Sprintf("%s has no instance on this host: none is enabled and none runs", pattern),
-		Next:    "as root on the host: systemctl enable --now " + strings.Replace(string(pattern), "*", "1", 1),
+		Next:    "sudo systemctl enable --now " + strings.Replace(string(pattern), "*", "1", 1),
 	}
 }
 
@@ -148,9 +148,12 @@ func explain(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
 		return cancelled("the request")
 	}
+	if errors.Is(err, units.ErrNoRule) {
+		return &proto.Error{Code: proto.CodePolkit, Message: fmt.Sprintf("%s: %v", what, err), Next: "rpctl agent install"}
+	}
 	if errors.Is(err, units.ErrRefused) {
 		return &proto.Error{Code: proto.CodePolkit, Message: fmt.Sprintf("%s: %v", what, err),
-			Next: "rp-agent doctor; then, from a developer's machine: rpctl agent install"}
+			Next: "rp-agent doctor"}
 	}
 	return &proto.Error{Code: proto.CodeHost, Message: fmt.Sprintf("%s: %v", what, err), Next: "rp-agent doctor"}
 }

@@ -78,7 +78,8 @@ func (c *Client) fault(code exit.Code, next, format string, args ...any) *exit.E
 
 // refusal is an error that the agent sent, made safe for a terminal.
 func (c *Client) refusal(sent *proto.Error) error {
-	safe := &proto.Error{Code: sent.Code, Message: printable.Line(sent.Message), Next: printable.Line(sent.Next)}
+	safe := &proto.Error{Code: sent.Code, Message: printable.Line(sent.Message)}
+	safe.Next = exit.Advice(printable.Line(sent.Next), c.options.Host, c.options.Environment)
 	if h := sent.Holder; h != nil {
 		safe.Holder = &proto.Holder{
 			Operator: printable.Line(h.Operator), User: printable.Line(h.User), UID: h.UID,

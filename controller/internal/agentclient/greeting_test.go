@@ -54,7 +54,7 @@ func TestFailuresBeforeGreeting(t *testing.T) {
 		{"silent end", "", "", 0, exit.NoAgent, "no greeting from rp-agent: the command ended with status 0", "ssh pp1 rp-agent rpc"},
 		{"lost", "half a li", "", -1, exit.Unreachable, "lost the connection before rp-agent answered", ""},
 		{"refuses to serve", hello(`"protocol":{"min":1,"max":1},"error":{"code":"config","message":"agent.toml is \u001b[1mbad","next":"rp-agent doctor"}`) + "\n",
-			"", 0, exit.HostFailed, `agent.toml is \x1b[1mbad`, "rp-agent doctor"},
+			"", 0, exit.HostFailed, `agent.toml is \x1b[1mbad`, "ssh pp1 rp-agent doctor"},
 		{"too new", hello(`"agent":"9.0","protocol":{"min":7,"max":9}`) + "\n", "", 0, exit.NoAgent,
 			"rp-agent 9.0 is too new: it speaks protocol 7 to 9, this rpctl 1 to 1", "go install"},
 		{"too old", hello(`"agent":"0.0","protocol":{"min":0,"max":0}`) + "\n", "", 0, exit.NoAgent,

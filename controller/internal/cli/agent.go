@@ -19,7 +19,7 @@ import (
 func (a *app) agentCommand() *cobra.Command {
 	group := &cobra.Command{
 		Use: "agent", Short: "Install, compare, upgrade or remove rp-agent on hosts",
-		Args: cobra.ArbitraryArgs, RunE: needsVerb,
+		Args: cobra.ArbitraryArgs, RunE: a.needsVerb,
 	}
 	group.AddCommand(
 		a.agentVerb("install", "Put rp-agent on an environment's hosts, as hosts.toml says", (*installation).install),
@@ -45,7 +45,7 @@ type installation struct {
 func (a *app) agentVerb(name, short string, visit func(*installation, context.Context, *install.Visit, string) error) *cobra.Command {
 	i := &installation{app: a, removing: name == "uninstall", compares: name == "diff"}
 	cmd := &cobra.Command{
-		Use: name + " --env ENVIRONMENT", Short: short, Args: noArgs,
+		Use: name + " --env ENVIRONMENT", Short: short, Args: a.noArgs,
 		Long: short + ".\n\nIt needs an admin login: root, or a user with sudo (--login; the alias's own user otherwise).",
 		RunE: func(cmd *cobra.Command, _ []string) error { return i.run(cmd.Context(), visit) },
 	}
@@ -80,12 +80,12 @@ func (i *installation) run(ctx context.Context, visit func(*installation, contex
 			i.spec.Signers = i.signers
 		}
 		if err := i.visit(ctx, host, visit); err != nil {
+			failure := *exit.From(err)
+			failure.Next = exit.Advice(failure.Next, host, i.env)
 			if done > 0 {
-				failure := *exit.From(err)
 				failure.Code = exit.Partial
-				return &failure
 			}
-			return err
+			return &failure
 		}
 	}
 	return nil
@@ -199,7 +199,7 @@ func (i *installation) agreed(ctx context.Context, host string, report proto.Set
 		return true, nil
 	case !i.app.Asks:
 		return false, &exit.Error{Code: exit.Refused, Host: host, Message: "cannot ask whether to change the host: there is no terminal",
-			Next: "add --yes"}
+			Next: i.app.again("--yes")}
 	}
 	answer, err := i.app.confirm(ctx, fmt.Sprintf("change %s? type yes: ", safe(host)))
 	if err == nil && strings.TrimSpace(answer) != "yes" {

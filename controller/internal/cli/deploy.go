@@ -31,7 +31,7 @@ func (a *app) deployCommand() *cobra.Command {
 		Long: "Deploy an environment: checks and leases on every host, the work tree brought up to date, the deploy\n" +
 			"command of hosts.toml run here, the workers restarted and proved to run the new code.",
 		Example: "  rpctl deploy --env preprod --dry-run\n  rpctl deploy --env preprod",
-		Args:    noArgs,
+		Args:    a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			options, err := a.options(o)
 			if err != nil {
@@ -50,7 +50,7 @@ func (a *app) rollbackCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rollback --env ENVIRONMENT",
 		Short: "Run the rollback command, then restart and prove as deploy does",
-		Args:  noArgs,
+		Args:  a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			options, err := a.options(o)
 			if err != nil {
@@ -70,7 +70,7 @@ func (a *app) restartCommand() *cobra.Command {
 		Use:     "restart --env ENVIRONMENT",
 		Short:   "Restart workers on the current release and prove what they run",
 		Example: "  rpctl restart --env preprod --only 'messenger_worker_dmp@*'",
-		Args:    noArgs,
+		Args:    a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			options, err := a.options(o)
 			if err != nil {
@@ -122,7 +122,7 @@ func (a *app) environment(name string) (inventory.Environment, error) {
 	if err != nil {
 		return inventory.Environment{}, err
 	}
-	return read.Environment(name)
+	return a.named(read, name)
 }
 
 // patterns finds what was typed among the environment's worker patterns, or as one instance of
@@ -141,8 +141,8 @@ func patterns(environment inventory.Environment, typed []string) ([]proto.UnitPa
 			}
 			return nil, &exit.Error{
 				Code:    exit.BadInput,
-				Message: fmt.Sprintf("%q is no worker pattern of %s, nor an instance of one", word, environment.Name),
-				Next:    "it has: " + strings.Join(all, ", "),
+				Message: fmt.Sprintf("%q is no worker pattern of %s, nor an instance of one; it has: %s", word, environment.Name, strings.Join(all, ", ")),
+				Next:    "rpctl status --env " + environment.Name,
 			}
 		}
 		only = append(only, pattern)

@@ -23,7 +23,7 @@ func (a *app) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [--env ENVIRONMENT]",
 		Short: "Probe every assumption, on this machine and on each host, and say how to mend it",
-		Args:  noArgs,
+		Args:  a.noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context(), env) },
 	}
 	a.envFlag(cmd, &env, "one environment (default: all)")
@@ -54,7 +54,7 @@ func (a *app) doctor(ctx context.Context, env string) error {
 		}
 	})
 	if bad > 0 {
-		return &exit.Error{Code: exit.Failed, Message: fmt.Sprintf("%d checks failed", bad), Next: "see the fix below each of them"}
+		return &exit.Error{Code: exit.Failed, Message: fmt.Sprintf("%d checks failed; the fix stands below each of them", bad), Next: a.again()}
 	}
 	return nil
 }

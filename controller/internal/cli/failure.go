@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
@@ -14,12 +15,15 @@ import (
 )
 
 // end tells how it ended, in this one place, and returns the exit code.
-func (a *app) end(err error) exit.Code {
+func (a *app) end(verb string, err error) exit.Code {
 	failure := exit.From(err)
 	if failure != nil {
-		again := *failure
-		again.Next = a.sameHosts(again.Next)
-		failure = &again
+		copied := *failure
+		if copied.Next == "" {
+			copied.Next = a.anyNext(verb, copied.Code)
+		}
+		copied.Next = a.sameHosts(copied.Next)
+		failure = &copied
 	}
 	jsonEnd := failure != nil && a.wantsJSON()
 	if jsonEnd {
@@ -41,20 +45,63 @@ func (a *app) end(err error) exit.Code {
 	return failure.Code
 }
 
-// plainPath needs no quotes in any shell.
-var plainPath = regexp.MustCompile(`^[A-Za-z0-9_./~+@%-]+$`)
+// anyNext is what to type where a failure does not say: how a command is used, or the same once more
+// when what the message names is mended.
+func (a *app) anyNext(verb string, code exit.Code) string {
+	switch code {
+	case exit.BadInput:
+		return verb + " --help"
+	case exit.Refused, exit.LocalFailed:
+		return a.again()
+	}
+	return ""
+}
+
+// again is the command that was typed, with more words behind it.
+func (a *app) again(more ...string) string {
+	line := "rpctl"
+	for _, word := range slices.Concat(a.Args, more) {
+		line += " " + quoted(word)
+	}
+	return line
+}
+
+// instead is the command that was typed with another word in the place of one; --x=y has x and y in it.
+func (a *app) instead(wrong, right string) string {
+	line, done := "rpctl", false
+	for _, word := range a.Args {
+		switch name, value, joined := strings.Cut(word, "="); {
+		case done:
+		case word == wrong:
+			word, done = right, true
+		case joined && name == wrong:
+			word, done = right+"="+value, true
+		case joined && value == wrong:
+			word, done = name+"="+right, true
+		}
+		line += " " + quoted(word)
+	}
+	return line
+}
+
+// plainWord needs no quotes in any shell.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./~+@%=:,-]+$`)
+
+// quoted is a word as a shell takes it.
+func quoted(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
 
 // sameHosts puts --hosts and --ssh-config, where they were typed, into commands to type next: pasted
 // without them, a command with --yes would go to another inventory's hosts.
 func (a *app) sameHosts(next string) string {
 	typed := ""
 	for _, flag := range []struct{ name, value string }{{"--hosts", a.flags.hosts}, {"--ssh-config", a.flags.sshConfig}} {
-		switch {
-		case flag.value == "":
-		case plainPath.MatchString(flag.value):
-			typed += flag.name + " " + flag.value + " "
-		default:
-			typed += flag.name + " '" + strings.ReplaceAll(flag.value, "'", `'\''`) + "' "
+		if flag.value != "" && !strings.Contains(next, flag.name) {
+			typed += flag.name + " " + quoted(flag.value) + " "
 		}
 	}
 	return strings.ReplaceAll(next, "rpctl ", "rpctl "+typed)

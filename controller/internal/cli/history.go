@@ -20,7 +20,7 @@ func (a *app) historyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history --env ENVIRONMENT",
 		Short: "Show what the hosts' audit files say: who did what, when, with which result",
-		Args:  noArgs,
+		Args:  a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit < 1 || limit > proto.MaxHistory {
 				return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad -n %d: want 1 to %d", limit, proto.MaxHistory)}

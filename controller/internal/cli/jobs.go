@@ -16,7 +16,7 @@ func (a *app) jobsCommand() *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use: "jobs --env ENVIRONMENT", Short: "List the newest jobs of an environment's console host",
-		Args: noArgs,
+		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit < 1 {
 				return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad -n %d: want 1 or more", limit)}
@@ -55,7 +55,9 @@ func (a *app) attachCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			start, err := migrate.ParseFrom(from)
 			if err != nil {
-				return err
+				failure := *exit.From(err)
+				failure.Next = a.instead(from, "start")
+				return &failure
 			}
 			id, err := migrate.CheckID(args[0], env)
 			if err != nil {

@@ -78,8 +78,7 @@ func look(dir string, argv []string) error {
 	if _, err := exec.LookPath(path); err != nil {
 		return &exit.Error{
 			Code: exit.LocalFailed, Err: err,
-			Message: "cannot run `" + strings.Join(argv, " ") + "`: " + argv[0] + " is not there or may not be executed; nothing was touched",
-			Next:    "install " + argv[0] + ", or correct the command in hosts.toml",
+			Message: "cannot run `" + strings.Join(argv, " ") + "`: " + argv[0] + " is not there or may not be executed: install it, or correct the command in hosts.toml; nothing was touched",
 		}
 	}
 	return nil

@@ -31,7 +31,7 @@ func (a *app) logsCommand() *cobra.Command {
 		Use:   "logs --env ENVIRONMENT",
 		Short: "Show the journal of the workers of all hosts",
 		Long:  "Show the journal of the workers of all hosts, oldest line first. --follow ends with Ctrl-C, which is no failure.",
-		Args:  noArgs,
+		Args:  a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if args.Lines < 1 || args.Lines > proto.MaxLogLines {
 				return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad -n %d: want 1 to %d", args.Lines, proto.MaxLogLines)}

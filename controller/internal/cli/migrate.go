@@ -44,10 +44,10 @@ func (a *app) migrateCommand() *cobra.Command {
 			followHelp,
 		Example: "  rpctl migrate --plan plan.toml --env preprod\n  rpctl migrate --plan plan.toml --env preprod --apply",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownCommand(cmd, args[0])
+			if len(args) > 0 && !strings.HasSuffix(args[0], ".toml") {
+				return a.unknownCommand(cmd, args[0])
 			}
-			return nil
+			return a.noArgs(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.migrate(cmd.Context(), m, w) },
 	}
@@ -143,7 +143,7 @@ func (a *app) migrateOptions(m migrating) (migrate.Options, error) {
 	if err != nil {
 		return migrate.Options{}, err
 	}
-	environment, err := read.Environment(m.env)
+	environment, err := a.named(read, m.env)
 	return migrate.Options{
 		Environment: environment, All: read.Environments, Operator: a.operator(), Plan: p, PlanPath: a.here(m.plan), Yes: m.yes, Key: m.key,
 	}, err

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ func (a *app) migrateStatusCommand() *cobra.Command {
 	var m migrating
 	cmd := &cobra.Command{
 		Use: "status --plan PLAN", Short: "Show where a plan stands on every environment, gate by gate, and the next command",
-		Args: noArgs,
+		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.readPlan(m.plan)
 			if err != nil {
@@ -48,10 +49,10 @@ func (a *app) migrateReportCommand() *cobra.Command {
 		Long: "Write what the last simulation found, from the receipt beside the plan, verified; no host is asked.\n" +
 			"slack is the message to the product owner, trello the commands for the ticket, xlsx the workbook\n" +
 			"simulation_migration_CENTRE.xlsx (in the working directory unless -o names a file).",
-		Args: noArgs,
+		Args: a.noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if !slices.Contains(formats, format) {
-				return &exit.Error{Code: exit.BadInput, Message: "bad --format \"" + safe(format) + "\"", Next: "--format " + strings.Join(formats, "|")}
+				return &exit.Error{Code: exit.BadInput, Message: "bad --format \"" + safe(format) + "\": want " + strings.Join(formats, ", "), Next: a.instead(format, formats[0])}
 			}
 			a.raw = !a.flags.json // the report alone goes to standard output
 			options, err := a.migrateOptions(m)
@@ -85,8 +86,12 @@ func (a *app) report(options migrate.Options, format, out string) error {
 	if err != nil {
 		return err
 	}
+	approve := "rpctl migrate approve --plan " + quoted(options.PlanPath) + " --env " + options.Environment.Name
 	if out == "" && !a.flags.json {
 		a.print(text.String())
+		if format == report.Formats[0] { // the question to who decides
+			fmt.Fprintf(a.Stderr, "  next: %s\n", safe(a.sameHosts(approve)))
+		}
 		return nil
 	}
 	e := event.Event{Kind: event.Reported, Environment: options.Environment.Name, Digest: options.Plan.Digest(), Text: text.String()}
@@ -94,7 +99,7 @@ func (a *app) report(options migrate.Options, format, out string) error {
 		if err := migrate.WriteNew(a.here(out), text.Bytes()); err != nil {
 			return err
 		}
-		e.Text, e.Path = "", out
+		e.Text, e.Path, e.Next = "", out, a.sameHosts(approve)
 	}
 	a.emit(e)
 	return nil
@@ -109,7 +114,7 @@ func (a *app) migrateApproveCommand() *cobra.Command {
 		Long: "Show the figures of the last simulation on the host, sign them and the plan with your SSH key, and bring that to\n" +
 			"the host. A product owner has no key: --for NAME --evidence LINK says who decided, and where that stands.\n" +
 			"--signed FILE brings an approval that was signed elsewhere (see approval-request).",
-		Args: noArgs,
+		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a.changes(true)
 			options, err := a.migrateOptions(m)
@@ -146,13 +151,13 @@ func (a *app) migrateRequestCommand() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use: "approval-request --plan PLAN --env ENVIRONMENT -o FILE", Short: "Write the text of an approval, for ssh-keygen to sign elsewhere",
-		Args: noArgs,
+		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if out == "" {
-				return &exit.Error{Code: exit.BadInput, Message: "no file was named", Next: cmd.CommandPath() + " … -o approval.json"}
+				return &exit.Error{Code: exit.BadInput, Message: "no file was named", Next: a.again("-o", "approval.json")}
 			}
 			if _, err := os.Lstat(a.here(out)); err == nil {
-				return &exit.Error{Code: exit.BadInput, Message: safe(out) + " is there already", Next: "name another file with -o FILE"}
+				return &exit.Error{Code: exit.BadInput, Message: safe(out) + " is there already, name another file with -o", Next: "ls -l " + quoted(out)}
 			}
 			options, err := a.migrateOptions(m)
 			if err != nil {

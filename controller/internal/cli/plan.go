@@ -19,7 +19,7 @@ import (
 func (a *app) planCommand() *cobra.Command {
 	group := &cobra.Command{
 		Use: "plan", Short: "Write, check and describe plan.toml, the form of a migration's ticket",
-		Args: cobra.ArbitraryArgs, RunE: needsVerb,
+		Args: cobra.ArbitraryArgs, RunE: a.needsVerb,
 	}
 	group.AddCommand(
 		&cobra.Command{
@@ -32,7 +32,7 @@ func (a *app) planCommand() *cobra.Command {
 		},
 		&cobra.Command{
 			Use: "schema", Short: "Print the JSON schema of plan.toml, for editors",
-			Args: noArgs, RunE: func(*cobra.Command, []string) error {
+			Args: a.noArgs, RunE: func(*cobra.Command, []string) error {
 				a.print(string(planfile.Schema()))
 				return nil
 			},
@@ -64,7 +64,7 @@ func atMostOneArg(cmd *cobra.Command, args []string) error {
 // readPlan reads and checks a plan; what is only worth a look is told as a warning.
 func (a *app) readPlan(path string) (plan.Plan, error) {
 	if path == "" {
-		return plan.Plan{}, &exit.Error{Code: exit.BadInput, Message: "no plan was named", Next: "--plan plan.toml (rpctl plan new plan.toml asks its way through a ticket)"}
+		return plan.Plan{}, &exit.Error{Code: exit.BadInput, Message: "no plan was named with --plan; rpctl plan new asks its way through a ticket", Next: a.again("--plan", "plan.toml")}
 	}
 	p, warnings, err := planfile.Load(a.here(path))
 	if err != nil {
@@ -99,7 +99,7 @@ func (a *app) planCheck(path string) error {
 func (a *app) planNew(ctx context.Context, args []string) error {
 	if len(args) > 0 {
 		if _, err := os.Lstat(a.here(args[0])); err == nil {
-			return &exit.Error{Code: exit.BadInput, Message: safe(args[0]) + " is there already", Next: "rpctl plan check " + args[0]}
+			return &exit.Error{Code: exit.BadInput, Message: safe(args[0]) + " is there already", Next: "rpctl plan check " + quoted(args[0])}
 		}
 	}
 	p, err := a.askPlan(ctx)
@@ -107,11 +107,11 @@ func (a *app) planNew(ctx context.Context, args []string) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		return &exit.Error{Code: exit.BadInput, Message: err.Error(), Next: "rpctl plan new, and answer every question", Err: err}
+		return &exit.Error{Code: exit.BadInput, Message: err.Error(), Next: a.again(), Err: err}
 	}
 	written := planfile.Format(p)
 	if _, _, err := planfile.Parse("the new plan", written); err != nil {
-		return &exit.Error{Code: exit.BadInput, Message: "the answers make no plan:\n" + err.Error(), Next: "rpctl plan new", Err: err}
+		return &exit.Error{Code: exit.BadInput, Message: "the answers make no plan:\n" + err.Error(), Next: a.again(), Err: err}
 	}
 	if len(args) == 0 {
 		a.print(string(written))
@@ -120,7 +120,7 @@ func (a *app) planNew(ctx context.Context, args []string) error {
 	if err := migrate.WriteNew(a.here(args[0]), written); err != nil {
 		return err
 	}
-	a.emit(event.Event{Kind: event.Stored, Path: args[0], Digest: p.Digest(), Next: "rpctl plan check " + args[0]})
+	a.emit(event.Event{Kind: event.Stored, Path: args[0], Digest: p.Digest(), Next: "rpctl plan check " + quoted(args[0])})
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -20,12 +21,12 @@ func (a *app) root() *cobra.Command {
 		Long: "Deploy Reconnect Pro, restart its workers, migrate people's files, and prove what was done.\n\n" +
 			"Hosts come from hosts.toml: --hosts, $RPCTL_HOSTS, the folders upwards from here, ~/.config/rpctl.",
 		SilenceErrors: true, SilenceUsage: true,
-		Args: cobra.ArbitraryArgs, RunE: needsVerb,
+		Args: cobra.ArbitraryArgs, RunE: a.needsVerb,
 	}
 	root.SetIn(a.Stdin)
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
-	root.SetFlagErrorFunc(badFlag)
+	root.SetFlagErrorFunc(a.badFlag)
 	all := root.PersistentFlags()
 	all.StringVar(&a.flags.hosts, "hosts", "", "hosts.toml to use")
 	all.StringVar(&a.flags.sshConfig, "ssh-config", "", "read this instead of ~/.ssh/config, like ssh -F (or $RPCTL_SSH_CONFIG)")
@@ -42,9 +43,15 @@ func (a *app) root() *cobra.Command {
 }
 
 // noArgs refuses words that a command does not take.
-func noArgs(cmd *cobra.Command, args []string) error {
+func (a *app) noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
+	}
+	if plan := cmd.Flags().Lookup("plan"); plan != nil && !plan.Changed {
+		return &exit.Error{
+			Code: exit.BadInput, Message: fmt.Sprintf("%s takes no argument, got %q: the plan is given with --plan", cmd.CommandPath(), args[0]),
+			Next: a.instead(args[0], "--plan="+args[0]),
+		}
 	}
 	next := cmd.CommandPath() + " --help"
 	if env := cmd.Flags().Lookup("env"); env != nil && !env.Changed {
@@ -54,31 +61,48 @@ func noArgs(cmd *cobra.Command, args []string) error {
 }
 
 // needsVerb is what a group of commands does by itself: help, or refuse a word that is none of its verbs.
-func needsVerb(cmd *cobra.Command, args []string) error {
+func (a *app) needsVerb(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return unknownCommand(cmd, args[0])
+		return a.unknownCommand(cmd, args[0])
 	}
 	return cmd.Help()
 }
 
-func unknownCommand(cmd *cobra.Command, word string) error {
+func (a *app) unknownCommand(cmd *cobra.Command, word string) error {
 	next := cmd.CommandPath() + " --help"
 	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(word); len(near) > 0 {
-		next = "did you mean `" + cmd.CommandPath() + " " + near[0] + "`?"
+		next = a.instead(word, near[0])
 	}
 	return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("unknown command %q", word), Next: next}
 }
 
 // badFlag is what is wrong with a flag, with the flag that may have been meant.
-func badFlag(cmd *cobra.Command, err error) error {
-	next := cmd.CommandPath() + " --help"
+func (a *app) badFlag(cmd *cobra.Command, err error) error {
+	failure := &exit.Error{Code: exit.BadInput, Message: err.Error(), Next: cmd.CommandPath() + " --help", Err: err}
+	var value *pflag.InvalidValueError
+	if errors.As(err, &value) {
+		failure.Message = badValue(value)
+	}
 	if _, name, found := strings.Cut(err.Error(), "unknown flag: --"); found {
 		if near := nearestFlag(cmd, name); near != "" {
-			next = "did you mean --" + near + "? see " + next
+			failure.Message += ": did you mean --" + near + "?"
+			failure.Next = a.instead("--"+name, "--"+near)
 		}
 	}
-	return &exit.Error{Code: exit.BadInput, Message: err.Error(), Next: next, Err: err}
+	return failure
+}
+
+// badValue says what a flag wants, in no words of the Go library.
+func badValue(err *pflag.InvalidValueError) string {
+	flag := err.GetFlag()
+	want := map[string]string{
+		"duration": "a time with its unit, like 10s or 2m", "int": "a whole number", "bool": "true or false",
+	}[flag.Value.Type()]
+	if want == "" {
+		return err.Error()
+	}
+	return fmt.Sprintf("bad --%s %q: want %s", flag.Name, err.GetValue(), want)
 }
 
 func nearestFlag(cmd *cobra.Command, name string) string {

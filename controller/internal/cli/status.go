@@ -25,7 +25,7 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Show what runs on all hosts of all environments",
 		Long: "Show what runs on all hosts of all environments, or of one. More than 50 hosts are shown as they answer.\n\n" +
 			"Exit code: 0 all healthy, 1 some are not, 3 some could not be asked, 5 to 8 none could.",
-		Args: noArgs,
+		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context(), env) },
 	}
 	a.envFlag(cmd, &env, "one environment (default: all)")

@@ -85,7 +85,8 @@ func Run(system System) int {
 	defer a.closeView() // after a panic too
 	root := a.root()
 	root.SetArgs(system.Args)
-	return int(a.end(root.ExecuteContext(ctx)))
+	verb, err := root.ExecuteContextC(ctx)
+	return int(a.end(verb.CommandPath(), err))
 }
 
 // interruptible ends the context at the first signal, and the process at the second. A Ctrl-C
@@ -204,7 +205,32 @@ func (a *app) inventory() (*inventory.Inventory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return inventory.Load(path)
+	read, err := inventory.Load(path)
+	if err != nil {
+		failure := *exit.From(err)
+		failure.Next = a.again() // once the file is mended
+		return nil, &failure
+	}
+	return read, nil
+}
+
+// named is an environment of hosts.toml, or what to type instead of the name that is none.
+func (a *app) named(read *inventory.Inventory, name string) (inventory.Environment, error) {
+	environment, err := read.Environment(name)
+	if err == nil {
+		return environment, nil
+	}
+	failure := *exit.From(err)
+	near, ok := read.Nearest(name)
+	switch {
+	case name == "":
+		failure.Next = a.again("--env", near)
+	case ok:
+		failure.Next = a.instead(name, near)
+	default:
+		failure.Next = "rpctl status"
+	}
+	return environment, &failure
 }
 
 // environments is the one that --env names, or all of them where all is allowed and none is named.
@@ -216,7 +242,7 @@ func (a *app) environments(name string) ([]inventory.Environment, error) {
 	if name == "" || name == "all" {
 		return read.Environments, nil
 	}
-	one, err := read.Environment(name)
+	one, err := a.named(read, name)
 	return []inventory.Environment{one}, err
 }
 

@@ -13,7 +13,7 @@ import (
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Say which rpctl this is", Args: noArgs,
+		Use: "version", Short: "Say which rpctl this is", Args: a.noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			build := event.Build{
 				Rpctl: version.String(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Protocol: proto.Speaks(),

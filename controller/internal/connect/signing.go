@@ -41,11 +41,11 @@ func (d *Dialer) SigningKey(ctx context.Context, alias, file string) (*SigningKe
 		}
 	}
 	login.end()
-	message := "no key to sign with: the agent holds none and no IdentityFile exists"
+	message := "no key to sign with: the agent holds none, no IdentityFile exists, and --key names none"
 	if len(login.notes) > 0 {
 		message = "no key to sign with; not usable: " + strings.Join(login.notes, ", ")
 	}
-	next := "ssh-add, or name the key with --key FILE"
+	next := "ssh-add"
 	if login.unlock != "" {
 		next = "ssh-add " + quote(login.unlock)
 	}

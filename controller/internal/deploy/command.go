@@ -68,9 +68,9 @@ func (r *run) moved(ctx context.Context) error {
 	if len(stuck) > 0 {
 		return &exit.Error{
 			Code: exit.Failed,
-			Message: fmt.Sprintf("the %s command succeeded, but `current` did not move on %s; no worker was restarted",
+			Message: fmt.Sprintf("the %s command succeeded, but `current` did not move on %s; no worker was restarted; what the command did stands above",
 				r.operation, strings.Join(stuck, ", ")),
-			Next: "see what the command did (its output is above), then: " + r.again(),
+			Next: r.again(),
 		}
 	}
 	r.switched = true
@@ -88,8 +88,7 @@ func (r *run) afterFailedCommand() string {
 	if r.operation == opDeploy && len(r.Environment.Rollback) > 0 {
 		return "rpctl rollback --env " + r.Environment.Name
 	}
-	return "mend what the output above names; rpctl status --env " + r.Environment.Name +
-		" shows which release is current; then: " + r.again()
+	return "rpctl status --env " + r.Environment.Name // which release is current
 }
 
 // again is the same operation once more.

@@ -66,7 +66,7 @@ func TestRefusals(t *testing.T) {
 		{"configuration differs", func(b *bench) {
 			b.hosts["pp2"].hello.Config.Workers = []proto.UnitPattern{"messenger_worker@*.service"}
 		}, exit.Refused, []string{
-			"workers: hosts.toml has messenger_worker_async@*.service, host has messenger_worker@*.service", "rpctl agent diff",
+			"workers: hosts.toml has messenger_worker_async@*.service, host has messenger_worker@*.service", "rpctl agent install --env preprod",
 		}},
 		{"lease held", func(b *bench) {
 			b.hosts["pp2"].fail[proto.OpLease] = &proto.Error{Code: proto.CodeLeaseHeld, Message: "held", Holder: &proto.Holder{
@@ -101,7 +101,7 @@ func TestRefusals(t *testing.T) {
 		{"step that must stay", func(b *bench) { b.options.Skip = []string{"verify"} },
 			exit.BadInput, []string{"what makes the result safe"}},
 		{"no deploy command", func(b *bench) { b.options.Environment.Deploy = nil },
-			exit.BadInput, []string{"hosts.toml has no `deploy`"}},
+			exit.BadInput, []string{"hosts.toml has no `deploy = "}},
 		{"not confirmed", func(b *bench) {
 			b.options.Environment.Confirm = true
 			b.world.Confirm = func(context.Context, string) (string, error) { return "prod\n", nil }

@@ -30,8 +30,8 @@ func (r *run) prepare(ctx context.Context) error {
 		if err := r.locally(ctx, argv); err != nil {
 			return &exit.Error{
 				Code:    exit.LocalFailed,
-				Message: fmt.Sprintf("cannot prepare: %v; nothing was deployed", err),
-				Next:    "mend it and deploy again, or leave it out: rpctl deploy --env " + r.Environment.Name + " --skip prepare",
+				Message: fmt.Sprintf("cannot prepare: %v; nothing was deployed; --skip prepare leaves it out", err),
+				Next:    r.again(),
 				Err:     err,
 			}
 		}

@@ -78,7 +78,9 @@ func (r *run) connect(ctx context.Context) error {
 func Fits(environment inventory.Environment, host string, hello proto.Hello) error {
 	name := environment.Name
 	if hello.Error != nil {
-		return hello.Error
+		refusal := *hello.Error
+		refusal.Next = exit.Advice(refusal.Next, host, name)
+		return &refusal
 	}
 	if _, ok := proto.Speaks().Common(hello.Protocol); !ok {
 		return tooOldOrNew(hello, name)
@@ -95,8 +97,8 @@ func Fits(environment inventory.Environment, host string, hello proto.Hello) err
 	if hello.Environment != name {
 		return &exit.Error{
 			Code:    exit.Refused,
-			Message: fmt.Sprintf("the host belongs to environment %q, not to %q", hello.Environment, name),
-			Next:    "correct the hosts of " + name + " in hosts.toml",
+			Message: fmt.Sprintf("the host belongs to environment %q, not to %q: correct the hosts of %q in hosts.toml", hello.Environment, name, name),
+			Next:    "rpctl status --env " + name,
 		}
 	}
 	if hello.Config == nil {
@@ -110,7 +112,7 @@ func Fits(environment inventory.Environment, host string, hello proto.Hello) err
 		return &exit.Error{
 			Code:    exit.Refused,
 			Message: "the host's agent.toml is not what hosts.toml says: " + strings.Join(differences, "; "),
-			Next:    fmt.Sprintf("rpctl agent diff --env %s, then rpctl agent install --env %s", name, name),
+			Next:    "rpctl agent install --env " + name,
 		}
 	}
 	return nil
@@ -121,9 +123,9 @@ func tooOldOrNew(hello proto.Hello, environment string) error {
 	if hello.Protocol.Min > proto.Version {
 		return &exit.Error{
 			Code: exit.NoAgent,
-			Message: fmt.Sprintf("rp-agent %s is newer than this rpctl (it speaks protocol %d to %d, rpctl %d)",
+			Message: fmt.Sprintf("rp-agent %s is newer than this rpctl (it speaks protocol %d to %d, rpctl %d): install a newer rpctl",
 				hello.Agent, hello.Protocol.Min, hello.Protocol.Max, proto.Version),
-			Next: "install a newer rpctl",
+			Next: "rpctl version",
 		}
 	}
 	return &exit.Error{

@@ -127,7 +127,7 @@ func (r *run) interrupted(where string) (message, next string) {
 		return where + ": `current` has moved, no worker was restarted", r.finish()
 	case r.commanded:
 		return where + ": the " + r.operation + " command was stopped, `current` may have moved; no worker was restarted",
-			fmt.Sprintf("rpctl status --env %s shows which release is current; then %s, or %s", env, r.again(), r.finish())
+			"rpctl status --env " + env
 	default:
 		return where + ": no host was changed", r.again()
 	}

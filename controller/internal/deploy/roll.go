@@ -129,7 +129,9 @@ func (r *run) spent(why exit.Error) exit.Error {
 	}
 	why.Message += fmt.Sprintf("; the roll stopped there (--max-fail %d) and left %s %s: %s",
 		max(r.MaxFail, 1), countedHosts(len(left)), state, fewNames(left))
-	why.Next += "; once it is mended, to finish: " + r.finish()
+	if why.Message += "; once it is mended, `" + r.finish() + "` finishes"; why.Next == "" {
+		why.Next = r.finish()
+	}
 	return why
 }
 

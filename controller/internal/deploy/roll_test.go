@@ -25,7 +25,7 @@ func TestCrashLoopOnTheFirstHostStopsTheRoll(t *testing.T) {
 	b := newBench("pp1", "pp2", "pp3")
 	b.hosts["pp1"].crashes()
 	b.want(t, Deploy(t.Context(), b.world, b.options), exit.Failed, "pp1: messenger_worker_async@1.service: crash loop",
-		"--max-fail 1", "left 2 hosts on old code: pp2, pp3", "to finish: rpctl restart --env preprod")
+		"--max-fail 1", "left 2 hosts on old code: pp2, pp3", "once it is mended, `rpctl restart --env preprod` finishes")
 	if got := b.restarted(); !slices.Equal(got, []string{"pp1"}) {
 		t.Errorf("restarted %q, want pp1 alone", got)
 	}

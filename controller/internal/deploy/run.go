@@ -121,8 +121,8 @@ func (r *run) admit(ctx context.Context, steps []step) error {
 	if r.operation != opRestart && len(r.argv) == 0 {
 		return &exit.Error{
 			Code:    exit.BadInput,
-			Message: fmt.Sprintf("cannot %s %s: hosts.toml has no `%s` for it", r.operation, r.Environment.Name, r.operation),
-			Next:    fmt.Sprintf("add `%s = [\"command\", \"argument\"]` to [environments.%s]", r.operation, r.Environment.Name),
+			Message: fmt.Sprintf("cannot %[1]s %[2]s: hosts.toml has no `%[1]s = [\"command\", \"argument\"]` in [environments.%[2]s]", r.operation, r.Environment.Name),
+			Next:    "rpctl status --env " + r.Environment.Name,
 		}
 	}
 	if r.Environment.Confirm && !r.DryRun && !r.Yes {
@@ -260,11 +260,10 @@ func checkSkip(skip []string, steps []step) error {
 		if slices.Contains(names(steps), name) {
 			message = fmt.Sprintf("cannot skip %q: it is what makes the result safe", name)
 		}
-		next := "this operation has no step that can be skipped"
 		if len(may) > 0 {
-			next = "steps that can be skipped: " + strings.Join(may, ", ")
+			message += "; steps that can be skipped: " + strings.Join(may, ", ")
 		}
-		return &exit.Error{Code: exit.BadInput, Message: message, Next: next}
+		return &exit.Error{Code: exit.BadInput, Message: message}
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func (r *run) judgedAmong(hosts []*host) error {
 	}
 	next := "rpctl logs --env " + r.Environment.Name
 	if !allNew && r.operation == opDeploy && len(r.Environment.Rollback) > 0 {
-		next += ", then mend it or: rpctl rollback --env " + r.Environment.Name
+		return &exit.Error{Code: exit.Failed, Next: next, Message: few(bad) + "; mend it, or `rpctl rollback --env " + r.Environment.Name + "`"}
 	}
 	return &exit.Error{Code: exit.Failed, Message: few(bad), Next: next}
 }

@@ -48,13 +48,13 @@ func (b Binaries) For(uname string) ([]byte, error) {
 			err = checkELF(data, wanted.machine)
 		}
 		if err != nil {
-			return nil, &exit.Error{Code: exit.BadInput, Err: err, Message: fmt.Sprintf("cannot use %s: %v", path, err),
-				Next: "make cross, then --binary bin/rp-agent-linux-" + wanted.arch}
+			return nil, &exit.Error{Code: exit.BadInput, Err: err, Message: fmt.Sprintf("cannot use %s: %v; --binary bin/rp-agent-linux-%s names another", path, err, wanted.arch),
+				Next: "make cross"}
 		}
 		return data, nil
 	}
-	return nil, &exit.Error{Code: exit.BadInput, Message: "there is no rp-agent for " + wanted.arch + " beside rpctl: looked for " + paths[0] + " and " + paths[1],
-		Next: "make build, or name one with --binary"}
+	return nil, &exit.Error{Code: exit.BadInput, Message: "there is no rp-agent for " + wanted.arch + " beside rpctl: looked for " + paths[0] + " and " + paths[1] + "; --binary names one",
+		Next: "make build"}
 }
 
 // checkELF refuses what could not run on the host, before anything is sent there.

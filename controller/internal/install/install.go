@@ -90,8 +90,8 @@ func (v *Visit) becomeRoot(ctx context.Context) error {
 		return nil
 	case v.host.Password == nil:
 		return &exit.Error{Code: exit.Refused, Host: v.host.Name, Err: err,
-			Message: "cannot become root: sudo asks for a password, and there is nobody to ask",
-			Next:    "run it on a terminal, or use --login with a user who may use sudo without a password"}
+			Message: "cannot become root: sudo asks for a password, and there is nobody to ask: use a terminal, or --login with a user who may use sudo without a password",
+			Next:    "ssh -t " + v.host.Name + " sudo -v"}
 	}
 	if v.secret, err = v.host.Password(ctx); err != nil {
 		return err
@@ -99,8 +99,8 @@ func (v *Visit) becomeRoot(ctx context.Context) error {
 	// -k: a remembered password would leave the line for the command to read.
 	v.become = "sudo -k -S -p : "
 	if _, err := v.host.Run(ctx, v.become+"true", v.input(nil)); err != nil {
-		return &exit.Error{Code: exit.Refused, Host: v.host.Name, Err: err, Message: "cannot become root: sudo refused",
-			Next: "try the password again, or --login another user"}
+		return &exit.Error{Code: exit.Refused, Host: v.host.Name, Err: err, Message: "cannot become root: sudo refused; try the password again, or --login with another user",
+			Next: "ssh -t " + v.host.Name + " sudo -v"}
 	}
 	return nil
 }

@@ -49,8 +49,8 @@ func Find(flag, env, cwd, home string) (string, error) {
 	}
 	return "", &exit.Error{
 		Code:    exit.BadInput,
-		Message: printableList("there is no hosts.toml; looked for", looked),
-		Next:    "go to the project's folder, or name the file with --hosts FILE",
+		Message: printableList("there is no hosts.toml here: go to the project's folder, or name the file with --hosts; looked for", looked),
+		Next:    "rpctl --help",
 	}
 }
 
@@ -86,8 +86,8 @@ func ours(path string) (bool, error) {
 	if known && owner != 0 && owner != os.Geteuid() {
 		return false, &exit.Error{
 			Code:    exit.BadInput,
-			Message: fmt.Sprintf("%s belongs to uid %d, not to you: it says which commands run here", printable.Line(path), owner),
-			Next:    "look at it, and if you trust it, name it with --hosts " + printable.Line(path),
+			Message: fmt.Sprintf("%s belongs to uid %d, not to you: it says which commands run here; if you trust it, name it with --hosts", printable.Line(path), owner),
+			Next:    "ls -l " + printable.Line(path),
 		}
 	}
 	return true, nil

@@ -50,7 +50,7 @@ func TestFindNothing(t *testing.T) {
 			t.Errorf("%s is not among the places: %s", place, failure.Message)
 		}
 	}
-	if !strings.Contains(failure.Next, "--hosts") {
+	if !strings.Contains(failure.Message, "--hosts") {
 		t.Errorf("next is %q", failure.Next)
 	}
 	_, err = Find("", "", top, "")

@@ -46,8 +46,7 @@ func badFile(path string, err error) error {
 		message = fmt.Sprintf("%d problems in %s:\n%s", len(problems), printable.Line(path), message)
 	}
 	return &exit.Error{
-		Code: exit.BadInput, Err: err, Message: message,
-		Next: "mend the file and try again; nothing was touched",
+		Code: exit.BadInput, Err: err, Message: message, Next: "rpctl status --hosts " + printable.Line(path),
 	}
 }
 
@@ -72,16 +71,22 @@ func (i *Inventory) Environment(name string) (Environment, error) {
 	failure := &exit.Error{Code: exit.BadInput}
 	if name == "" {
 		failure.Message = "no environment is named: there are " + strings.Join(names, ", ")
-		failure.Next = "add --env " + names[0]
 		return Environment{}, failure
 	}
 	failure.Message = fmt.Sprintf("no environment %s in %s: there are %s",
 		printable.Excerpt(name, 64), printable.Line(i.Path), strings.Join(names, ", "))
-	if near, ok := stricttoml.Closest(name, names); ok {
+	if near, ok := i.Nearest(name); ok {
 		failure.Message += "; did you mean " + near + "?"
-		failure.Next = "--env " + near
 	}
 	return Environment{}, failure
+}
+
+// Nearest is the environment that may have been meant, and for no name the first one.
+func (i *Inventory) Nearest(name string) (string, bool) {
+	if name == "" {
+		return i.Environments[0].Name, true
+	}
+	return stricttoml.Closest(name, i.Names())
 }
 
 // Names are the environments' names, in the order of the file.

@@ -234,16 +234,17 @@ func TestEnvironment(t *testing.T) {
 		t.Errorf("got %+v, %v", e, err)
 	}
 	for name, want := range map[string][2]string{
-		"preprdo": {"there are preprod, prod; did you mean preprod?", "--env preprod"},
-		"Prod":    {"there are preprod, prod; did you mean prod?", "--env prod"},
+		"preprdo": {"there are preprod, prod; did you mean preprod?", "preprod"},
+		"Prod":    {"there are preprod, prod; did you mean prod?", "prod"},
 		"staging": {"no environment staging in " + inventory.Path + ": there are preprod, prod", ""},
-		"":        {"no environment is named: there are preprod, prod", "add --env preprod"},
+		"":        {"no environment is named: there are preprod, prod", "preprod"},
 		"\x1b[2J": {`no environment \x1b[2J in`, ""},
 	} {
 		_, err := inventory.Environment(name)
 		failure := badInput(t, err)
-		if !strings.Contains(failure.Message, want[0]) || failure.Next != want[1] {
-			t.Errorf("%q: got %q, next %q; want %q", name, failure.Message, failure.Next, want)
+		near, _ := inventory.Nearest(name)
+		if !strings.Contains(failure.Message, want[0]) || near != want[1] {
+			t.Errorf("%q: got %q, nearest %q; want %q", name, failure.Message, near, want)
 		}
 	}
 }

@@ -108,11 +108,10 @@ func notStarted(argv []string, dir string, err error) error {
 	}
 	switch {
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, exec.ErrDot):
-		failure.Message = fmt.Sprintf("cannot run %s: %s is not on PATH", shown(argv), name)
-		failure.Next = "install " + name + ", or correct the command in hosts.toml"
+		failure.Message = fmt.Sprintf("cannot run %s: %s is not on PATH: install it, or correct the command in hosts.toml", shown(argv), name)
 	case errors.Is(err, fs.ErrNotExist):
 		failure.Message = fmt.Sprintf("cannot run %s: there is no %s, or what its first line names is missing", shown(argv), name)
-		failure.Next = "look at it: ls -l " + name
+		failure.Next = "ls -l " + name
 	case errors.Is(err, fs.ErrPermission):
 		failure.Message = fmt.Sprintf("cannot run %s: %s may not be executed", shown(argv), name)
 		failure.Next = "chmod +x " + name

@@ -131,7 +131,7 @@ func TestRunFailures(t *testing.T) {
 		dir        string
 		want, next string
 	}{
-		"missing":        {[]string{"no-such-program-here", "x"}, "", "cannot run no-such-program-here x: no-such-program-here is not on PATH", "install no-such-program-here"},
+		"missing":        {[]string{"no-such-program-here", "x"}, "", "cannot run no-such-program-here x: no-such-program-here is not on PATH: install it", ""},
 		"no such path":   {[]string{"./none"}, dir, "cannot run ./none: there is no ./none", "ls -l"},
 		"not executable": {[]string{plain}, "", "plain may not be executed", "chmod +x"},
 		"no folder":      {[]string{"true"}, filepath.Join(dir, "none"), "cannot run true: there is no folder", ""},

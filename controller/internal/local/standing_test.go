@@ -23,7 +23,10 @@ func TestStanding(t *testing.T) {
 			[]string{"origin/dev has moved since the last fetch: what is new there would be pulled, and deployed"},
 		},
 		"not here yet": {
-			func(r repository) { r.git("checkout", "--quiet", "-b", "other"); r.git("branch", "--quiet", "-D", "dev") },
+			func(r repository) {
+				r.git("checkout", "--quiet", "-b", "other")
+				r.git("branch", "--quiet", "-D", "dev")
+			},
 			[]string{"dev is not here yet: it would be checked out from its remote"},
 		},
 	} {

@@ -80,11 +80,17 @@ func (t *Tree) Revision(ctx context.Context) (string, error) {
 func (t *Tree) root(ctx context.Context) (string, error) {
 	root, err := t.git(ctx, "rev-parse", "--show-toplevel")
 	if err != nil {
-		next := "go to the project's work tree"
+		where, next := "; go to the project's work tree", "git status"
 		if strings.Contains(err.Error(), "dubious ownership") {
-			next = "become the user that owns the work tree, or see safe.directory in git help config"
+			where, next = "; become the user that owns the work tree, or see safe.directory", "git help config"
 		}
-		return "", failed(exit.Refused, "cannot deploy from here", err, next)
+		known := exit.From(failed(exit.Refused, "cannot deploy from here", err, next))
+		if known.Code != exit.Refused {
+			return "", known
+		}
+		told := *known
+		told.Message += where
+		return "", &told
 	}
 	return root, nil
 }
@@ -107,8 +113,8 @@ func (t *Tree) checkNothingUnfinished(ctx context.Context) error {
 	for _, state := range unfinished {
 		if _, err := os.Lstat(filepath.Join(folder, state.file)); err == nil {
 			return &exit.Error{
-				Code: exit.Refused, Message: "cannot deploy in the middle of " + state.what,
-				Next: "finish it, or leave it: " + state.next,
+				Code: exit.Refused, Message: "cannot deploy in the middle of " + state.what + ": finish it, or leave it",
+				Next: state.next,
 			}
 		}
 	}
@@ -138,8 +144,8 @@ func (t *Tree) checkClean(ctx context.Context) error {
 		return deployFileEdited("is modified", "git checkout HEAD -- "+deployFile)
 	default:
 		return &exit.Error{
-			Code: exit.Refused, Message: "the work tree has changes that are not committed: " + some(names),
-			Next: "git stash, or commit them",
+			Code: exit.Refused, Message: "the work tree has changes that are not committed: " + some(names) + "; commit them, or put them aside",
+			Next: "git stash",
 		}
 	}
 }
@@ -213,6 +219,6 @@ func (t *Tree) checkKnown(ctx context.Context, branch string) error {
 	}
 	return &exit.Error{
 		Code: exit.Refused, Message: fmt.Sprintf("there is no branch %s, here or on a remote that was fetched", branch),
-		Next: "git fetch, then git branch --all",
+		Next: "git fetch && git branch --all",
 	}
 }

@@ -250,7 +250,7 @@ func TestCheckInSomebodyElsesWorkTree(t *testing.T) {
 	}
 	t.Setenv("SUDO_UID", "")
 	_, err := (&Tree{Dir: r.clone}).Check(t.Context(), "dev")
-	if got := failure(t, err, exit.Refused); !strings.Contains(got.Message, "dubious ownership") || !strings.Contains(got.Next, "safe.directory") {
+	if got := failure(t, err, exit.Refused); !strings.Contains(got.Message, "dubious ownership") || !strings.Contains(got.Message, "safe.directory") || got.Next != "git help config" {
 		t.Errorf("got %q, next %q", got.Message, got.Next)
 	}
 }
@@ -258,7 +258,7 @@ func TestCheckInSomebodyElsesWorkTree(t *testing.T) {
 func TestCheckWithoutGit(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	_, err := (&Tree{Dir: t.TempDir()}).Check(t.Context(), "dev")
-	if got := failure(t, err, exit.LocalFailed); !strings.Contains(got.Message, "git is not on PATH") || got.Next == "" {
+	if got := failure(t, err, exit.LocalFailed); !strings.Contains(got.Message, "git is not on PATH: install it") {
 		t.Errorf("got %q, next %q", got.Message, got.Next)
 	}
 }

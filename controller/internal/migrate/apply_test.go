@@ -291,7 +291,7 @@ func TestApproveRefuses(t *testing.T) {
 	s := h.simulation(d.options.Plan)
 	s.Steps[0].Result.Conflicts = []proto.Conflict{{Accommodation: 892}}
 	h.status.Simulation = h.signed(t, proto.NamespaceSimulation, s)
-	check(t, Approve(t.Context(), d.world, d.options, with), exit.Refused, "accommodation 892 of step 1.1", "record the decision")
+	check(t, Approve(t.Context(), d.world, d.options, with), exit.Refused, "accommodation 892 of step 1.1", "rpctl migrate --plan")
 	h.status.Simulation = h.signed(t, proto.NamespaceSimulation, h.simulation(d.options.Plan))
 	d.answers = []string{"no"}
 	check(t, Approve(t.Context(), d.world, d.options, with), exit.Refused, "not confirmed", "")
@@ -315,7 +315,7 @@ func TestApprovalSignedElsewhere(t *testing.T) {
 	if last := stored[len(stored)-1]; !strings.Contains(last.Commands[0], "ssh-keygen -Y sign -f KEY -n approval@rpctl "+file) || !strings.HasSuffix(last.Next, "--signed "+file) {
 		t.Errorf("%+v", last)
 	}
-	check(t, Request(t.Context(), d.world, d.options, Approving{By: "Claire", Days: 7}, file), exit.BadInput, "exists", "-o FILE")
+	check(t, Request(t.Context(), d.world, d.options, Approving{By: "Claire", Days: 7}, file), exit.BadInput, "exists", "ls -l")
 	check(t, Signed(t.Context(), d.world, d.options, file), exit.BadInput, ".sig", "ssh-keygen -Y sign")
 	body, err := os.ReadFile(file)
 	if err != nil {

@@ -94,8 +94,8 @@ func (r *run) approvalOf(ctx context.Context, to fleet.Target, agent fleet.Agent
 	if step, accommodation, open := r.undecided(simulation); open {
 		return "", &exit.Error{
 			Code:    exit.Refused,
-			Message: fmt.Sprintf("cannot approve: nobody has decided to move accommodation %d of step %s, which people who stay share", accommodation, step),
-			Next:    fmt.Sprintf("record the decision in %s, then %s", shellWord(r.PlanPath), r.command("migrate", to.Environment)),
+			Message: fmt.Sprintf("cannot approve: nobody has decided to move accommodation %d of step %s, which people who stay share: the decision belongs into the plan", accommodation, step),
+			Next:    r.command("migrate", to.Environment),
 		}
 	}
 	nonce, err := newNonce(r.Random)
@@ -206,7 +206,7 @@ func WriteNew(path string, content []byte) error {
 		}
 	}
 	if err != nil {
-		return &exit.Error{Code: exit.BadInput, Err: err, Message: "cannot write: " + err.Error(), Next: "name another file with -o FILE"}
+		return &exit.Error{Code: exit.BadInput, Err: err, Message: "cannot write: " + err.Error() + "; name another file", Next: "ls -l " + shellWord(path)}
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func ParseFrom(word string) (From, error) {
 	}
 	if err != nil {
 		return From{}, &exit.Error{
-			Code: exit.BadInput, Err: err, Next: "--from start",
+			Code: exit.BadInput, Err: err,
 			Message: fmt.Sprintf("bad --from %q: want start, end, the byte of stdout, or the bytes of stdout and stderr like 4096,0", word),
 		}
 	}
@@ -122,7 +122,20 @@ func Attach(ctx context.Context, world World, e inventory.Environment, id proto.
 	if err != nil {
 		return err
 	}
-	return outcome(to, job, "rpctl jobs --env "+to.Environment)
+	return withoutPlan(outcome(to, job, jobsOf(to)), to)
+}
+
+func jobsOf(to fleet.Target) string { return "rpctl jobs --env " + to.Environment }
+
+// withoutPlan takes the list of jobs for a host's advice about a plan: where no plan was named its file is not known.
+func withoutPlan(err error, to fleet.Target) error {
+	failure := exit.From(err)
+	if failure == nil || !strings.Contains(failure.Next, "PLAN") {
+		return err
+	}
+	told := *failure
+	told.Next = jobsOf(to)
+	return &told
 }
 
 func oneJob(ctx context.Context, agent fleet.Agent, id proto.JobID) (proto.Job, error) {

@@ -82,8 +82,8 @@ const answerTime = time.Minute
 func target(e inventory.Environment) (fleet.Target, error) {
 	if e.Console == nil {
 		return fleet.Target{}, &exit.Error{
-			Code: exit.BadInput, Message: fmt.Sprintf("%s runs no migrations: hosts.toml has no [environments.%s.console]", e.Name, e.Name),
-			Next: "add it to hosts.toml (php, script), then rpctl agent upgrade --env " + e.Name,
+			Code: exit.BadInput, Message: fmt.Sprintf("%s runs no migrations: hosts.toml has no [environments.%s.console] with php and script", e.Name, e.Name),
+			Next: "rpctl agent upgrade --env " + e.Name,
 		}
 	}
 	return fleet.Target{Environment: e.Name, Host: e.ConsoleHost}, nil

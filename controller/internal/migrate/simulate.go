@@ -2,7 +2,6 @@ package migrate
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
@@ -48,6 +47,9 @@ func Simulate(ctx context.Context, world World, options Options) error {
 		next = r.command("migrate status", to.Environment)
 	}
 	r.figures(to, simulation, next)
+	if step, accommodation, open := r.undecided(simulation); open {
+		r.warn(to, "the plan says nothing of accommodation %d of step %s, or refuses it: record what was decided, then simulate again", accommodation, step)
+	}
 	return nil
 }
 
@@ -79,11 +81,10 @@ func (r *run) figures(to fleet.Target, simulation proto.Simulation, next string)
 
 // afterSimulation is what comes next: a decision that is missing, or the product owner.
 func (r *run) afterSimulation(to fleet.Target, simulation proto.Simulation) string {
-	if step, accommodation, open := r.undecided(simulation); open {
-		return fmt.Sprintf("record in %s what was decided on accommodation %d of step %s, then %s",
-			shellWord(r.PlanPath), accommodation, step, r.command("migrate", to.Environment))
+	if _, _, open := r.undecided(simulation); open {
+		return r.command("migrate", to.Environment)
 	}
-	return r.command("migrate report", to.Environment) + " --format slack   (then: " + r.command("migrate approve", to.Environment) + ")"
+	return r.command("migrate report", to.Environment) + " --format slack"
 }
 
 // undecided is the first shared accommodation that the plan says nothing of, or refuses.

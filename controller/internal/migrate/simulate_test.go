@@ -36,7 +36,7 @@ func TestSimulate(t *testing.T) {
 		t.Errorf("shown %q", d.console[proto.Stdout])
 	}
 	figures := d.of(event.Figures)
-	if len(figures) != 1 || figures[0].Simulation.Steps[1].Forecast.OriginAfter != 109 || !strings.Contains(figures[0].Next, "migrate approve --plan "+d.options.PlanPath) {
+	if len(figures) != 1 || figures[0].Simulation.Steps[1].Forecast.OriginAfter != 109 || !strings.HasPrefix(figures[0].Next, "rpctl migrate report --plan "+d.options.PlanPath) {
 		t.Errorf("figures %+v", figures)
 	}
 	if steps := d.of(event.JobStep); len(steps) != 2 {
@@ -77,8 +77,11 @@ func TestSimulateNamesAnOpenConflict(t *testing.T) {
 	if err := Simulate(t.Context(), d.world, d.options); err != nil {
 		t.Fatal(err)
 	}
-	if next := d.of(event.Figures)[0].Next; !strings.Contains(next, "accommodation 892 of step 1.2") {
+	if next := d.of(event.Figures)[0].Next; !strings.HasPrefix(next, "rpctl migrate --plan") {
 		t.Errorf("next %q", next)
+	}
+	if told := d.of(event.Warning); len(told) != 1 || !strings.Contains(told[0].Text, "accommodation 892 of step 1.2") {
+		t.Errorf("warnings %+v", told)
 	}
 }
 
@@ -222,7 +225,7 @@ func TestOutcomes(t *testing.T) {
 func TestAnEnvironmentWithoutConsole(t *testing.T) {
 	d := newDesk(t)
 	d.options.Environment.Console = nil
-	check(t, Simulate(t.Context(), d.world, d.options), exit.BadInput, "runs no migrations", "hosts.toml")
+	check(t, Simulate(t.Context(), d.world, d.options), exit.BadInput, "runs no migrations", "rpctl agent upgrade --env preprod")
 	if d.hosts["pp1"].dials > 0 {
 		t.Error("the host was reached")
 	}

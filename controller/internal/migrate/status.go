@@ -82,7 +82,7 @@ func (r *run) statusOf(ctx context.Context, e inventory.Environment, applied map
 // gates shows a plan's standing on one host, its advice naming this plan.
 func (r *run) gates(to fleet.Target, status proto.PlanStatus) {
 	for i := range status.Gates {
-		status.Gates[i].Next = r.own(status.Gates[i].Next)
+		status.Gates[i].Next = r.own(exit.Advice(status.Gates[i].Next, to.Host, to.Environment))
 	}
 	r.emit(to, event.Event{Kind: event.Gates, PlanStatus: &status, Digest: status.Plan, Next: r.nextOf(to, status)})
 }

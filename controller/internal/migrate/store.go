@@ -56,8 +56,8 @@ func (s store) put(name, content string) error {
 	}
 	if err != nil {
 		return &exit.Error{
-			Code: exit.LocalFailed, Err: err, Message: fmt.Sprintf("cannot keep a receipt: %v", err),
-			Next: "make room, or make the folder writable; the host has the receipt too",
+			Code: exit.LocalFailed, Err: err, Message: fmt.Sprintf("cannot keep a receipt: %v; the host has it, too", err),
+			Next: "ls -ld " + shellWord(s.folder),
 		}
 	}
 	return nil

@@ -67,7 +67,7 @@ func outcome(to fleet.Target, job proto.Job, next string) error {
 		failure.Code = exit.Refused
 	}
 	if job.Error.Next != "" {
-		failure.Next = job.Error.Next
+		failure.Next = exit.Advice(job.Error.Next, to.Host, to.Environment)
 	}
 	return failure
 }

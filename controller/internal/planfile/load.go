@@ -31,7 +31,7 @@ func Load(path string) (plan.Plan, []Warning, error) {
 	if err != nil {
 		return plan.Plan{}, nil, &exit.Error{
 			Code: exit.BadInput, Err: err, Message: "cannot use the plan:\n" + err.Error(),
-			Next: "mend the file, then rpctl plan check " + printable.Line(path) + "; nothing was touched",
+			Next: "rpctl plan check " + printable.Line(path),
 		}
 	}
 	return p, warnings, nil

@@ -45,7 +45,7 @@ func (t *text) lines(e event.Event) string {
 		return t.warning(e)
 	case event.Summary:
 		return t.summary(e)
-	case event.Job, event.JobStep, event.Figures, event.Applied, event.Gates, event.Stored:
+	case event.Job, event.JobStep, event.Figures, event.Applied, event.Gates, event.Stored, event.Reported:
 		return t.migration(e) + t.next(e)
 	default:
 		return ""

@@ -34,8 +34,8 @@ func (w *work) takeUp() error {
 		}
 		if w.former(e) == nil {
 			return &proto.Error{Code: proto.CodeGate,
-				Message: fmt.Sprintf("cannot simulate the rest of the plan: step %s is verified, and the simulation that it was run by does not count any more%s", step.Step, doubt(e)),
-				Next:    "put the steps that are left into a plan of their own: rpctl plan new"}
+				Message: fmt.Sprintf("cannot simulate the rest of the plan: step %s is verified, and the simulation that it was run by does not count any more%s; put the steps that are left into a plan of their own", step.Step, doubt(e)),
+				Next:    "rpctl plan new"}
 		}
 		*step = recorded
 	}

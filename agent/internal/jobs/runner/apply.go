@@ -44,7 +44,7 @@ func (w *work) check(step plan.Located) error {
 	}
 	if why != "" {
 		return w.fail(step.ID, proto.StepStopped, store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeGate,
-			Message: fmt.Sprintf("step %s was not begun: gate 5 (drift) is closed: %s", step.ID, why),
+			Message: fmt.Sprintf("step %s was not begun: gate 5 (drift) is closed: %s; a new simulation shows what is left, to be approved", step.ID, why),
 			Next:    w.anew()}})
 	}
 	if cancelled, err := w.cancelledBefore(step.ID); err != nil || cancelled {
@@ -55,7 +55,7 @@ func (w *work) check(step plan.Located) error {
 
 // anew is what to type once the data is not what was approved.
 func (w *work) anew() string {
-	return "rpctl migrate --plan PLAN --env " + w.Config.Environment + " (a new simulation of what is left, to be approved)"
+	return "rpctl migrate --plan PLAN --env " + w.Config.Environment
 }
 
 // switched says that another release is deployed than when the job began.
@@ -114,7 +114,7 @@ func (w *work) neverBegan(id plan.StepID, before proto.StepState, why error) err
 		state, step.Remaining = before, &step.Result.Moved
 	}
 	return w.fail(id, state, store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodePolkit,
-		Message: fmt.Sprintf("cannot run step %s: %v", id, why), Next: "on the host: `rp-agent doctor`"}})
+		Message: fmt.Sprintf("cannot run step %s: %v", id, why), Next: "rp-agent doctor"}})
 }
 
 // brokenBy is a real run that ended badly.
@@ -139,15 +139,12 @@ func (w *work) brokenBy(step plan.Located, out outcome) error {
 // broken ends the job at a step that may have changed data. What is left of it is looked at before the end.
 func (w *work) broken(step plan.Located, state proto.StepState, job proto.JobState, why string) error {
 	err := w.fail(step.ID, state, store.Ending{State: job, Look: step.ID, Error: &proto.Error{Code: proto.CodeHost,
-		Message: fmt.Sprintf("step %s is %s: %s", step.ID, state, why), Next: w.askResolve(step.ID)}})
+		Message: fmt.Sprintf("step %s is %s: %s; after a look at what remains your word on it is --apply with --resolve %s=rerun or %s=done and --reason", step.ID, state, why, step.ID, step.ID),
+		Next:    "rpctl migrate status --plan PLAN --env " + w.Config.Environment}})
 	if err != nil {
 		return err
 	}
 	return w.stepEnded(step.ID)
-}
-
-func (w *work) askResolve(id plan.StepID) string {
-	return fmt.Sprintf("look at what remains, then rpctl migrate --apply --plan PLAN --env %s --resolve %s=rerun|done --reason \"…\"", w.Config.Environment, id)
 }
 
 // verify is the dry run after a real one: nothing is left, and the totals are the forecast's.

@@ -38,8 +38,8 @@ func (w *work) resolve(step plan.Located) error {
 	switch {
 	case why != "":
 		return w.fail(step.ID, before, store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeGate,
-			Message: fmt.Sprintf("step %s stays %s: gate 8 (unresolved) is closed: it cannot be resolved as %s: %s", step.ID, before, word, why),
-			Next:    w.anew() + ", then --resolve again"}})
+			Message: fmt.Sprintf("step %s stays %s: gate 8 (unresolved) is closed: it cannot be resolved as %s: %s; --resolve it again once what is left is simulated anew and approved", step.ID, before, word, why),
+			Next:    w.anew()}})
 	case result.Moved == 0:
 		return w.verified(step, result) // whatever the word was, there is nothing to run
 	}

@@ -67,7 +67,7 @@ func (w *work) missed(id plan.StepID, state proto.StepState, verb string, err er
 		code = proto.CodePolkit
 	}
 	return w.fail(id, state, store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: code,
-		Message: fmt.Sprintf("cannot %s step %s: %v", verb, id, err), Next: fmt.Sprintf("rpctl attach %s --env %s (shows its whole output)", w.record.Job.ID, w.Config.Environment)}})
+		Message: fmt.Sprintf("cannot %s step %s: %v", verb, id, err), Next: fmt.Sprintf("rpctl attach %s --env %s", w.record.Job.ID, w.Config.Environment)}})
 }
 
 // cancelNow ends the job at a step whose command was stopped. touched says that data may have changed.

@@ -1,0 +1,20 @@
+package exit
+
+import "testing"
+
+func TestAdviceCanBeTypedHere(t *testing.T) {
+	for said, want := range map[string]string{
+		"":                                   "",
+		"rp-agent doctor":                    "ssh pp1 rp-agent doctor",
+		"sudo systemctl enable --now x@1":    "ssh pp1 sudo systemctl enable --now x@1",
+		"ssh pp1 rp-agent doctor":            "ssh pp1 rp-agent doctor",
+		"rpctl agent install":                "rpctl agent install --env preprod",
+		"rpctl attach abcdefgh --env prod":   "rpctl attach abcdefgh --env prod",
+		"rpctl plan check PLAN":              "rpctl plan check PLAN",
+		"mend the file of an older rp-agent": "mend the file of an older rp-agent",
+	} {
+		if got := Advice(said, "pp1", "preprod"); got != want {
+			t.Errorf("%q became %q, want %q", said, got, want)
+		}
+	}
+}
