@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"unsafe"
 )
 
 // disk is a file system of its own, in an image, that holds all that the agent writes on a host. What
@@ -68,17 +70,38 @@ func (d *disk) detach(ctx context.Context) error {
 // forget makes the disk be as if its power had been cut, with the host's: what was never written to
 // the image is not there. The host must be down already.
 func (d *disk) forget(ctx context.Context) error {
-	rest := d.image() + ".rest"
-	if err := command(ctx, "cp", d.image(), rest); err != nil {
+	if err := shutDownDisk(d.mount()); err != nil {
+		return fmt.Errorf("cannot cut the disk's power: %w", err)
+	}
+	return errors.Join(d.detach(ctx), d.renew(ctx), d.attach(ctx))
+}
+
+// renew puts a copy in the place of the image. Another lab that was booted meanwhile may still have the
+// old one mounted, in a namespace of its own: mounted again it would be the same file system.
+func (d *disk) renew(ctx context.Context) error {
+	if err := command(ctx, "cp", "--sparse=always", d.image(), d.image()+".new"); err != nil {
 		return err
 	}
-	if err := d.detach(ctx); err != nil {
+	return os.Rename(d.image()+".new", d.image())
+}
+
+// shutDownDisk stops a file system as xfstests' godown does: nothing more is written to its device, not
+// even its journal.
+func shutDownDisk(mount string) error {
+	const (
+		goingDown  = 0x8004587d // EXT4_IOC_SHUTDOWN, _IOR('X', 125, __u32)
+		noLogFlush = 2
+	)
+	folder, err := os.Open(mount)
+	if err != nil {
 		return err
 	}
-	if err := os.Rename(rest, d.image()); err != nil {
-		return err
+	defer folder.Close()
+	how := uint32(noLogFlush)
+	if _, _, failed := syscall.Syscall(syscall.SYS_IOCTL, folder.Fd(), goingDown, uintptr(unsafe.Pointer(&how))); failed != 0 {
+		return failed
 	}
-	return d.attach(ctx)
+	return nil
 }
 
 // fails makes the kernel take the disk for broken: it becomes read-only for good.
@@ -93,7 +116,7 @@ func (d *disk) fails(ctx context.Context) error {
 
 // repair is what an administrator does with it, while the host is down.
 func (d *disk) repair(ctx context.Context) error {
-	if err := d.detach(ctx); err != nil {
+	if err := errors.Join(d.detach(ctx), d.renew(ctx)); err != nil {
 		return err
 	}
 	var exit *exec.ExitError

@@ -65,6 +65,17 @@ func TestDisk(t *testing.T) {
 	check("room again", write("more", true), nil)
 	check("failing", d.fails(t.Context()), nil)
 	check("a disk that fails", write("more3", true), syscall.EROFS)
+	check("a repair while another mount is left", func() error {
+		other := filepath.Join(t.TempDir(), "other")
+		if err := os.Mkdir(other, 0o700); err != nil {
+			return err
+		}
+		if err := command(t.Context(), "mount", "--bind", d.mount(), other); err != nil {
+			return err
+		}
+		t.Cleanup(func() { _ = command(context.WithoutCancel(t.Context()), "umount", other) })
+		return nil
+	}(), nil)
 	check("a repair", d.repair(t.Context()), nil)
 	check("a repaired disk", write("more3", true), nil)
 }
