@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/re-connect/rpctl/agent/embedded/jobengine"
@@ -54,6 +55,7 @@ type Host struct {
 	journal journal.Memory
 	session session.Host
 	jobs    *jobengine.Engine // nil where the host runs no migrations
+	agent   atomic.Pointer[string]
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -70,6 +72,7 @@ func New(ctx context.Context, options Options) (*Host, error) {
 		options.Agent = version.String()
 	}
 	h := &Host{options: options}
+	h.agent.Store(&options.Agent)
 	if err := h.boot(ctx); err != nil {
 		return nil, fmt.Errorf("cannot boot %s: %w", options.Name, err)
 	}
@@ -150,6 +153,9 @@ func (h *Host) Supervisor() *supervisor.Supervisor {
 	running, _ := h.manager.(*supervisor.Supervisor)
 	return running
 }
+
+// Upgrade has new conversations meet an agent of another version; those that there are go on with the old one.
+func (h *Host) Upgrade(agent string) { h.agent.Store(&agent) }
 
 // Close ends all conversations and all processes, and waits for both.
 func (h *Host) Close() error {

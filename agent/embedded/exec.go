@@ -64,7 +64,9 @@ func (h *Host) dial(caller Caller) (*net.UnixConn, error) {
 		return nil, fmt.Errorf("cannot connect to the agent: %w", err)
 	}
 	who := peer.Caller{User: caller.User, UID: caller.UID, Groups: caller.Groups}
-	h.serving.Go(func() { _ = session.Serve(h.ctx, theirs, who, h.session) }) // a lost caller is no concern of the host's
+	host := h.session
+	host.Agent = *h.agent.Load()
+	h.serving.Go(func() { _ = session.Serve(h.ctx, theirs, who, host) }) // a lost caller is no concern of the host's
 	return ours, nil
 }
 

@@ -16,6 +16,7 @@ type aCase struct {
 	plans []plan.Plan // two where two different ones are started at once
 	knobs console.Knobs
 	hits  []hit
+	habits
 }
 
 // hit is a fault and its moment: so many starts of the console after the apply began, and then the delay.
@@ -59,6 +60,7 @@ func newCase(random *rand.Rand, seed uint64, among []fault) aCase {
 			fault: kind, starts: random.IntN(3 * first), delay: time.Duration(random.IntN(100)) * time.Millisecond, number: 1 + random.IntN(20000),
 		})
 	}
+	c.habits = randomHabits(random)
 	// The moments are waited for in their order.
 	slices.SortStableFunc(c.hits, func(a, b hit) int { return a.starts - b.starts })
 	return c
@@ -70,6 +72,9 @@ func randomPlan(random *rand.Rand, seed uint64, number int, chosen []int) plan.P
 		p := plan.Plan{Version: plan.Version, Ticket: fmt.Sprintf("https://trello.example/c/chaos-%d-%d", seed, number), Centre: "France Fraternités"}
 		for _, i := range chosen {
 			step := plan.Step{Origin: centres[rules[i][0]], Destination: centres[rules[i][1]], Field: console.Slug, Value: rules[i][1]}
+			if random.IntN(10) == 0 {
+				step.Field, step.Value, step.NoField = "", "", true
+			}
 			step.WithDeleted = random.IntN(5) == 0
 			if step.WithAccommodations = random.IntN(4) == 0; step.WithAccommodations {
 				step.Decisions = []plan.Decision{{Accommodation: console.Shared, Accepted: true, By: "Claire", Why: "they have another place"}}

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 
 // TestSeedsAreReproducible: a seed is a case, and every fault has its turn.
 func TestSeedsAreReproducible(t *testing.T) {
-	had := map[string]bool{}
+	had, habits := map[string]bool{}, map[string]bool{"no field": false}
 	for seed := range uint64(60) {
 		one, two := newCase(rand.New(rand.NewPCG(seed, 4)), seed, faults), newCase(rand.New(rand.NewPCG(seed, 4)), seed, faults)
 		if fmt.Sprint(one.names(), one.plans, one.knobs) != fmt.Sprint(two.names(), two.plans, two.knobs) {
@@ -39,9 +39,18 @@ func TestSeedsAreReproducible(t *testing.T) {
 		for _, h := range one.hits {
 			had[h.fault.name] = true
 		}
+		habits["glass"], habits["done"], habits["behind"] = habits["glass"] || one.glass, habits["done"] || one.done, habits["behind"] || one.behind
+		for _, step := range one.plans[0].Steps() {
+			habits["no field"] = habits["no field"] || step.NoField
+		}
 	}
 	if len(had) != len(faults) {
 		t.Errorf("%d of %d faults in 60 seeds", len(had), len(faults))
+	}
+	for habit, seen := range habits {
+		if !seen {
+			t.Errorf("nobody has the habit %q in 60 seeds", habit)
+		}
 	}
 }
 

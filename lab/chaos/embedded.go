@@ -23,13 +23,19 @@ type embedded struct {
 // open makes a stage of embedded hosts in an empty folder.
 func open(ctx context.Context, options Options, dir string) (*stage, error) {
 	s := &stage{options: options}
-	runbook := inprocess.Runbook()[0]
-	runbook.Hollow = true
+	runbook := inprocess.Runbook()
+	for i := range runbook {
+		runbook[i].Hollow = true
+	}
+	runbook[0].BreakGlass = true
 	var err, mounted error
 	s.lab, err = inprocess.Start(ctx, inprocess.Options{
-		Dir: dir, Environments: []inprocess.Environment{runbook},
+		Dir: dir, Environments: runbook,
 		Adjust: func(h *inprocess.Host) {
-			h.Wired, h.Agent.Now = true, s.now
+			if h.Alias != alias {
+				return // prod knows fair weather only
+			}
+			h.Wired, h.Agent.Now, h.Agent.Silence = true, s.now, patienceOfHost
 			s.volume, mounted = mount(h.Agent.State)
 			h.SSH.Handler = func(ctx context.Context, request sshhost.Request, stdin io.Reader, stdout, stderr io.Writer) int {
 				if n := s.cutAfter.Swap(0); n > 0 {

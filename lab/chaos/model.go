@@ -29,7 +29,7 @@ func newModel(plans []plan.Plan) model {
 func (m model) apply(step plan.Step) {
 	var moving []int64
 	for _, person := range m.seed.Individuals {
-		if person.Centre == step.Origin.ID && (step.WithDeleted || !person.Deleted) && m.value(person.Household, step) == step.Value {
+		if person.Centre == step.Origin.ID && (step.WithDeleted || !person.Deleted) && (step.NoField || m.value(person.Household, step) == step.Value) {
 			moving = append(moving, person.ID)
 		}
 	}

@@ -128,6 +128,9 @@ func (r *run) judge(ctx context.Context) {
 	r.data(ctx)
 	r.jobs(ctx)
 	r.receipts(ctx)
+	if r.glass {
+		r.brokenGlass()
+	}
 	if held := r.stage.locks(); len(held) > 0 {
 		r.violation("locks are held at the end: %s", strings.Join(held, ", "))
 	}

@@ -23,7 +23,12 @@ func planTOML(p plan.Plan) []byte {
 	for _, group := range p.Groups {
 		b.WriteString("\n[[groups]]\nsteps = [\n")
 		for _, step := range group.Steps {
-			fmt.Fprintf(&b, "  { origin = %d, destination = %d, field = %q, value = %q", step.Origin.ID, step.Destination.ID, step.Field, step.Value)
+			fmt.Fprintf(&b, "  { origin = %d, destination = %d", step.Origin.ID, step.Destination.ID)
+			if step.NoField {
+				b.WriteString(", no_field = true")
+			} else {
+				fmt.Fprintf(&b, ", field = %q, value = %q", step.Field, step.Value)
+			}
 			if step.WithDeleted {
 				b.WriteString(", with_deleted = true")
 			}

@@ -24,6 +24,7 @@ type run struct {
 	before     []proto.JobID // that the host had
 	clockMoved bool          // the host's times say nothing about what came first
 	processes  []*process
+	saidDone   map[string]bool // by the step's arguments: the operator has said so, rightly or not
 	reruns     map[string]int  // by the step's arguments: how often the operator said that it may run again
 	partial    map[string]bool // steps that were simulated anew when a part was done, by their arguments: receipts may speak of the rest
 	anew       int             // how often a plan that had begun was refused and simulated anew
@@ -35,8 +36,11 @@ type run struct {
 }
 
 func (s *stage) newRun(ctx context.Context, c aCase) (*run, error) {
-	r := &run{stage: s, aCase: c, model: newModel(c.plans), folder: filepath.Join(s.Dir(), fmt.Sprintf("plans-%d", c.seed)), reruns: map[string]int{},
+	r := &run{stage: s, aCase: c, model: newModel(c.plans), folder: filepath.Join(s.Dir(), fmt.Sprintf("plans-%d", c.seed)), reruns: map[string]int{}, saidDone: map[string]bool{},
 		partial: map[string]bool{}}
+	if s.lab == nil {
+		r.glass, r.behind = false, false // real hosts have one environment, and no broken glass
+	}
 	if _, err := s.Console(ctx, "app:seed-migration"); err != nil {
 		return nil, err
 	}
@@ -65,6 +69,12 @@ func (c aCase) names() []string {
 	for _, h := range c.hits {
 		names = append(names, fmt.Sprintf("%s after %d starts and %s (%d)", h.fault.name, h.starts, h.delay, h.number))
 	}
+	for habit, has := range map[string]bool{"breaks the glass": c.glass, "says done": c.done, "goes on to prod": c.behind} {
+		if has {
+			names = append(names, habit)
+		}
+	}
+	slices.Sort(names)
 	return names
 }
 
@@ -97,6 +107,12 @@ func (r *run) play(ctx context.Context) {
 		if !r.prepare(ctx, i) {
 			return
 		}
+		if r.glass {
+			r.unapproved(ctx, i)
+		}
+	}
+	if r.behind {
+		r.tooEarly(ctx)
 	}
 	operator := r.suffer(ctx)
 	if operator == nil {
@@ -118,6 +134,9 @@ func (r *run) play(ctx context.Context) {
 	for i := range r.plans {
 		r.finish(ctx, i)
 	}
+	if ctx.Err() == nil && r.behind {
+		r.behindPreprod(ctx)
+	}
 	if ctx.Err() == nil {
 		r.judge(ctx)
 	}
@@ -125,10 +144,14 @@ func (r *run) play(ctx context.Context) {
 
 // prepare simulates a plan and has it approved, in fair weather.
 func (r *run) prepare(ctx context.Context, i int) bool {
-	for _, args := range [][]string{
+	typed := [][]string{
 		{"migrate", "--plan", r.files[i], "--env", environment},
 		{"migrate", "approve", "--plan", r.files[i], "--env", environment, "--key", r.stage.Approver(), "--yes"},
-	} {
+	}
+	if r.glass {
+		typed = typed[:1]
+	}
+	for _, args := range typed {
 		p, err := r.typed(args...)
 		if err != nil {
 			r.violation("%v", err)
@@ -147,6 +170,9 @@ func (r *run) prepare(ctx context.Context, i int) bool {
 
 // applying is the command line of an apply.
 func (r *run) applying(i int, words ...string) []string {
+	if r.glass {
+		words = append(words, "--break-glass", glassReason)
+	}
 	return append([]string{"migrate", "--apply", "--plan", r.files[i], "--env", environment, "--yes", "--raw"}, words...)
 }
 
@@ -257,9 +283,14 @@ func (r *run) finish(ctx context.Context, i int) {
 func (r *run) applyAgain(ctx context.Context, i int, steps []proto.JobStep) *process {
 	var words []string
 	for _, step := range steps {
-		if waits(step.State) {
+		switch key := r.key(i, step.Step); {
+		case !waits(step.State):
+		case r.done && !r.saidDone[key]:
+			r.saidDone[key] = true
+			words = append(words, "--resolve", string(step.Step)+"="+proto.ResolveDone)
+		default:
 			words = append(words, "--resolve", string(step.Step)+"="+proto.ResolveRerun)
-			r.reruns[r.key(i, step.Step)]++
+			r.reruns[key]++
 		}
 	}
 	if words != nil {

@@ -92,6 +92,9 @@ func (l *Lab) hostsTOML() []byte {
 		}
 		if rules := l.rules(e); rules != nil {
 			fmt.Fprintf(&b, "\n[environments.%s.console]\nphp = %q\nscript = %q\napprovers = %q\n", e.Name, rules.PHP, rules.Script, approversFile)
+			if e.BreakGlass {
+				fmt.Fprintf(&b, "break_glass = true\n")
+			}
 		}
 	}
 	return b.Bytes()

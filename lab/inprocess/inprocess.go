@@ -53,6 +53,8 @@ type Environment struct {
 	Hollow bool
 	// Console lets the first host run migrations, on the runbook's centres.
 	Console bool
+	// BreakGlass lets operators pass the gates approval and before with a reason.
+	BreakGlass bool
 }
 
 // Runbook is preprod and prod, as the runbook has them.

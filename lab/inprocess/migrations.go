@@ -24,7 +24,7 @@ func (l *Lab) rules(e Environment) *proto.Console {
 		return nil
 	}
 	return &proto.Console{
-		PHP: l.options.App, Script: Script, After: e.After, SelfApproval: e.After == "",
+		PHP: l.options.App, Script: Script, After: e.After, SelfApproval: e.After == "", BreakGlass: e.BreakGlass,
 		SimulationHours: proto.DefaultSimulationHours,
 	}
 }
