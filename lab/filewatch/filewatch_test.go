@@ -24,8 +24,10 @@ func TestWait(t *testing.T) {
 		change func() error
 		done   func() bool
 	}{
-		"a file is made":    {func() error { return os.WriteFile(file, []byte("a"), 0o644) }, says("a")},
-		"a file is renamed": {func() error { return errors.Join(os.WriteFile(file+".new", []byte("b"), 0o644), os.Rename(file+".new", file)) }, says("b")},
+		"a file is made": {func() error { return os.WriteFile(file, []byte("a"), 0o644) }, says("a")},
+		"a file is renamed": {func() error {
+			return errors.Join(os.WriteFile(file+".new", []byte("b"), 0o644), os.Rename(file+".new", file))
+		}, says("b")},
 		"a file is removed": {func() error { return os.RemoveAll(file) }, func() bool {
 			_, err := os.Stat(file)
 			looks <- struct{}{}

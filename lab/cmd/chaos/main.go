@@ -14,6 +14,7 @@ import (
 
 	"github.com/re-connect/rpctl/lab"
 	"github.com/re-connect/rpctl/lab/chaos"
+	"github.com/re-connect/rpctl/lab/cmd/internal/beside"
 	"github.com/re-connect/rpctl/lab/inprocess"
 )
 
@@ -26,13 +27,13 @@ func main() {
 	flag.StringVar(&options.Only, "only", "", "let only faults strike whose name has this text; seeds are other cases then")
 	flag.IntVar(&options.Slow, "slow", 1, "stretch all limits of time by this factor, on a machine that has other work")
 	flag.BoolVar(&options.Verbose, "v", false, "tell of each command that is typed")
-	flag.StringVar(&options.Rpctl, "rpctl", beside("rpctl"), "the rpctl to type")
+	flag.StringVar(&options.Rpctl, "rpctl", beside.Program("rpctl"), "the rpctl to type")
 	real := flag.Bool("real", false, "play on a real host (root on Debian), a run at a time")
 	suite := flag.String("suite", string(lab.Bookworm), "the Debian release of the real host")
 	flag.Parse()
 	if *real {
 		options.Parallel = 1
-		options.Real = &chaos.Real{Suite: lab.Suite(*suite), Agents: []string{beside("rp-agent"), beside("rp-agent-next")}}
+		options.Real = &chaos.Real{Suite: lab.Suite(*suite), Agents: []string{beside.Program("rp-agent"), beside.Program("rp-agent-next")}}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -43,15 +44,6 @@ func main() {
 	if err != nil || !clean {
 		os.Exit(1)
 	}
-}
-
-// beside is a program in the folder of this one.
-func beside(name string) string {
-	self, err := os.Executable()
-	if err != nil {
-		return name
-	}
-	return filepath.Join(filepath.Dir(self), name)
 }
 
 func campaign(ctx context.Context, options chaos.Options) (clean bool, err error) {

@@ -10,17 +10,17 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"syscall"
 
+	"github.com/re-connect/rpctl/lab/cmd/internal/beside"
 	"github.com/re-connect/rpctl/lab/inprocess"
 )
 
 func main() {
 	inprocess.RunApp()
 	keep := flag.Bool("keep", false, "leave the hosts up until Ctrl-C")
-	rpctl := flag.String("rpctl", beside("rpctl"), "the rpctl to show")
+	rpctl := flag.String("rpctl", beside.Program("rpctl"), "the rpctl to show")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -34,15 +34,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
-}
-
-// beside is a program in the folder of this one.
-func beside(name string) string {
-	self, err := os.Executable()
-	if err != nil {
-		return name
-	}
-	return filepath.Join(filepath.Dir(self), name)
 }
 
 // run tells the story and takes everything away that it made.

@@ -10,10 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strconv"
 	"syscall"
 
+	"github.com/re-connect/rpctl/lab/cmd/internal/beside"
 	"github.com/re-connect/rpctl/lab/inprocess"
 	"github.com/re-connect/rpctl/lab/scale"
 )
@@ -23,7 +23,7 @@ func main() {
 	alive := flag.Int("hosts", 1000, "hosts in good health")
 	dead := flag.Int("dead", 50, "hosts that stay silent, and as many that refuse connections")
 	compare := flag.Bool("compare", true, "measure ssh, parallel-ssh and ansible too")
-	rpctl := flag.String("rpctl", beside("rpctl"), "the rpctl to measure")
+	rpctl := flag.String("rpctl", beside.Program("rpctl"), "the rpctl to measure")
 	serve := flag.String("serve", "", "be the hosts, in this folder, until stdin ends (scale starts itself so)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -39,15 +39,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, "scale:", err)
 		os.Exit(1)
 	}
-}
-
-// beside is a program in the folder of this one.
-func beside(name string) string {
-	self, err := os.Executable()
-	if err != nil {
-		return name
-	}
-	return filepath.Join(filepath.Dir(self), name)
 }
 
 // measure starts the hosts, measures, and takes everything away.
