@@ -24,16 +24,13 @@ type Forecast struct {
 	Moved             int64 `json:"moved"`
 }
 
-// Forecasts says what each step will do when the steps run one after the other,
-// from dry runs that all saw the data as it was before. It fails when two dry
-// runs do not agree on a centre's total: the data moved in between.
-func Forecasts(p Plan, simulated []Figures) ([]Forecast, error) {
-	return Rest(p, simulated, func(StepID) bool { return false })
-}
+// NoneDone is for a plan that has not begun.
+func NoneDone(StepID) bool { return false }
 
-// Rest is Forecasts for a plan of which some steps are done: what the others will do, from their dry
-// runs on the data as it is after those. A step that is done has an empty forecast; its figures are not looked at.
-func Rest(p Plan, simulated []Figures, done func(StepID) bool) ([]Forecast, error) {
+// Forecasts says what each step that is not done will do when the steps run one after the other, from
+// dry runs that all saw the data as it is now. A step that is done has an empty forecast, and its figures
+// are not looked at. It fails when two dry runs do not agree on a centre's total: the data moved in between.
+func Forecasts(p Plan, simulated []Figures, done func(StepID) bool) ([]Forecast, error) {
 	steps := p.Steps()
 	if len(steps) != len(simulated) {
 		return nil, fmt.Errorf("%d steps, but %d dry runs", len(steps), len(simulated))

@@ -8,7 +8,7 @@ import (
 
 func TestForecastOfTheRunbooksGroups(t *testing.T) {
 	p := of([]Step{rule(chu75, chu77, "CHU 77"), rule(chu75, cph, "CPH")}, []Step{rule(cph, chu75, "CHU 75")})
-	got, err := Forecasts(p, []Figures{{160, 0, 41}, {160, 180, 10}, {180, 160, 21}})
+	got, err := Forecasts(p, []Figures{{160, 0, 41}, {160, 180, 10}, {180, 160, 21}}, NoneDone)
 	want := []Forecast{
 		{"1.1", 160, 119, 0, 41, 41},
 		{"1.2", 119, 109, 180, 190, 10},
@@ -21,7 +21,7 @@ func TestForecastOfTheRunbooksGroups(t *testing.T) {
 
 func TestForecastRefusesDryRunsThatDoNotAgree(t *testing.T) {
 	p := of([]Step{rule(chu75, chu77, "a"), rule(chu75, cph, "b")})
-	if got, err := Forecasts(p, []Figures{{160, 0, 41}, {159, 180, 10}}); err == nil {
+	if got, err := Forecasts(p, []Figures{{160, 0, 41}, {159, 180, 10}}, NoneDone); err == nil {
 		t.Errorf("%+v", got)
 	}
 }
@@ -67,7 +67,7 @@ func TestForecastIsWhatTheConsoleDoes(t *testing.T) {
 		for _, step := range p.Steps() {
 			simulated = append(simulated, run(world, step.Step, true))
 		}
-		forecasts, err := Forecasts(p, simulated)
+		forecasts, err := Forecasts(p, simulated, NoneDone)
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -158,7 +158,7 @@ func TestRestIsWhatTheConsoleDoes(t *testing.T) {
 				simulated[i] = run(world, step.Step, true)
 			}
 		}
-		forecasts, err := Rest(p, simulated, func(id StepID) bool { return done[id] })
+		forecasts, err := Forecasts(p, simulated, func(id StepID) bool { return done[id] })
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}

@@ -20,7 +20,7 @@ func ready() Standing {
 		{Origin: plan.Centre{ID: 1, Name: "A"}, Destination: plan.Centre{ID: 3, Name: "C"}, Field: "f", Value: "y"},
 	}}}}
 	figures := []plan.Figures{{Origin: 160, Destination: 0, Moved: 41}, {Origin: 160, Destination: 180, Moved: 10}}
-	forecasts, err := plan.Forecasts(p, figures)
+	forecasts, err := plan.Forecasts(p, figures, plan.NoneDone)
 	if err != nil {
 		panic(err)
 	}

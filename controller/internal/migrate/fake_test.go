@@ -181,7 +181,7 @@ func (h *fakeHost) signed(t *testing.T, namespace string, body any) *proto.Signe
 // simulation is what the host's dry runs found.
 func (h *fakeHost) simulation(p plan.Plan) proto.Simulation {
 	figures := []plan.Figures{{Origin: 160, Moved: 41}, {Origin: 160, Destination: 180, Moved: 10}}
-	forecasts, _ := plan.Forecasts(p, figures)
+	forecasts, _ := plan.Forecasts(p, figures, plan.NoneDone)
 	s := proto.Simulation{Kind: "simulation", Environment: h.environment, Host: h.name, Plan: p.Digest(), Revision: "abc1234", Time: noon, Expires: noon.Add(time.Hour), Nonce: "n"}
 	for i, f := range forecasts {
 		s.Steps = append(s.Steps, proto.SimulatedStep{Step: f.Step, Forecast: f, Result: proto.StepResult{Figures: figures[i]}})

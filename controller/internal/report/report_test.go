@@ -54,7 +54,7 @@ func runbook(t *testing.T) Source {
 	if findings := plan.Check(p); plan.Refused(findings) {
 		t.Fatal(findings)
 	}
-	forecasts, err := plan.Forecasts(p, figures)
+	forecasts, err := plan.Forecasts(p, figures, plan.NoneDone)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestPeopleWhoAreMovedOn(t *testing.T) {
 		{Steps: []plan.Step{{Origin: centre(2, "B"), Destination: centre(3, "C"), Field: "f", Value: "x"}}},
 	}}
 	figures := []plan.Figures{{Origin: 160, Destination: 180, Moved: 41}, {Origin: 180, Destination: 0, Moved: 37}}
-	forecasts, err := plan.Forecasts(p, figures)
+	forecasts, err := plan.Forecasts(p, figures, plan.NoneDone)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,7 @@ func crossing(t *testing.T) (plan.Plan, proto.Simulation) {
 		p.Groups = append(p.Groups, plan.Group{Steps: steps})
 	}
 	p.Groups[0].Steps[0].Decisions = []plan.Decision{{Accommodation: 892, Accepted: true, By: "Claire", Why: "vu avec le CHU 75"}}
-	forecasts, err := plan.Forecasts(p, figures)
+	forecasts, err := plan.Forecasts(p, figures, plan.NoneDone)
 	if err != nil {
 		t.Fatal(err)
 	}

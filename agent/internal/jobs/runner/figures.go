@@ -69,7 +69,7 @@ func (w *work) simulation(e plans.Evidence) (proto.Simulation, *proto.Error) {
 		}
 	}
 	done := func(id plan.StepID) bool { return w.record.Step(id).State == proto.StepVerified }
-	forecasts, err := plan.Rest(w.spec.Args.Plan, figures, done)
+	forecasts, err := plan.Forecasts(w.spec.Args.Plan, figures, done)
 	if err != nil {
 		return proto.Simulation{}, w.unsigned(err.Error())
 	}
