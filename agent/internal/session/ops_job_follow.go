@@ -14,12 +14,9 @@ func (s *session) jobFollow(ctx context.Context, request proto.Request) (any, er
 		return nil, err
 	}
 	if args.Wait {
-		s.watchClosely(+1)
-		defer s.watchClosely(-1)
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(s.input, cancel)()
+		var end func()
+		ctx, end = s.whileWatched(ctx)
+		defer end()
 	}
 	job, err := work.Follow(ctx, args, viewer{s, request.ID})
 	if args.Wait && s.input.Err() != nil {

@@ -24,12 +24,9 @@ func (s *session) journal(ctx context.Context, request proto.Request) (any, erro
 		return nil, err
 	}
 	if args.Follow {
-		s.watchClosely(+1)
-		defer s.watchClosely(-1)
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(s.input, cancel)()
+		var end func()
+		ctx, end = s.whileWatched(ctx)
+		defer end()
 	}
 	err = s.host.Journal.Follow(ctx, names, args.Lines, args.Follow, func(line proto.LogLine) error {
 		if len(line.Message) > proto.MaxLogMessage {

@@ -157,6 +157,19 @@ func (s *session) now() time.Time {
 	return time.Now()
 }
 
+// whileWatched is a context for what the caller follows: it ends with the caller's input, too, and the
+// caller is expected to be heard often until end is called.
+func (s *session) whileWatched(ctx context.Context) (watched context.Context, end func()) {
+	watched, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(s.input, cancel)
+	s.watchClosely(+1)
+	return watched, func() {
+		stop()
+		cancel()
+		s.watchClosely(-1)
+	}
+}
+
 func (s *session) silent() { s.lose(errSilent) }
 
 // event writes one event. One that cannot be written means that nobody reads any more.

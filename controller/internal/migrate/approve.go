@@ -26,6 +26,21 @@ type Approving struct {
 // approval with the approver's key and brings it to the host.
 func Approve(ctx context.Context, world World, options Options, with Approving) error {
 	r := newRun(world, options)
+	return r.withApproval(ctx, with, func(to fleet.Target, agent fleet.Agent, body string) error {
+		question := fmt.Sprintf("approve exactly these figures for %s%s? type yes: ", to.Environment, onBehalf(with))
+		if err := r.ask(ctx, question, "yes", r.command("migrate approve", to.Environment)+" --yes"); err != nil {
+			return err
+		}
+		signed, err := r.Sign(ctx, to.Host, r.Key, proto.NamespaceApproval, body)
+		if err != nil {
+			return err
+		}
+		return r.bring(ctx, to, agent, signed)
+	})
+}
+
+// withApproval hands on the text of an approval of the newest figures on the host, and the host.
+func (r *run) withApproval(ctx context.Context, with Approving, do func(to fleet.Target, agent fleet.Agent, body string) error) error {
 	if err := with.check(r.Environment); err != nil {
 		return err
 	}
@@ -38,15 +53,7 @@ func Approve(ctx context.Context, world World, options Options, with Approving) 
 	if err != nil {
 		return r.ownNext(err)
 	}
-	question := fmt.Sprintf("approve exactly these figures for %s%s? type yes: ", to.Environment, onBehalf(with))
-	if err := r.ask(ctx, question, "yes", r.command("migrate approve", to.Environment)+" --yes"); err != nil {
-		return err
-	}
-	signed, err := r.Sign(ctx, to.Host, r.Key, proto.NamespaceApproval, body)
-	if err != nil {
-		return err
-	}
-	return r.bring(ctx, to, agent, signed)
+	return do(to, agent, body)
 }
 
 func onBehalf(with Approving) string {
@@ -124,28 +131,18 @@ func (r *run) bring(ctx context.Context, to fleet.Target, agent fleet.Agent, sig
 // Request writes the text of an approval to a file, for `ssh-keygen -Y sign` elsewhere.
 func Request(ctx context.Context, world World, options Options, with Approving, file string) error {
 	r := newRun(world, options)
-	if err := with.check(r.Environment); err != nil {
-		return err
-	}
-	to, agent, err := r.reach(ctx, r.Environment)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = agent.Close() }() // the answer is there
-	body, err := r.approvalOf(ctx, to, agent, with)
-	if err != nil {
-		return r.ownNext(err)
-	}
-	if err := WriteNew(file, []byte(body)); err != nil {
-		return err
-	}
-	word := shellWord(file)
-	r.emit(to, event.Event{
-		Kind: event.Stored, Path: file, Digest: r.Plan.Digest(),
-		Commands: []string{"ssh-keygen -Y sign -f KEY -n " + proto.NamespaceApproval + " " + word},
-		Next:     r.command("migrate approve", to.Environment) + " --signed " + word,
+	return r.withApproval(ctx, with, func(to fleet.Target, _ fleet.Agent, body string) error {
+		if err := WriteNew(file, []byte(body)); err != nil {
+			return err
+		}
+		word := shellWord(file)
+		r.emit(to, event.Event{
+			Kind: event.Stored, Path: file, Digest: r.Plan.Digest(),
+			Commands: []string{"ssh-keygen -Y sign -f KEY -n " + proto.NamespaceApproval + " " + word},
+			Next:     r.command("migrate approve", to.Environment) + " --signed " + word,
+		})
+		return nil
 	})
-	return nil
 }
 
 // Signed brings an approval to the host that was signed elsewhere: file is the text that
