@@ -1,11 +1,9 @@
 package cli
 
 import (
-	"time"
-
 	"github.com/spf13/cobra"
 
-	"github.com/re-connect/rpctl/agent/internal/jobs/console"
+	"github.com/re-connect/rpctl/agent/internal/host"
 )
 
 // newConsoleEndCommand records how a command ended, as root; ExecStopPost=+ of rp-agent-console@.service runs this.
@@ -16,8 +14,7 @@ func (s System) newConsoleEndCommand() *cobra.Command {
 		Hidden: true,
 		Args:   oneArgument("a run's id"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			end := console.EndFromEnv(s.Getenv, time.Now())
-			return console.FoldersIn(s.Paths.Console).WriteEnd(console.ID(args[0]), end)
+			return host.ConsoleEnded(s.Paths, args[0], s.Getenv)
 		},
 	}
 }

@@ -3,15 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
-	"os"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
-	"github.com/re-connect/rpctl/agent/internal/config"
 	"github.com/re-connect/rpctl/agent/internal/host"
-	"github.com/re-connect/rpctl/agent/internal/jobs/systemdengine"
-	"github.com/re-connect/rpctl/agent/internal/stateform"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -31,29 +27,11 @@ func (s System) newRunCommand() *cobra.Command {
 				return usage("the argument is no job's id: systemd starts this, and a person types rpctl migrate", "rpctl migrate --help")
 			}
 			debug.SetMemoryLimit(runnerMemory)
-			err := s.runJob(cmd.Context(), id)
+			err := host.RunJob(cmd.Context(), s.Paths, id, s.log)
 			if errors.Is(err, context.Canceled) {
 				return nil // asked to stop: what there is to know is on the disk
 			}
 			return err
 		},
 	}
-}
-
-func (s System) runJob(ctx context.Context, id proto.JobID) error {
-	rules, err := config.Load(s.Paths.Config)
-	if err != nil {
-		return err
-	}
-	name, err := os.Hostname()
-	if err != nil {
-		return err
-	}
-	if err := stateform.Bring(ctx, s.Paths.State); err != nil {
-		return err
-	}
-	engine := &systemdengine.Engine{}
-	parts := host.Migrations(name, rules, s.Paths, engine)
-	parts.Log = s.log
-	return errors.Join(parts.Runner().Run(ctx, id), engine.Close())
 }

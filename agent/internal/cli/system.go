@@ -9,15 +9,10 @@ import (
 	"os"
 
 	"github.com/re-connect/rpctl/agent/internal/ask"
-	"github.com/re-connect/rpctl/agent/internal/config"
 	"github.com/re-connect/rpctl/agent/internal/host"
-	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/setup"
 	"github.com/re-connect/rpctl/proto"
 )
-
-// defaultState is where the agent keeps its state when systemd does not say (StateDirectory=).
-const defaultState = "/var/lib/rp-agent"
 
 // System is the process and the host around a verb.
 type System struct {
@@ -41,15 +36,10 @@ type System struct {
 
 // ThisProcess is the system of the real rp-agent.
 func ThisProcess() System {
-	state := os.Getenv("STATE_DIRECTORY")
-	if state == "" {
-		state = defaultState
-	}
 	return System{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
-		Socket: proto.SocketPath,
-		Paths: host.Paths{Config: proto.ConfigPath, State: state, Console: console.Base,
-			Approvers: config.ApproversPath, Hosts: config.TrustedHostsPath},
+		Socket:    proto.SocketPath,
+		Paths:     host.ThisHost(os.Getenv("STATE_DIRECTORY")),
 		Inherited: inherited,
 		Setup:     setup.ThisHost(),
 	}

@@ -3,6 +3,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -34,6 +35,17 @@ type Paths struct {
 	Console string
 	// Approvers and Hosts are the files of keys that count here.
 	Approvers, Hosts string
+}
+
+// defaultState is where the agent keeps its state when systemd does not say (StateDirectory=).
+const defaultState = "/var/lib/rp-agent"
+
+// ThisHost is where they are on a real host; state is what systemd says of the state folder, or empty.
+func ThisHost(state string) Paths {
+	return Paths{
+		Config: proto.ConfigPath, State: cmp.Or(state, defaultState), Console: console.Base,
+		Approvers: config.ApproversPath, Hosts: config.TrustedHostsPath,
+	}
 }
 
 // Open is this host for one session, and what frees it. It never fails: a configuration
