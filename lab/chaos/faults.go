@@ -25,7 +25,7 @@ type fault struct {
 }
 
 // faults is all kinds, in the order of the table.
-var faults = slices.Concat(processFaults, networkFaults, hostFaults, peopleFaults)
+var faults = slices.Concat(processFaults, betweenFaults, networkFaults, hostFaults, peopleFaults)
 
 // processFaults are those of programs, hosts and people.
 var processFaults = []fault{
