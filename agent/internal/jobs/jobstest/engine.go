@@ -42,6 +42,8 @@ type Engine struct {
 	Runners map[proto.JobID]bool // those that were started
 	Alive   map[proto.JobID]bool
 	Stopped int
+	// OnStop is how a command ends that is stopped; the zero value is killed by TERM.
+	OnStop console.End
 }
 
 // StartRunner notes that a runner is wanted; the test runs it.
@@ -156,7 +158,12 @@ func (e *Engine) StopConsole(_ context.Context, id console.ID) error {
 		return nil
 	}
 	delete(e.hanging, id)
-	return e.Folders.WriteEnd(id, console.End{Result: "success", Code: "killed", Status: "TERM", Time: time.Now()})
+	end := e.OnStop
+	if end == (console.End{}) {
+		end = console.End{Result: "success", Code: "killed", Status: "TERM"}
+	}
+	end.Time = time.Now()
+	return e.Folders.WriteEnd(id, end)
 }
 
 // Hanging is how many commands hang.

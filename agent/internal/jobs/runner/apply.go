@@ -3,6 +3,7 @@ package runner
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/audit"
 	"github.com/re-connect/rpctl/agent/internal/gates"
@@ -119,21 +120,27 @@ func (w *work) neverBegan(id plan.StepID, before proto.StepState, why error) err
 
 // brokenBy is a real run that ended badly.
 func (w *work) brokenBy(step plan.Located, out outcome) error {
-	asked, err := w.Jobs.CancelAsked(w.record.Job.ID)
-	if err != nil {
+	if stopped, err := w.stopped(step.ID); err != nil || stopped {
 		return err
-	}
-	if asked != nil && asked.Now && out.end.Cut() {
-		if err := w.cancelNow(step.ID, asked, true); err != nil {
-			return err
-		}
-		return w.stepEnded(step.ID)
 	}
 	state := proto.StepFailed
 	if out.end.Cut() {
 		state = proto.StepInterrupted
 	}
 	return w.broken(step, state, proto.JobFailed, out.end.String()+w.lastWords(out))
+}
+
+// stopped ends the job as cancelled when somebody had the real run of a step stopped before it ended. How
+// it ended then says little: Symfony's console takes a TERM for a wish, and ends with status 0.
+func (w *work) stopped(id plan.StepID) (bool, error) {
+	asked, err := w.Jobs.CancelAsked(w.record.Job.ID)
+	if err != nil || asked == nil || !asked.Now || asked.Time.Truncate(time.Millisecond).After(w.record.Last(id, store.Real).Ended) {
+		return false, err
+	}
+	if err := w.cancelNow(id, asked, true); err != nil {
+		return false, err
+	}
+	return true, w.stepEnded(id)
 }
 
 // broken ends the job at a step that may have changed data. What is left of it is looked at before the end.
@@ -162,6 +169,9 @@ func (w *work) verify(step plan.Located) error {
 		why = left(result, w.record.Forecasts[step.Index], w.Config.Console.Tolerance)
 	}
 	if why != "" {
+		if stopped, err := w.stopped(step.ID); err != nil || stopped {
+			return err
+		}
 		return w.broken(step, proto.StepUnverified, proto.JobFailed, "the command ended well, but the dry run after it does not show that: "+why)
 	}
 	return w.verified(step, result)

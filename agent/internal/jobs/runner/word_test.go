@@ -166,9 +166,21 @@ func TestCancelBeforeTheNextStep(t *testing.T) {
 	}
 }
 
-// TestCancelNow stops the command that runs, and tells what it left.
+// TestCancelNow stops the command that runs, and tells what it left, however the command takes a TERM.
 func TestCancelNow(t *testing.T) {
+	for name, end := range map[string]console.End{
+		"killed":                     {Result: "success", Code: "killed", Status: "TERM"},
+		"it ends, as Symfony's does": {Result: "success", Code: "exited", Status: "0"},
+		"it ends with 128 + TERM":    {Result: "exit-code", Code: "exited", Status: "143"},
+	} {
+		t.Run(name, func(t *testing.T) { cancelNow(t, end) })
+	}
+}
+
+func cancelNow(t *testing.T, end console.End) {
+	t.Helper()
 	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Engine.OnStop = end
 	h.Approve(p)
 	h.Engine.Script = real(1, jobstest.Fault{Hang: true, Limit: 5})
 	args := apply(p)
