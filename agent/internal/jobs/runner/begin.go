@@ -48,7 +48,7 @@ func (w *work) noRelease(err error) error {
 	if errors.As(err, &refusal) && refusal.Code == proto.CodeRelease {
 		return refusal
 	}
-	return &proto.Error{Code: proto.CodeRelease, Message: "cannot tell which release is deployed: " + err.Error(), Next: "on the host: `rp-agent doctor`"}
+	return &proto.Error{Code: proto.CodeRelease, Message: "cannot tell which release is deployed: " + err.Error(), Next: "rp-agent doctor"}
 }
 
 // judge asks the gates, and takes from the evidence what the steps will be held to.
