@@ -84,6 +84,8 @@ func (e embedded) ReceiptKey(context.Context) (string, error) {
 	return e.Host(alias).Running().ReceiptKey(), nil
 }
 
+func (e embedded) Hold(context.Context) (end func()) { return func() {} }
+
 func (e embedded) Wire() *wire.Proxy { return e.Host(alias).Wire() }
 
 func (e embedded) Left(context.Context) []string { return orphans(e.Dir(), os.Getpid()) }

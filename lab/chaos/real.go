@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,6 +123,18 @@ func (w *real) path(name string) string { return filepath.Join(filepath.Dir(w.La
 func (w *real) SSHConfig() string { return w.path("wired") }
 
 func (w *real) Wire() *wire.Proxy { return w.wire }
+
+// Hold starts ssh's ControlMaster: a handshake costs more than all that most commands do. Without one
+// all goes on, only slower.
+func (w *real) Hold(ctx context.Context) (end func()) {
+	ssh := []string{"ssh", "-F", w.SSHConfig(), "-o", "BatchMode=yes"}
+	start := append(slices.Clone(ssh), "-o", "ControlMaster=yes", "-N", "-f", alias)
+	_ = exec.CommandContext(ctx, start[0], start[1:]...).Run()
+	return func() {
+		stop := append(slices.Clone(ssh), "-O", "exit", alias)
+		_ = exec.CommandContext(context.WithoutCancel(ctx), stop[0], stop[1:]...).Run()
+	}
+}
 
 func (w *real) Dir() string { return w.Lab.Dir }
 

@@ -103,6 +103,8 @@ func (r *run) settle() {
 
 // play is the whole story: simulate, approve, apply, the faults, what the operator does then, the oracles.
 func (r *run) play(ctx context.Context) {
+	release := r.stage.Hold(ctx)
+	defer func() { release() }()
 	for i := range r.plans {
 		if !r.prepare(ctx, i) {
 			return
@@ -114,6 +116,7 @@ func (r *run) play(ctx context.Context) {
 	if r.behind {
 		r.tooEarly(ctx)
 	}
+	release() // what strikes shall strike a connection of the command's own
 	operator := r.suffer(ctx)
 	if operator == nil {
 		return
@@ -130,6 +133,7 @@ func (r *run) play(ctx context.Context) {
 	}
 	r.undo = nil
 	r.idle(ctx)
+	release = r.stage.Hold(ctx)
 	r.truth(ctx)
 	for i := range r.plans {
 		r.finish(ctx, i)

@@ -31,5 +31,7 @@ type world interface {
 	Left(ctx context.Context) []string
 	// Wire is the network between the developer and the host.
 	Wire() *wire.Proxy
+	// Hold keeps a connection open that rpctl shares, in fair weather, where that is cheaper; end closes it.
+	Hold(ctx context.Context) (end func())
 	Close()
 }
