@@ -1,5 +1,5 @@
-// Command fuzzall runs every fuzz target of the module for a while, one after the
-// other: `go test -fuzz` takes one target of one package at a time.
+// Command fuzzall runs every fuzz target of the module for a while, one on each core:
+// `go test -fuzz` takes one target of one package at a time.
 package main
 
 import (
@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -32,18 +34,54 @@ func run(each time.Duration) error {
 	if len(found) == 0 {
 		return fmt.Errorf("cannot find a single fuzz target")
 	}
-	for _, t := range found {
-		fmt.Printf("%s %s\n", t.pkg, t.name)
-		cmd := exec.Command("go", "test", "-run", "^$", "-fuzz", "^"+t.name+"$", "-fuzztime", each.String(), t.pkg)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("%s in %s failed: %w\n%s", t.name, t.pkg, err, out)
-		}
+	if err := fuzzAll(found, each); err != nil {
+		return err
 	}
 	fmt.Printf("%d fuzz targets, %s each: nothing found\n", len(found), each)
 	return nil
 }
 
+// fuzzAll has as many targets under way as there are cores, each with one worker: a target's
+// build and start-up, which take as long as a short run, leave no core idle. It starts
+// no more after the first failure, which is what it returns.
+func fuzzAll(found []target, each time.Duration) error {
+	var (
+		group sync.WaitGroup
+		mu    sync.Mutex
+		first error
+	)
+	slots := make(chan struct{}, runtime.NumCPU())
+	failed := func() bool { mu.Lock(); defer mu.Unlock(); return first != nil }
+	for _, t := range found {
+		slots <- struct{}{}
+		if failed() {
+			break
+		}
+		group.Go(func() {
+			defer func() { <-slots }()
+			if err := t.fuzz(each); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				if first == nil {
+					first = err
+				}
+			}
+		})
+	}
+	group.Wait()
+	return first
+}
+
 type target struct{ pkg, name string }
+
+func (t target) fuzz(each time.Duration) error {
+	fmt.Printf("%s %s\n", t.pkg, t.name)
+	cmd := exec.Command("go", "test", "-run", "^$", "-fuzz", "^"+t.name+"$", "-fuzztime", each.String(), "-parallel", "1", t.pkg)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s in %s failed: %w\n%s", t.name, t.pkg, err, out)
+	}
+	return nil
+}
 
 // targets reads `go test -list`: names, then the line of the package that they are in.
 func targets(out []byte) []target {
