@@ -22,7 +22,7 @@ import (
 // commands are what a script may say on top of testscript's own words.
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"lab": startLab, "merge": merge, "edit": edit, "waitfor": waitFor, "stop-unit": stopUnit, "lose": lose,
-	"changed-key": changedKey, "events": events,
+	"changed-key": changedKey, "events": events, "full-disk": fullDisk,
 }
 
 // patience is how long a script waits for something to happen that should.

@@ -5,6 +5,7 @@ package e2e_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -47,5 +48,11 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: commands,
+		Condition: func(name string) (bool, error) {
+			if name == "root" {
+				return os.Getuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", name)
+		},
 	})
 }

@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -48,7 +46,6 @@ var scenarios = map[string]scenario{
 	"stranger": {host: func(h *inprocess.Host) {
 		h.Agent.Config.Look, h.Agent.Config.Act = []string{"admins"}, []string{"admins"}
 	}},
-	"full-disk": {host: func(h *inprocess.Host) { h.Agent.State = fullDisk(h.Agent.State) }},
 
 	// the conversation, after so many good lines
 	"dies-after-greeting": {host: broken(1, "", -1)},
@@ -128,13 +125,6 @@ func (f *firstLines) Write(p []byte) (int, error) {
 		f.enough()
 	}
 	return len(p), nil
-}
-
-// fullDisk is a state folder whose audit file takes not one byte more.
-func fullDisk(state string) string {
-	_ = os.MkdirAll(state, 0o700)
-	_ = os.Symlink("/dev/full", filepath.Join(state, "audit.jsonl"))
-	return state
 }
 
 // unit changes the units whose names begin so.
