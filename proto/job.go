@@ -200,7 +200,10 @@ type JobCancelArgs struct {
 	Now bool  `json:"now,omitempty"`
 }
 
-// JobsArgs asks for the newest Limit jobs (0 means 20), or for the one named.
+// MaxJobs is how many jobs one question may ask for.
+const MaxJobs = 200
+
+// JobsArgs asks for the newest Limit jobs, MaxJobs at most (0 means 20), or for the one named.
 type JobsArgs struct {
 	ID    JobID `json:"id,omitempty"`
 	Limit int   `json:"limit,omitempty"`

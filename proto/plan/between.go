@@ -45,6 +45,12 @@ func (c *checker) pair(earlier, later Located) {
 	case sameOrigin && earlier.sameRule(later.Step):
 		c.refuse(later.path(), "step %s already moves the same people, to %d instead of %d",
 			earlier.ID, earlier.Destination.ID, later.Destination.ID)
+	case sameOrigin && later.NoField && earlier.WithDeleted && !later.WithDeleted:
+		c.refuse(later.path(), "nobody can say how many of the people that step %s moves out of %d are deleted, which this step does not count: "+
+			"give it with_deleted too, or put it into a plan of its own, simulated after the first is applied", earlier.ID, later.Origin.ID)
+	case sameOrigin && earlier.NoField && later.WithDeleted && !earlier.WithDeleted:
+		c.refuse(later.path(), "nobody can say how many deleted people step %s leaves in %d, which this step would move: "+
+			"put it into a plan of its own, simulated after the first is applied", earlier.ID, later.Origin.ID)
 	case sameOrigin && earlier.NoField:
 		c.warn(later.path(), "step %s moves everybody out of %d: nobody will be left for this one", earlier.ID, later.Origin.ID)
 	case earlier.Destination.ID == later.Origin.ID:

@@ -26,10 +26,12 @@ func TestForecastRefusesDryRunsThatDoNotAgree(t *testing.T) {
 	}
 }
 
-// person is one individual of the model application: where they are, and what their field says.
+// person is one individual of the model application: where they are, what their field says, and
+// whether they are deleted, which a total counts and a step only where it says so.
 type person struct {
-	centre int64
-	value  string
+	centre  int64
+	value   string
+	deleted bool
 }
 
 // run is what the console does: it moves those who match, and tells the figures before.
@@ -39,7 +41,7 @@ func run(world []person, s Step, dry bool) Figures {
 		switch p.centre {
 		case s.Origin.ID:
 			f.Origin++
-			if s.NoField || p.value == s.Value {
+			if (s.NoField || p.value == s.Value) && (s.WithDeleted || !p.deleted) {
 				f.Moved++
 				if !dry {
 					world[i].centre = s.Destination.ID
@@ -94,6 +96,7 @@ func randomPlan(random *rand.Rand) Plan {
 			if random.IntN(6) == 0 {
 				step = everybody(from, to)
 			}
+			step.WithDeleted = random.IntN(4) == 0
 			steps = append(steps, step)
 		}
 		groups = append(groups, steps)
@@ -109,7 +112,7 @@ func randomCentre(random *rand.Rand) Centre {
 func randomWorld(random *rand.Rand) []person {
 	world := make([]person, random.IntN(60))
 	for i := range world {
-		world[i] = person{int64(1 + random.IntN(5)), string(rune('a' + random.IntN(3)))}
+		world[i] = person{int64(1 + random.IntN(5)), string(rune('a' + random.IntN(3))), random.IntN(5) == 0}
 	}
 	return world
 }

@@ -27,6 +27,11 @@ func of(groups ...[]Step) Plan {
 
 func everybody(from, to Centre) Step { return Step{Origin: from, Destination: to, NoField: true} }
 
+func deleted(s Step) Step {
+	s.WithDeleted = true
+	return s
+}
+
 func TestCheck(t *testing.T) {
 	with := func(change func(*Step)) Plan {
 		step := rule(chu75, chu77, "CHU 77")
@@ -70,6 +75,9 @@ func TestCheck(t *testing.T) {
 		{"chain of one value", of([]Step{rule(chu75, cph, "x"), rule(cph, chu77, "x")}), "moves on the people", true},
 		{"chain of two values", of([]Step{rule(chu75, cph, "x"), rule(cph, chu77, "y")}), "", false},
 		{"chain that nobody can count", of([]Step{everybody(chu75, cph), rule(cph, chu77, "y")}), "nobody can say how many", false},
+		{"everybody after some of the deleted", of([]Step{deleted(rule(chu75, chu77, "x")), everybody(chu75, cph)}), "are deleted", false},
+		{"the deleted after everybody else", of([]Step{everybody(chu75, cph), deleted(rule(chu75, chu77, "x"))}), "deleted people", false},
+		{"everybody, the deleted too, after some", of([]Step{rule(chu75, chu77, "x"), deleted(everybody(chu75, cph))}), "", false},
 		{"nobody left", of([]Step{everybody(chu75, cph), rule(chu75, chu77, "y")}), "nobody will be left", true},
 		{"two names", of([]Step{rule(chu75, chu77, "x"), rule(Centre{ID: 4537, Name: "CHU"}, cph, "y")}), `is "CHU" here`, false},
 		{"another version", Plan{Version: 2, Ticket: "t", Centre: "c", Groups: of([]Step{rule(chu75, cph, "x")}).Groups}, "version 1, not 2", false},
