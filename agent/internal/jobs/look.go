@@ -14,11 +14,8 @@ import (
 	"github.com/re-connect/rpctl/proto/plan"
 )
 
-// Limits of what may be asked for.
-const (
-	defaultJobs = 20
-	maxJobs     = 200
-)
+// defaultJobs is how many are listed where nobody says.
+const defaultJobs = 20
 
 // List is the job that is named, or the newest; in a list the receipts and conflicts are left out, which are long.
 func (s *Service) List(ctx context.Context, args proto.JobsArgs) (proto.JobList, error) {
@@ -31,8 +28,8 @@ func (s *Service) List(ctx context.Context, args proto.JobsArgs) (proto.JobList,
 		list.Jobs = append(list.Jobs, s.sized(record))
 		return list, nil
 	}
-	if args.Limit < 0 || args.Limit > maxJobs {
-		return list, &proto.Error{Code: proto.CodeBadRequest, Message: fmt.Sprintf("limit %d is not between 0 and %d", args.Limit, maxJobs)}
+	if args.Limit < 0 || args.Limit > proto.MaxJobs {
+		return list, &proto.Error{Code: proto.CodeBadRequest, Message: fmt.Sprintf("limit %d is not between 0 and %d", args.Limit, proto.MaxJobs)}
 	}
 	if args.Limit == 0 {
 		args.Limit = defaultJobs

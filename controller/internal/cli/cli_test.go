@@ -288,11 +288,13 @@ func TestDoctorGoesOnToTheHost(t *testing.T) {
 	}
 }
 
-func TestHistoryAsksForNoMoreThanAHostTells(t *testing.T) {
-	d := newDesk(t, "history", "--env", "prod", "-n", "501")
-	d.run(t, exit.BadInput)
-	if _, dialled := d.dials.Load("p1"); dialled {
-		t.Error("a host was asked")
+func TestNoMoreIsAskedForThanAHostTells(t *testing.T) {
+	for _, args := range [][]string{{"history", "-n", "501"}, {"jobs", "-n", "201"}, {"jobs", "-n", "0"}} {
+		d := newDesk(t, append(args, "--env", "prod")...)
+		d.run(t, exit.BadInput)
+		if _, dialled := d.dials.Load("p1"); dialled {
+			t.Errorf("%v: a host was asked", args)
+		}
 	}
 }
 

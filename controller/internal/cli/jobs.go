@@ -9,6 +9,7 @@ import (
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/migrate"
 	"github.com/re-connect/rpctl/controller/internal/view"
+	"github.com/re-connect/rpctl/proto"
 )
 
 func (a *app) jobsCommand() *cobra.Command {
@@ -18,8 +19,8 @@ func (a *app) jobsCommand() *cobra.Command {
 		Use: "jobs --env ENVIRONMENT", Short: "List the newest jobs of an environment's console host",
 		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if limit < 1 {
-				return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad -n %d: want 1 or more", limit)}
+			if limit < 1 || limit > proto.MaxJobs {
+				return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad -n %d: want 1 to %d", limit, proto.MaxJobs)}
 			}
 			environment, err := a.environment(env)
 			if err != nil {
