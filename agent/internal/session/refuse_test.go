@@ -49,7 +49,7 @@ func TestStateOfANewerAgentIsRefused(t *testing.T) {
 	}
 	c := callHost(t, root, host)
 	if err := c.hello.Error; err == nil || err.Code != proto.CodeStorage || !strings.Contains(err.Message, "newer rp-agent") ||
-		!strings.Contains(err.Next, "rpctl agent upgrade") || c.hello.Config != nil {
+		!strings.Contains(err.Message, "rpctl agent upgrade") || c.hello.Config != nil {
 		t.Errorf("hello = %+v, %+v", c.hello, c.hello.Error)
 	}
 	_ = c.ended()

@@ -76,8 +76,8 @@ func look(folder string, latest int) (form, error) {
 	case err != nil:
 		return form{}, err
 	case is.Number > latest:
-		return is, refuse(folder, fmt.Errorf("a newer rp-agent (%.40q) wrote it: it has form %d, and this rp-agent (%.40q) knows forms up to %d",
-			is.Agent, is.Number, version.String(), latest), "rpctl agent upgrade --env ENVIRONMENT (on your machine, with the newer rpctl)")
+		return is, refuse(folder, fmt.Errorf("a newer rp-agent (%.40q) wrote it: it has form %d, and this rp-agent (%.40q) knows forms up to %d: upgrade it with `rpctl agent upgrade` of the newer rpctl",
+			is.Agent, is.Number, version.String(), latest), "rp-agent doctor")
 	case is.Number < 0:
 		return is, refuse(folder, fmt.Errorf("its %s is damaged: form %d", fileName, is.Number), damaged)
 	}

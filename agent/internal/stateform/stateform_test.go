@@ -52,7 +52,7 @@ func TestNewerFolderIsRefused(t *testing.T) {
 		if !errors.As(err, &refused) || refused.Code != proto.CodeStorage || refused.Next == "" || strings.Contains(refused.Message, "\x1b") {
 			t.Errorf("%s: %v", name, err)
 		}
-		if name == "form" && (!strings.Contains(refused.Message, "newer rp-agent") || !strings.Contains(refused.Next, "rpctl agent upgrade")) {
+		if name == "form" && (!strings.Contains(refused.Message, "newer rp-agent") || !strings.Contains(refused.Message, "rpctl agent upgrade")) {
 			t.Errorf("%s; next: %s", refused.Message, refused.Next)
 		}
 		if entries, err := os.ReadDir(folder); err != nil || len(entries) != 1 {
