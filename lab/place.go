@@ -50,9 +50,11 @@ const (
 	// SlotChaos and SlotChaosTrixie are for the fault campaigns on both releases, at the same time.
 	SlotChaos       Slot = "chaos"
 	SlotChaosTrixie Slot = "chaos-trixie"
+	// SlotPrivilege is for the tests of lab/privilege.
+	SlotPrivilege Slot = "privilege"
 )
 
-var slots = []Slot{SlotLab, SlotTest, SlotStory, SlotBench, SlotMigration, SlotChaos, SlotChaosTrixie}
+var slots = []Slot{SlotLab, SlotTest, SlotStory, SlotBench, SlotMigration, SlotChaos, SlotChaosTrixie, SlotPrivilege}
 
 // Folder is where the lab keeps everything: $RPCTL_LAB_DIR, else /var/tmp/rpctl-lab.
 func Folder() string {
