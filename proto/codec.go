@@ -65,6 +65,23 @@ func (r *Reader) ReadRaw(n int, room []byte) ([]byte, error) {
 	return raw[:n], nil
 }
 
+// Values counts the values of a JSON text, roughly and fast: commas and brackets that stand in no
+// string. Empty ones are a hundred times as large in memory as on the wire, so both sides bound them.
+func Values(text []byte) int {
+	n, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			i++ // what is escaped ends no string
+		case !quoted && (c == ',' || c == '{' || c == '['):
+			n++
+		}
+	}
+	return n
+}
+
 // Writer writes one value a line; it may be used by several goroutines.
 type Writer struct {
 	mu  sync.Mutex

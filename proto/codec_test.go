@@ -175,3 +175,13 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+func TestValues(t *testing.T) {
+	for text, want := range map[string]int{
+		``: 0, `1`: 0, `{}`: 1, `[1,2,3]`: 3, `{"a":[{},{}],"b":1}`: 6, `"[,{"`: 0, `{"a\",[":1}`: 1, `["\\",1]`: 2,
+	} {
+		if got := Values([]byte(text)); got != want {
+			t.Errorf("%s has %d values, want %d", text, got, want)
+		}
+	}
+}

@@ -37,25 +37,9 @@ var requestFields = map[string]bool{"id": true, "protocol": true, "op": true, "e
 // could have 350,000, each a hundred times as large in memory as on the wire.
 const maxValues = 32 << 10
 
-// values counts the values of a JSON text, roughly: commas and brackets that stand in no string.
-func values(text []byte) int {
-	n, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '"':
-			quoted = !quoted
-		case quoted && c == '\\':
-			i++ // what is escaped ends no string
-		case !quoted && (c == ',' || c == '{' || c == '['):
-			n++
-		}
-	}
-	return n
-}
-
 // parse reads one line. A refusal that is not fatal concerns the request whose ID the line has.
 func parse(data []byte) (proto.Line, *refusal) {
-	if values(data) > maxValues {
+	if proto.Values(data) > maxValues {
 		return proto.Line{}, fatal("the line has more than %d values", maxValues)
 	}
 	var fields map[string]json.RawMessage

@@ -10,8 +10,8 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
-// eventsHeld is how many events of a call may wait to be heard.
-const eventsHeld = 16
+// eventsHeld is how many events of a call may wait to be heard; a hostile one is up to 1 MiB long.
+const eventsHeld = 8
 
 // call is a request that has no answer yet.
 type call struct {

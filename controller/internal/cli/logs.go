@@ -18,7 +18,7 @@ import (
 
 // mostKept bounds what is held before it is sorted, in bytes of messages: hosts that say more
 // than that are shown in parts, each in order.
-const mostKept = 64 << 20
+const mostKept = 6 << 20
 
 // lineCost is what a line costs besides its message, in bytes, roughly.
 const lineCost = 512

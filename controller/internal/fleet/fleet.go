@@ -124,6 +124,7 @@ func (f *Fleet) bounded(ctx context.Context) (context.Context, context.CancelFun
 func Each[T any](ctx context.Context, limit int, targets []Target,
 	do func(context.Context, Target) (T, error), arrived func(Result[T]),
 ) []Result[T] {
+	makeRoom(len(targets))
 	results := make([]Result[T], len(targets))
 	places := make(chan struct{}, limit)
 	var wait sync.WaitGroup
