@@ -12,9 +12,7 @@ import (
 	"time"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
-	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/fleet"
-	"github.com/re-connect/rpctl/controller/internal/inventory"
 	"github.com/re-connect/rpctl/controller/internal/view"
 	"github.com/re-connect/rpctl/proto"
 )
@@ -63,9 +61,6 @@ type app struct {
 	raw      bool // stdout is for a job's own bytes: what rpctl says goes to stderr
 }
 
-// lastGrace is what a second Ctrl-C leaves to local commands, which are killed then.
-const lastGrace = 300 * time.Millisecond
-
 // flags are those that every command has.
 type flags struct {
 	hosts, sshConfig string
@@ -87,80 +82,6 @@ func Run(system System) int {
 	root.SetArgs(system.Args)
 	verb, err := root.ExecuteContextC(ctx)
 	return int(a.end(verb.CommandPath(), err))
-}
-
-// interruptible ends the context at the first signal, and the process at the second. A Ctrl-C
-// that somebody waits for ends nothing; a closed terminal (SIGHUP) cannot be asked.
-func (a *app) interruptible() (context.Context, func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		for {
-			select {
-			case <-done:
-				return
-			case signal := <-a.Signals:
-				if signal == os.Interrupt && a.asked() {
-					continue
-				}
-			}
-			if ctx.Err() == nil {
-				cancel()
-				continue
-			}
-			close(a.hurry)
-			select {
-			case <-done:
-				return
-			case <-time.After(lastGrace):
-			}
-			a.restore()
-			a.Exit(int(exit.Interrupted))
-			return
-		}
-	}()
-	return ctx, func() { close(done); cancel() }
-}
-
-// asked says whether somebody waits for a Ctrl-C, who has it then.
-func (a *app) asked() bool {
-	a.listenMu.Lock()
-	defer a.listenMu.Unlock()
-	select {
-	case a.listener <- struct{}{}: // never ready where it is nil
-		return true
-	default:
-		return false
-	}
-}
-
-// interrupted gives the next Ctrl-C to who asks for it, until it is told to stop.
-func (a *app) interrupted() (next <-chan struct{}, stop func()) {
-	a.listenMu.Lock()
-	defer a.listenMu.Unlock()
-	a.listener = make(chan struct{}, 1)
-	return a.listener, func() {
-		a.listenMu.Lock()
-		defer a.listenMu.Unlock()
-		a.listener = nil
-	}
-}
-
-// restore leaves the terminal as it was. One that takes nothing (Ctrl-S, a pager that reads no
-// further) holds the view in a write: it is not waited for.
-func (a *app) restore() {
-	closed := make(chan struct{})
-	go func() {
-		defer close(closed)
-		a.closeView()
-	}()
-	select {
-	case <-closed:
-	case <-time.After(lastGrace):
-	}
-	if a.Restore != nil {
-		a.Restore()
-	}
 }
 
 // view is made at the first event, when the flags are known.
@@ -197,64 +118,6 @@ func (a *app) closeView() {
 func (a *app) emit(e event.Event) {
 	e.Time = a.Now().UTC()
 	a.view().Emit(e)
-}
-
-// inventory finds and reads hosts.toml.
-func (a *app) inventory() (*inventory.Inventory, error) {
-	path, err := inventory.Find(a.flags.hosts, a.Getenv("RPCTL_HOSTS"), a.Dir, a.Getenv("HOME"))
-	if err != nil {
-		return nil, err
-	}
-	read, err := inventory.Load(path)
-	if err != nil {
-		failure := *exit.From(err)
-		failure.Next = a.again() // once the file is mended
-		return nil, &failure
-	}
-	return read, nil
-}
-
-// named is an environment of hosts.toml, or what to type instead of the name that is none.
-func (a *app) named(read *inventory.Inventory, name string) (inventory.Environment, error) {
-	environment, err := read.Environment(name)
-	if err == nil {
-		return environment, nil
-	}
-	failure := *exit.From(err)
-	near, ok := read.Nearest(name)
-	switch {
-	case name == "":
-		failure.Next = a.again("--env", near)
-	case ok:
-		failure.Next = a.instead(name, near)
-	default:
-		failure.Next = "rpctl status"
-	}
-	return environment, &failure
-}
-
-// environments is the one that --env names, or all of them where all is allowed and none is named.
-func (a *app) environments(name string) ([]inventory.Environment, error) {
-	read, err := a.inventory()
-	if err != nil {
-		return nil, err
-	}
-	if name == "" || name == "all" {
-		return read.Environments, nil
-	}
-	one, err := a.named(read, name)
-	return []inventory.Environment{one}, err
-}
-
-// targets is the hosts of environments, in the order of the file.
-func targets(environments []inventory.Environment) []fleet.Target {
-	var all []fleet.Target
-	for _, e := range environments {
-		for _, host := range e.Hosts {
-			all = append(all, fleet.Target{Environment: e.Name, Host: host})
-		}
-	}
-	return all
 }
 
 // operator is who types, as the host's audit keeps it: told, not proved.

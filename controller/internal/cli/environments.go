@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/controller/internal/inventory"
+)
+
+// inventory finds and reads hosts.toml.
+func (a *app) inventory() (*inventory.Inventory, error) {
+	path, err := inventory.Find(a.flags.hosts, a.Getenv("RPCTL_HOSTS"), a.Dir, a.Getenv("HOME"))
+	if err != nil {
+		return nil, err
+	}
+	read, err := inventory.Load(path)
+	if err != nil {
+		failure := *exit.From(err)
+		failure.Next = a.again() // once the file is mended
+		return nil, &failure
+	}
+	return read, nil
+}
+
+// named is an environment of hosts.toml, or what to type instead of the name that is none.
+func (a *app) named(read *inventory.Inventory, name string) (inventory.Environment, error) {
+	environment, err := read.Environment(name)
+	if err == nil {
+		return environment, nil
+	}
+	failure := *exit.From(err)
+	near, ok := read.Nearest(name)
+	switch {
+	case name == "":
+		failure.Next = a.again("--env", near)
+	case ok:
+		failure.Next = a.instead(name, near)
+	default:
+		failure.Next = "rpctl status"
+	}
+	return environment, &failure
+}
+
+// environments is the one that --env names, or all of them where all is allowed and none is named.
+func (a *app) environments(name string) ([]inventory.Environment, error) {
+	read, err := a.inventory()
+	if err != nil {
+		return nil, err
+	}
+	if name == "" || name == "all" {
+		return read.Environments, nil
+	}
+	one, err := a.named(read, name)
+	return []inventory.Environment{one}, err
+}
+
+// targets is the hosts of environments, in the order of the file.
+func targets(environments []inventory.Environment) []fleet.Target {
+	var all []fleet.Target
+	for _, e := range environments {
+		for _, host := range e.Hosts {
+			all = append(all, fleet.Target{Environment: e.Name, Host: host})
+		}
+	}
+	return all
+}
