@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -46,6 +48,7 @@ var scenarios = map[string]scenario{
 	"stranger": {host: func(h *inprocess.Host) {
 		h.Agent.Config.Look, h.Agent.Config.Act = []string{"admins"}, []string{"admins"}
 	}},
+	"newer-state": {host: func(h *inprocess.Host) { h.Agent.State = stateOfANewerAgent(h.Agent.State) }},
 
 	// the conversation, after so many good lines
 	"dies-after-greeting": {host: broken(1, "", -1)},
@@ -125,6 +128,18 @@ func (f *firstLines) Write(p []byte) (int, error) {
 		f.enough()
 	}
 	return len(p), nil
+}
+
+// stateOfANewerAgent leaves in the folder what says so.
+func stateOfANewerAgent(folder string) string {
+	err := os.MkdirAll(folder, 0o700)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(folder, "form.json"), []byte(`{"version":1,"content":{"number":99,"agent":"v9.0"}}`), 0o600)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return folder
 }
 
 // unit changes the units whose names begin so.
