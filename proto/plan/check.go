@@ -26,6 +26,9 @@ const (
 // fieldSlug is what the application makes of a custom field's name.
 var fieldSlug = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]+(?:[-_][a-z0-9]+)*$`) })
 
+// IsSlug says whether a text can be a custom field's slug.
+func IsSlug(field string) bool { return fieldSlug().MatchString(field) && len(field) <= maxText }
+
 // Check finds all that is wrong with a plan, in its order. The host makes the same check.
 func Check(p Plan) []Finding {
 	c := &checker{}
@@ -97,7 +100,7 @@ func (c *checker) rule(path string, s Step) {
 	case s.Field == "":
 		c.refuse(path+".field", "the field is missing: give the step or the plan a field")
 	default:
-		if !fieldSlug().MatchString(s.Field) || len(s.Field) > maxText {
+		if !IsSlug(s.Field) {
 			c.refuse(path+".field", "%q is no field's slug: want a form like migration-des-donnees", s.Field)
 		}
 		c.text(path+".value", s.Value, true)

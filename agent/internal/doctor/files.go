@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -204,7 +205,11 @@ func (e *examination) groups(context.Context) (string, error) {
 			return "", wrong("sudo groupadd --system "+name, "group %s of agent.toml is not in /etc/group: nobody is in it", name)
 		}
 	}
-	return fmt.Sprintf("look: %s; act: %s", strings.Join(cfg.Look, ", "), strings.Join(cfg.Act, ", ")), nil
+	detail := fmt.Sprintf("look: %s; act: %s", strings.Join(cfg.Look, ", "), strings.Join(cfg.Act, ", "))
+	if slices.ContainsFunc(slices.Concat(cfg.Look, cfg.Act), func(name string) bool { return name != systemd.Group }) {
+		detail += "; who is in one of them must be in " + systemd.Group + ", too: the socket is open to that group alone"
+	}
+	return detail, nil
 }
 
 // binary must be root's, with all folders above: who can change it is the agent.

@@ -3,6 +3,8 @@ package setup
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/re-connect/rpctl/proto"
@@ -55,6 +57,7 @@ func (p *Plan) compare(ctx context.Context, spec proto.SetupSpec) error {
 	if err := p.requireUser(ctx, spec.Config.Application.User); err != nil {
 		return err
 	}
+	p.doubts(spec.Config)
 	for _, step := range []func() error{
 		func() error { return p.accounts(ctx, files) },
 		func() error { return p.folders(ctx, files) },
@@ -72,6 +75,19 @@ func (p *Plan) compare(ctx context.Context, spec proto.SetupSpec) error {
 		}
 	}
 	return nil
+}
+
+// doubts notes what is allowed, and seldom what is meant.
+func (p *Plan) doubts(config proto.HostConfig) {
+	written := config.Application.Path
+	if real, err := filepath.EvalSymlinks(p.host.path(written)); err == nil && real != filepath.Clean(p.host.path(written)) {
+		p.note("%s goes through a link, to %s: units that name the other path are not known to run the new code; write the path that they have", written, real)
+	}
+	for _, group := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(config.Look, config.Act)))) {
+		if group != systemd.Group {
+			p.note("access: who is in %s must be in %s, too: the agent's socket is open to that group alone", group, systemd.Group)
+		}
+	}
 }
 
 func (p *Plan) note(format string, args ...any) {

@@ -257,12 +257,22 @@ func TestWhatThisHostLacksIsLeftOutAndSaid(t *testing.T) {
 	f.must(os.RemoveAll(f.path("/etc/polkit-1")))
 	spec := preprod()
 	spec.Operators = append(spec.Operators, "carol")
+	spec.Config.Look = []string{"rpctl", "support"}
+	real := f.path("/srv/real")
+	f.must(os.MkdirAll(real, 0o755))
+	f.must(os.MkdirAll(filepath.Dir(f.path(spec.Config.Application.Path)), 0o755))
+	f.must(os.RemoveAll(f.path(spec.Config.Application.Path)))
+	f.must(os.Symlink(real, f.path(spec.Config.Application.Path)))
 	plan, err := New(t.Context(), f.Host, spec)
 	if err != nil {
 		t.Fatal(err)
 	}
 	notes := strings.Join(plan.Report().Notes, "\n")
-	for _, want := range []string{"messenger_worker_dmp@.service is not on this host", "carol has no account", "restart nothing", "ssh.service does not run"} {
+	if strings.Contains(notes, "who is in rpctl must") {
+		t.Errorf("the agent's own group is doubted:\n%s", notes)
+	}
+	for _, want := range []string{"messenger_worker_dmp@.service is not on this host", "carol has no account", "restart nothing", "ssh.service does not run",
+		spec.Config.Application.Path + " goes through a link, to " + real, "who is in support must be in rpctl, too"} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("no note says %q:\n%s", want, notes)
 		}

@@ -23,6 +23,12 @@ func (a *app) root() *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 		Args: cobra.ArbitraryArgs, RunE: a.needsVerb,
 	}
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if a.flags.timeout <= 0 {
+			return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --timeout %s: want more than 0, like 10s", a.flags.timeout)}
+		}
+		return nil
+	}
 	root.SetIn(a.Stdin)
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
@@ -39,7 +45,28 @@ func (a *app) root() *cobra.Command {
 		a.planCommand(), a.migrateCommand(), a.jobsCommand(), a.attachCommand(), a.cancelCommand(),
 		a.agentCommand(), a.versionCommand(),
 	)
+	a.strictHelp(root)
 	return root
+}
+
+// strictHelp has cobra's own commands refuse a word that they do not know, instead of ending well.
+func (a *app) strictHelp(root *cobra.Command) {
+	root.SetHelpCommand(&cobra.Command{
+		Use: "help [COMMAND]", Short: "Help about any command", Args: cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			of, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return a.unknownCommand(of, append(rest, args...)[0])
+			}
+			return of.Help()
+		},
+	})
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			cmd.Args, cmd.RunE = cobra.ArbitraryArgs, a.needsVerb
+		}
+	}
 }
 
 // noArgs refuses words that a command does not take.

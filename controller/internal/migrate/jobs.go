@@ -63,6 +63,9 @@ func Cancel(ctx context.Context, world World, e inventory.Environment, id proto.
 		next = fmt.Sprintf("rpctl attach %s --env %s", id, to.Environment)
 	}
 	world.emit(to, event.Event{Kind: event.Job, Job: &job, Next: next})
+	if job.State.Ended() && !job.CancelAsked {
+		world.warn(to, "job %s had already ended (%s, %s): there was nothing to cancel", id, job.State, event.Ago(world.Now().Sub(job.Ended)))
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -20,9 +21,9 @@ var ErrNoAnswer = errors.New("cannot write a plan: the answers ended too early")
 func Ask(in io.Reader, out io.Writer) (plan.Plan, error) {
 	c := &conversation{in: bufio.NewScanner(in), out: out, names: map[int64]string{}}
 	p := plan.Plan{Version: plan.Version}
-	p.Ticket = c.text("link to the ticket", "")
+	p.Ticket = c.fitting("link to the ticket", "", isLink, "a link begins with https://")
 	p.Centre = c.text("name that the ticket goes by", "")
-	c.field = c.text("field that chooses people", "migration-des-donnees")
+	c.field = c.fitting("field that chooses people", "migration-des-donnees", plan.IsSlug, "a field's slug has small letters, digits and dashes, like migration-des-donnees")
 	accommodations := c.yes("move accommodations too")
 	for origin := c.centre("centre of origin"); c.err == nil; {
 		c.rules(&p, origin, accommodations)
@@ -73,6 +74,23 @@ func add(p *plan.Plan, step plan.Step) {
 		}
 	}
 	p.Groups[last].Steps = append(p.Groups[last].Steps, step)
+}
+
+// fitting asks until the answer fits, and says how one does.
+func (c *conversation) fitting(question, fallback string, fits func(string) bool, how string) string {
+	for c.err == nil {
+		if answer := c.text(question, fallback); c.err != nil || fits(answer) {
+			return answer
+		}
+		fmt.Fprintln(c.out, "  "+how)
+	}
+	return ""
+}
+
+// isLink says whether a text is a web page's address.
+func isLink(text string) bool {
+	link, err := url.Parse(text)
+	return err == nil && (link.Scheme == "https" || link.Scheme == "http") && link.Host != ""
 }
 
 // centre asks for an id and, the first time, for its name.

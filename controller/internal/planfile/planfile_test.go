@@ -92,7 +92,7 @@ func TestAskWritesWhatParseReads(t *testing.T) {
 }
 
 func TestAskTakesNoOtherWordForNo(t *testing.T) {
-	answers := strings.Join([]string{"link", "name", "", "perhaps", "oui",
+	answers := strings.Join([]string{"https://trello.com/c/x", "name", "", "perhaps", "oui",
 		"4537", "CHU 75", "4960", "CPH", "CPH", "Non", "n"}, "\n") + "\n"
 	var asked bytes.Buffer
 	p, err := Ask(strings.NewReader(answers), &asked)
@@ -101,6 +101,19 @@ func TestAskTakesNoOtherWordForNo(t *testing.T) {
 	}
 	if got := strings.Count(asked.String(), "move accommodations too"); got != 2 {
 		t.Errorf("asked %d times:\n%s", got, &asked)
+	}
+}
+
+func TestAskAsksAgainForWhatIsNoLinkAndNoSlug(t *testing.T) {
+	answers := strings.Join([]string{"card 12", "https://", "https://trello.com/c/x", "name", "Migration des données", "lieu", "n",
+		"4537", "CHU 75", "4960", "CPH", "CPH", "n", "n"}, "\n") + "\n"
+	var asked bytes.Buffer
+	p, err := Ask(strings.NewReader(answers), &asked)
+	if err != nil || p.Ticket != "https://trello.com/c/x" || len(p.Steps()) != 1 || p.Steps()[0].Field != "lieu" {
+		t.Fatalf("%+v, %v\n%s", p, err, &asked)
+	}
+	if got := strings.Count(asked.String(), "a link begins with https://"); got != 2 {
+		t.Errorf("said %d times what a link is:\n%s", got, &asked)
 	}
 }
 
