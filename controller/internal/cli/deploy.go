@@ -116,15 +116,6 @@ func (a *app) options(o changing) (deploy.Options, error) {
 	}, err
 }
 
-// environment is the one that --env names; here one must be named.
-func (a *app) environment(name string) (inventory.Environment, error) {
-	read, err := a.inventory()
-	if err != nil {
-		return inventory.Environment{}, err
-	}
-	return a.named(read, name)
-}
-
 // patterns finds what was typed among the environment's worker patterns, or as one instance of
 // them; `.service` may be left out.
 func patterns(environment inventory.Environment, typed []string) ([]proto.UnitPattern, error) {

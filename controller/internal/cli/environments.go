@@ -40,6 +40,15 @@ func (a *app) named(read *inventory.Inventory, name string) (inventory.Environme
 	return environment, &failure
 }
 
+// environment is the one that --env names; one must be named.
+func (a *app) environment(name string) (inventory.Environment, error) {
+	read, err := a.inventory()
+	if err != nil {
+		return inventory.Environment{}, err
+	}
+	return a.named(read, name)
+}
+
 // environments is the one that --env names, or all of them where all is allowed and none is named.
 func (a *app) environments(name string) ([]inventory.Environment, error) {
 	read, err := a.inventory()
