@@ -12,6 +12,7 @@ import (
 
 // ThisProcess is the system of the real rpctl.
 func ThisProcess() System {
+	undumped()
 	in, out := int(os.Stdin.Fd()), int(os.Stdout.Fd())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
