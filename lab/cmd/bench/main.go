@@ -63,7 +63,7 @@ func run(ctx context.Context, out io.Writer, bin string, runs int) error {
 		return err
 	}
 	fmt.Fprintf(out, "%d runs of each, in turn; medians\n\n", runs)
-	for _, measure := range []func() error{b.small, b.agent, b.status, b.deploy, b.step, b.attach} {
+	for _, measure := range []func() error{b.small, b.agent, b.status, b.deploy, b.step, b.attach, b.latency} {
 		if err := measure(); err != nil {
 			return err
 		}

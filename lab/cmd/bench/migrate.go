@@ -4,19 +4,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/re-connect/rpctl/lab"
+	"github.com/re-connect/rpctl/lab/app/console"
 	"github.com/re-connect/rpctl/proto"
 )
 
 // ticket is one origin of the runbook's own.
 const ticket = `version = 1
-ticket = "https://trello.com/c/bench"
+ticket = "https://trello.com/c/%s"
 centre = "France Fraternités"
 field = "migration-des-donnees"
 
@@ -48,17 +47,36 @@ func (b *bench) withConsole() error {
 			return err
 		}
 	}
-	if err := os.WriteFile(b.plan(), []byte(ticket), 0o644); err != nil {
+	if err := b.write("bench"); err != nil {
 		return err
 	}
 	if _, err := b.output(b.rpctl("agent", "install", "--env", "preprod", "--login", "admin", "--yes")); err != nil {
 		return err
 	}
-	_, err = b.lab.Host(lab.Preprod).RunAs(b.ctx, "app", "php", current+"/bin/console", "app:seed-migration")
+	_, err = b.console("app:seed-migration")
 	return err
 }
 
 func (b *bench) plan() string { return filepath.Join(b.lab.Dir, "bench.toml") }
+
+// write writes the plan of a ticket.
+func (b *bench) write(name string) error {
+	return os.WriteFile(b.plan(), fmt.Appendf(nil, ticket, name), 0o644)
+}
+
+// console runs a command of the application as its user.
+func (b *bench) console(args ...string) (string, error) {
+	return b.lab.Host(lab.Preprod).RunAs(b.ctx, "app", append([]string{"php", current + "/bin/console"}, args...)...)
+}
+
+// turn sets how the application's command behaves.
+func (b *bench) turn(knobs console.Knobs) error {
+	text, err := json.Marshal(knobs)
+	if err != nil {
+		return err
+	}
+	return b.lab.Host(lab.Preprod).WriteFile(b.ctx, lab.AppPath+"/shared/migration.json", text, 0o644)
+}
 
 // step is what a step of a plan costs beside the console command itself: the start of the job, the
 // checks and the receipt, shared among the steps.
@@ -66,13 +84,12 @@ func (b *bench) step() error {
 	if err := b.withConsole(); err != nil {
 		return err
 	}
-	host := b.lab.Host(lab.Preprod)
-	php := []string{"php", current + "/bin/console", "app:migrate-individuals-to-other-organization",
+	dry := []string{"app:migrate-individuals-to-other-organization",
 		"--originOrganization=4537", "--destinationOrganization=5644", "--targetFieldSlug=migration-des-donnees", "--targetFieldValue=CHU 77", "--dry-run"}
 	var alone, inJob []time.Duration
 	for range b.runs {
 		began := time.Now()
-		if _, err := host.RunAs(b.ctx, "app", php...); err != nil {
+		if _, err := b.console(dry...); err != nil {
 			return err
 		}
 		alone = append(alone, time.Since(began))
@@ -101,51 +118,4 @@ func (b *bench) lastJob() (proto.Job, error) {
 		return proto.Job{}, fmt.Errorf("no jobs in %q: %w", out, err)
 	}
 	return list.Jobs[0], nil
-}
-
-// volume is how much a command prints for the measure of an attach, in bytes.
-const volume = 1 << 30
-
-// attach is a job's output through the agent against the same bytes by ssh.
-func (b *bench) attach() error {
-	host := b.lab.Host(lab.Preprod)
-	knobs := lab.AppPath + "/shared/migration.json"
-	if err := host.WriteFile(b.ctx, knobs, fmt.Appendf(nil, `{"volume":%d}`, volume), 0o644); err != nil {
-		return err
-	}
-	// More than the agent reads for its tables: the job fails, and its output is there.
-	_ = b.taken(b.rpctl("migrate", "--plan", b.plan(), "--env", "preprod"))
-	job, err := b.lastJob()
-	if err != nil {
-		return err
-	}
-	found, err := host.Run(b.ctx, "find", "/var/lib/rp-agent-console/output", "-size", "+900M")
-	if err != nil || strings.TrimSpace(found) == "" {
-		return fmt.Errorf("there is no output of 1 GiB: %w: %q", err, found)
-	}
-	file := strings.Fields(found)[0]
-	ours, peak, err := b.drained(b.rpctl("attach", string(job.ID), "--env", "preprod", "--from", "start", "--raw"))
-	if err != nil {
-		return err
-	}
-	theirs, _, err := b.drained(b.ssh("rp-preprod-admin", "sudo", "cat", file))
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(b.out, "%-52s %8.1f s  / %8.1f s  = %.2f  (aim 1.0), rpctl at %d MB\n", "attach to 1 GiB / ssh HOST cat of the same bytes",
-		ours.Seconds(), theirs.Seconds(), ours.Seconds()/theirs.Seconds(), peak>>10)
-	return nil
-}
-
-// drained is how long a command takes to print all that it prints, and its peak memory in KiB. A job that
-// failed is no failure of its viewer.
-func (b *bench) drained(argv []string) (time.Duration, int64, error) {
-	command := exec.CommandContext(b.ctx, argv[0], argv[1:]...)
-	command.Dir = b.lab.WorkTree()
-	began := time.Now()
-	if err := command.Run(); command.ProcessState == nil {
-		return 0, 0, err
-	}
-	usage, _ := command.ProcessState.SysUsage().(*syscall.Rusage)
-	return time.Since(began), usage.Maxrss, nil
 }
