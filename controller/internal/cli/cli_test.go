@@ -321,3 +321,15 @@ func TestNextKeepsTheInventory(t *testing.T) {
 		}
 	}
 }
+
+// TestEventsKeepTheInventory: what a job or a dry run says to type next goes to the same hosts, too.
+func TestEventsKeepTheInventory(t *testing.T) {
+	d := newDesk(t)
+	a := &app{System: d.system}
+	a.flags.hosts, a.flags.json = "other.toml", true
+	a.emit(event.Event{Kind: event.Stored, Next: "rpctl jobs --env prod"})
+	a.emit(event.Event{Kind: event.Summary, Summary: &event.Report{Next: "rpctl jobs --env prod"}})
+	if got := strings.Count(d.out.String(), "rpctl --hosts other.toml jobs --env prod"); got != 2 {
+		t.Errorf("got %s", &d.out)
+	}
+}

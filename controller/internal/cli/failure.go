@@ -10,6 +10,7 @@ import (
 
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/view"
 	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/proto"
 )
@@ -105,6 +106,22 @@ func (a *app) sameHosts(next string) string {
 		}
 	}
 	return strings.ReplaceAll(next, "rpctl ", "rpctl "+typed)
+}
+
+// hostsView shows events whose commands to type next go to the hosts that were meant.
+type hostsView struct {
+	view.View
+	app *app
+}
+
+func (v hostsView) Emit(e event.Event) {
+	e.Next = v.app.sameHosts(e.Next)
+	if e.Summary != nil {
+		report := *e.Summary
+		report.Next = v.app.sameHosts(report.Next)
+		e.Summary = &report
+	}
+	v.View.Emit(e)
 }
 
 // wantsJSON looks at the words themselves: a command line that could not be read may have said --json.

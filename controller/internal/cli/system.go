@@ -93,9 +93,9 @@ func (a *app) view() view.View {
 		if a.raw {
 			out, live = a.Stderr, false
 		}
-		a.shown = view.New(view.Options{
+		a.shown = hostsView{app: a, View: view.New(view.Options{
 			Out: out, JSON: a.flags.json, Live: live && a.Getenv("TERM") != "dumb", Color: live && a.colors(), Width: a.Width, Now: a.Now,
-		})
+		})}
 	}
 	return a.shown
 }
