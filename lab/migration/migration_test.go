@@ -36,6 +36,11 @@ var chapters = labtest.Chapters[*stage]{
 	{"the power is cut", powerCut},
 	{"the last word", lastWord},
 	{"a shared accommodation", sharedAccommodation},
+	{"the data change on the way", drifted},
+	{"cancelled at once", cutNow},
+	{"approved with ssh-keygen elsewhere", signedElsewhere},
+	{"approved in another's name", forSomebody},
+	{"the glass holds", glassHolds},
 	{"faults at random", faults},
 }
 
