@@ -165,8 +165,9 @@ func (w *real) ReceiptKey(ctx context.Context) (string, error) {
 }
 
 // leaving is how long what has done its work may take to be gone: a caller who vanished without a
-// word while nothing was followed is given up by sshd, after 60 to 75 s (systemd/files/sshd.conf).
-const leaving = 90 * time.Second
+// word while nothing was followed is given up by sshd (systemd/files/sshd.conf). OpenSSH 9.2 probes
+// every 30 s where it is told 15, and takes more than two minutes.
+const leaving = 3 * time.Minute
 
 func (w *real) Left(ctx context.Context) []string {
 	deadline := time.Now().Add(leaving)
