@@ -65,6 +65,10 @@ func (r *Reader) ReadRaw(n int, room []byte) ([]byte, error) {
 	return raw[:n], nil
 }
 
+// MaxAnswerValues is how many values (Values) a line of the agent's may have: twenty jobs of a hundred
+// steps have half as many.
+const MaxAnswerValues = 64 << 10
+
 // Values counts the values of a JSON text, roughly and fast: commas and brackets that stand in no
 // string. Empty ones are a hundred times as large in memory as on the wire, so both sides bound them.
 func Values(text []byte) int {

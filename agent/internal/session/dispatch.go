@@ -78,8 +78,12 @@ func (s *session) answer(next item) bool {
 // done sends a result, or says that it does not fit on a line.
 func (s *session) done(id int64, result any) {
 	data, err := json.Marshal(result)
-	if err == nil && len(data) > proto.MaxLine-256 {
+	switch {
+	case err != nil:
+	case len(data) > proto.MaxLine-256:
 		err = proto.ErrLineTooLong
+	case proto.Values(data) > proto.MaxAnswerValues-16: // the event around it has some, too
+		err = fmt.Errorf("it has more than %d values", proto.MaxAnswerValues)
 	}
 	if err != nil {
 		s.event(proto.Event{Event: proto.EventError, ID: id, Error: &proto.Error{

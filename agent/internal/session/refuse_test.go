@@ -256,10 +256,14 @@ func TestFullDiskChangesNothing(t *testing.T) {
 }
 
 func TestAnswerThatDoesNotFitOnALine(t *testing.T) {
-	f := &fakeHost{doctor: func(context.Context) proto.DoctorReport {
-		return proto.DoctorReport{Checks: []proto.Check{{Detail: strings.Repeat("x", proto.MaxLine)}}}
-	}}
-	c := call(t, actor, f)
-	wantError(t, c.ask(1, proto.OpDoctor, `{}`), 1, proto.CodeHost)
-	wantDone(t, c.ask(2, proto.OpRelease, `{}`), 2)
+	for name, checks := range map[string][]proto.Check{
+		"bytes":  {{Detail: strings.Repeat("x", proto.MaxLine)}},
+		"values": make([]proto.Check, proto.MaxAnswerValues/4),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := call(t, actor, &fakeHost{doctor: func(context.Context) proto.DoctorReport { return proto.DoctorReport{Checks: checks} }})
+			wantError(t, c.ask(1, proto.OpDoctor, `{}`), 1, proto.CodeHost)
+			wantDone(t, c.ask(2, proto.OpRelease, `{}`), 2)
+		})
+	}
 }

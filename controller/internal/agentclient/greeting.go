@@ -80,7 +80,7 @@ func findGreeting(lines *proto.Reader) (greeting []byte, before noise, err error
 // judge decodes the greeting and says whether this agent can be spoken to.
 func (c *Client) judge(greeting []byte) error {
 	var hello proto.Hello
-	if proto.Values(greeting) > maxValues || json.Unmarshal(greeting, &hello) != nil {
+	if proto.Values(greeting) > proto.MaxAnswerValues || json.Unmarshal(greeting, &hello) != nil {
 		return c.notProtocol("its greeting cannot be read", greeting)
 	}
 	common, spoken := hello.Protocol.Common(proto.Speaks())

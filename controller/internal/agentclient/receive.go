@@ -9,9 +9,6 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
-// maxValues is how many values a line may have: twenty jobs of a hundred steps have half as many.
-const maxValues = 64 << 10
-
 // receive reads the agent's lines until the end and gives each to the request it belongs to.
 func (c *Client) receive() {
 	lines := proto.NewReader(c.channel.Stdout())
@@ -40,8 +37,8 @@ func (c *Client) receive() {
 // that this code does not know are passed over: a newer agent may send them. The
 // bytes that an output event announces are read in any case, or the next line would be lost.
 func (c *Client) dispatch(line []byte, lines *proto.Reader) error {
-	if proto.Values(line) > maxValues {
-		return c.notProtocol(fmt.Sprintf("a line has more than %d values", maxValues), nil)
+	if proto.Values(line) > proto.MaxAnswerValues {
+		return c.notProtocol(fmt.Sprintf("a line has more than %d values", proto.MaxAnswerValues), nil)
 	}
 	event, problem := readEvent(line)
 	if problem != "" {
