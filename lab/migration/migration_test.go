@@ -42,6 +42,7 @@ var chapters = labtest.Chapters[*stage]{
 	{"approved in another's name", forSomebody},
 	{"the glass holds", glassHolds},
 	{"faults at random", faults},
+	{"the glass is broken", glassBreaks},
 }
 
 func TestMigration(t *testing.T) {
