@@ -159,7 +159,7 @@ func rollback(t *testing.T, s *stage) {
 func messageInHand(t *testing.T, s *stage) {
 	const worker = "messenger_worker_dmp@1"
 	others := strings.Split(invocations(t, s.preprod), "\n\n")
-	send := []string{lab.AppPath + "/current/bin/console", "app:send", "dmp", "slow", "2.5"}
+	send := []string{lab.AppPath + "/current/bin/console", "app:send", "dmp", "slow", "4.5"} // of the 6 s that the unit gives a message
 	if _, err := s.preprod.RunAs(t.Context(), "app", send...); err != nil {
 		t.Fatal(err)
 	}
