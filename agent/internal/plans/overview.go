@@ -53,7 +53,7 @@ func (f Folder) state(digest string, now time.Time) (proto.PlanState, error) {
 			state.BreakGlass = e.Applied.BreakGlass
 		}
 	case e.Steps.Begun():
-		state.State = "begun"
+		state.State, state.BreakGlass = "begun", e.Steps.BreakGlass
 	case e.Approval != nil && e.Simulation != nil && e.Approval.Figures == e.Simulation.FiguresDigest():
 		state.State = "approved"
 	case e.Simulation != nil:

@@ -54,6 +54,8 @@ type Steps struct {
 	Job   proto.JobID     `json:"job,omitempty"` // that changed them last
 	Time  time.Time       `json:"time"`
 	Steps []proto.JobStep `json:"steps"`
+	// BreakGlass is why closed gates were passed by a job that has changed data, or may have. It stays.
+	BreakGlass string `json:"break_glass,omitempty"`
 }
 
 // State is the state of each step; a step that is not named is pending.
@@ -99,8 +101,15 @@ func (f Folder) Steps(digest string) (Steps, error) {
 	return steps, err
 }
 
-// SaveSteps writes where the steps are.
+// SaveSteps writes where the steps are. A reason of a broken glass that stands there is kept, whoever writes.
 func (f Folder) SaveSteps(digest string, steps Steps) error {
+	if steps.BreakGlass == "" {
+		before, err := f.Steps(digest)
+		if err != nil {
+			return err
+		}
+		steps.BreakGlass = before.BreakGlass
+	}
 	return f.write(digest, "steps.json", steps)
 }
 

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"time"
@@ -30,13 +31,18 @@ func (w *work) succeed() error {
 	return w.saveJob()
 }
 
-// signApplied signs that every step was run and verified.
+// signApplied signs that every step was run and verified, and why one of them passed a closed gate: in this
+// job or in one before it.
 func (w *work) signApplied() (*proto.Error, error) {
+	steps, err := w.Plans.Steps(w.digest)
+	if err != nil {
+		return nil, err
+	}
 	now := w.now()
 	return nil, w.sign(proto.NamespaceApplied, proto.Applied{
 		Kind: "applied", Environment: w.Config.Environment, Host: w.Name, Plan: w.digest, Revision: w.record.Revision,
 		Job: w.record.Job.ID, Time: now, Expires: now.Add(appliedLife), Nonce: nonce(),
-		BreakGlass: w.spec.Args.BreakGlass, Steps: w.record.Forecasts,
+		BreakGlass: cmp.Or(w.spec.Args.BreakGlass, steps.BreakGlass), Steps: w.record.Forecasts,
 	})
 }
 

@@ -17,8 +17,11 @@ func (w *work) now() time.Time { return w.Now().UTC().Truncate(time.Millisecond)
 // must never find a step that runs without its mark.
 func (w *work) save() error {
 	if w.spec.Args.Kind == proto.KindApply && w.record.Job.State != proto.JobAccepted {
-		err := w.Plans.SaveSteps(w.digest, plans.Steps{Job: w.record.Job.ID, Time: w.now(), Steps: w.record.Job.Steps})
-		if err != nil {
+		steps := plans.Steps{Job: w.record.Job.ID, Time: w.now(), Steps: w.record.Job.Steps}
+		if steps.Begun() {
+			steps.BreakGlass = w.spec.Args.BreakGlass
+		}
+		if err := w.Plans.SaveSteps(w.digest, steps); err != nil {
 			return err
 		}
 	}
