@@ -26,6 +26,9 @@ func (w *work) takeUp() error {
 	if w.over, err = w.ended(); err != nil {
 		return err
 	}
+	if lost := w.lost(e); lost != nil {
+		return lost
+	}
 	for i := range w.record.Job.Steps {
 		step := &w.record.Job.Steps[i]
 		recorded, there := recordedOf(e.Steps, step.Step)
@@ -38,6 +41,23 @@ func (w *work) takeUp() error {
 				Next:    "rpctl plan new"}
 		}
 		*step = recorded
+	}
+	return nil
+}
+
+// lost refuses a simulation where the host has signed that a step was done and its record does not say so: a
+// new one would take the place of the only proof that is left, and let the step run again.
+func (w *work) lost(e plans.Evidence) *proto.Error {
+	former := w.former(e)
+	if former == nil {
+		return nil
+	}
+	for _, step := range former.Steps {
+		if recorded, _ := recordedOf(e.Steps, step.Step); step.Done && recorded.State != proto.StepVerified {
+			refusal := w.unsigned(fmt.Sprintf("step %s was verified before the last one, and this host's record of the steps does not say so: it was lost, or cut back; the audit (rp-agent history) tells which steps are verified: put those that are left into a plan of their own", step.Step))
+			refusal.Next = "rpctl plan new"
+			return refusal
+		}
 	}
 	return nil
 }
@@ -149,8 +169,7 @@ func (w *work) holds(e plans.Evidence, former, steps []proto.SimulatedStep) bool
 		if recorded, _ := recordedOf(e.Steps, step.Step); gates.NeedsWord(recorded.State) {
 			fits = leadsTo
 		}
-		// A former step that was done and is not would be of a lost record.
-		if former[i].Done || fits(turn, former[i].Forecast, were[i], w.Config.Console.Tolerance) != "" {
+		if fits(turn, former[i].Forecast, were[i], w.Config.Console.Tolerance) != "" {
 			return false
 		}
 	}

@@ -209,6 +209,34 @@ func TestALostRecordRunsNothingAgain(t *testing.T) {
 	atMostOnce(t, h, p)
 }
 
+// TestALostRecordIsNotSimulatedAway: a new simulation would take the place of what proves that a step was done.
+func TestALostRecordIsNotSimulatedAway(t *testing.T) {
+	for name, early := range map[string]bool{"before it begins": true, "before it is signed": false} {
+		t.Run(name, func(t *testing.T) {
+			h, p := drifted(t)
+			approve(t, h, h.Simulate(p))
+			lose := func() {
+				if err := os.RemoveAll(filepath.Join(h.Parts.State, "plans", p.Digest(), "steps.json")); err != nil {
+					t.Error(err)
+				}
+				h.World.Add(jobstest.CHU75.ID, "CHU 77", 2)
+			}
+			if early {
+				lose()
+			} else {
+				h.Engine.Script = always(jobstest.Fault{Before: lose})
+			}
+			job := h.Do(simulate(p))
+			h.Engine.Script = nil
+			if job.State != proto.JobFailed || job.Receipt != nil || !strings.Contains(job.Error.Message, "step 1.1 was verified before") || job.Error.Next != "rpctl plan new" {
+				t.Errorf("%s, %+v", job.State, job.Error)
+			}
+			refusedStart(t, h, apply(p), "gate 6 (order) is closed: step 1.1 was verified before the simulation")
+			atMostOnce(t, h, p)
+		})
+	}
+}
+
 // TestTheFiguresOfWhatIsVerifiedAreTheHostsOwn: without a former simulation that counts there is nothing to go by.
 func TestTheFiguresOfWhatIsVerifiedAreTheHostsOwn(t *testing.T) {
 	h, p := drifted(t)

@@ -36,6 +36,9 @@ func (w *work) signSimulation() (*proto.Error, error) {
 		}
 		return nil, nil
 	}
+	if lost := w.lost(e); lost != nil {
+		return lost, nil
+	}
 	why, err := w.wentOn(e)
 	switch {
 	case err != nil:
