@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/re-connect/rpctl/agent/internal/jobs"
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/jobstest"
 	"github.com/re-connect/rpctl/agent/internal/jobs/store"
@@ -200,6 +201,47 @@ func cancelNow(t *testing.T, end console.End) {
 	job := h.Job(args.ID)
 	if job.State != proto.JobCancelled || states(job) != "interrupted simulated simulated" || job.Steps[0].Remaining == nil || *job.Steps[0].Remaining != 36 {
 		t.Errorf("%s %s, %+v, %v", job.State, states(job), job.Steps[0], job.Error)
+	}
+}
+
+// TestCancelNowTwice: who asks again after the command has ended changes nothing of why it ended.
+func TestCancelNowTwice(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Engine.OnStop = console.End{Result: "success", Code: "exited", Status: "0"}
+	h.Approve(p)
+	h.Engine.Script = real(1, jobstest.Fault{Hang: true, Limit: 5})
+	args := apply(p)
+	args.ID = h.NewID()
+	if _, err := h.Start(args); err != nil {
+		t.Fatal(err)
+	}
+	cancel := func(service *jobs.Service) error {
+		_, err := service.Cancel(t.Context(), proto.JobCancelArgs{ID: args.ID, Now: true}, jobstest.Caller)
+		return err
+	}
+	late := h.Parts
+	late.Now = func() time.Time { return time.Now().Add(time.Second) }
+	r, again := h.Runner(), false
+	r.Saved = func(record store.Record) error {
+		verify := record.Last("1.1", store.Verify)
+		if verify == nil || again {
+			return nil
+		}
+		again = true
+		return cancel(late.Service())
+	}
+	ran := make(chan error, 1)
+	go func() { ran <- r.Run(t.Context(), args.ID) }()
+	h.Until(func() bool { return h.Engine.Hanging() == 1 })
+	if err := cancel(h.Service); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ran; err != nil {
+		t.Fatal(err)
+	}
+	h.Engine.SetAlive(args.ID, false)
+	if job := h.Job(args.ID); !again || job.State != proto.JobCancelled || states(job) != "interrupted simulated simulated" {
+		t.Errorf("%s %s, %v", job.State, states(job), job.Error)
 	}
 }
 

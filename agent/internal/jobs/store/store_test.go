@@ -100,13 +100,14 @@ func TestCancelNowStays(t *testing.T) {
 	if err := s.Create(spec, record); err != nil {
 		t.Fatal(err)
 	}
-	for _, wish := range []Cancel{{Now: true}, {}} {
+	first := Cancel{Now: true, User: "alice", Time: now}
+	for _, wish := range []Cancel{first, {User: "bob", Time: now.Add(time.Minute)}, {Now: true, User: "carol", Time: now.Add(time.Hour)}} {
 		if err := s.AskCancel("testjob1", wish); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if asked, err := s.CancelAsked("testjob1"); err != nil || asked == nil || !asked.Now {
-		t.Errorf("%+v, %v", asked, err)
+		if asked, err := s.CancelAsked("testjob1"); err != nil || asked == nil || *asked != first {
+			t.Errorf("%+v, %v", asked, err)
+		}
 	}
 }
 
