@@ -23,7 +23,7 @@ func Markdown(s Source) string {
 		}
 		out.WriteByte('\n')
 	}
-	fmt.Fprintf(&out, "Hébergements : %s\n\n%s\n", accommodations(s), Trello(s.Plan))
+	fmt.Fprintf(&out, "Hébergements : %s\n\n%s\n", accommodations(s), Trello(s))
 	fmt.Fprintf(&out, "Plan `%s`, simulation du %s sur %s (%s), révision %s.\n", s.Simulation.Plan,
 		s.Simulation.Time.Format("2006-01-02 15:04 MST"), s.Simulation.Host, s.Simulation.Environment, s.Simulation.Revision)
 	return out.String()

@@ -32,7 +32,7 @@ func Write(w io.Writer, format string, s Source) error {
 	case "slack":
 		text = Slack(s)
 	case "trello":
-		text = Trello(s.Plan)
+		text = Trello(s)
 	case "markdown":
 		text = Markdown(s)
 	case "json":
@@ -79,6 +79,17 @@ func (s Source) origins() []origin {
 		from.Steps = append(from.Steps, next)
 	}
 	return all
+}
+
+// done is how many steps were verified before the simulation.
+func (s Source) done() int {
+	n := 0
+	for _, step := range s.Simulation.Steps {
+		if step.Done {
+			n++
+		}
+	}
+	return n
 }
 
 // short is how a destination is called in one line: by its short name, or

@@ -95,23 +95,23 @@ func TestSlackNamesConflictsAndDecisions(t *testing.T) {
 }
 
 func TestTrelloIsTheRunbooks(t *testing.T) {
-	p := runbook(t).Plan
-	p.Groups = p.Groups[:1]
-	p.Groups[0].Steps = p.Groups[0].Steps[:2]
-	for i := range p.Groups[0].Steps {
-		p.Groups[0].Steps[i].WithAccommodations = false
+	s := runbook(t)
+	s.Plan.Groups = s.Plan.Groups[:1]
+	s.Plan.Groups[0].Steps = s.Plan.Groups[0].Steps[:2]
+	for i := range s.Plan.Groups[0].Steps {
+		s.Plan.Groups[0].Steps[i].WithAccommodations = false
 	}
 	const command = "php bin/console app:migrate-individuals-to-other-organization -o 4537"
 	want := "Centre initial = France Fraternités - CHU 75 (ID 4537)\n\n" +
 		"Commande 1 :\n\n```\n" + command + " -d 5644 -f migration-des-donnees -t \"CHU 77\"\n```\n\n" +
 		"Commande 2 :\n\n```\n" + command + " -d 4960 -f migration-des-donnees -t \"CPH\"\n```\n"
-	if got := Trello(p); got != want {
+	if got := Trello(s); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 
 func TestTrelloKeepsTheOrderOfGroups(t *testing.T) {
-	got := Trello(runbook(t).Plan)
+	got := Trello(runbook(t))
 	first, second := strings.Index(got, "Groupe 1\n"), strings.Index(got, "Groupe 2 (après vérification du groupe 1)\n")
 	if first != 0 || second < strings.Index(got, "Commande 4") || second > strings.Index(got, "Commande 5") {
 		t.Errorf("%s", got)
@@ -229,6 +229,13 @@ func TestWhatIsDoneCountsNoMore(t *testing.T) {
 			t.Errorf("want %s in\n%s", want, got)
 		}
 	}
+	const done = "-d 5644 -f migration-des-donnees -t \"CHU 77\"" // of step 1.1, and with origin 4960 of 2.2
+	for name, text := range map[string]string{"trello": Trello(s), "markdown": Markdown(s)} {
+		if strings.Contains(text, "-o 4537 "+done) || !strings.Contains(text, "-o 4960 "+done) || strings.Contains(text, "Commande 1 :") ||
+			!strings.Contains(text, "1 étape déjà faite et vérifiée, sans commande ci-dessous : ne pas relancer.\n\nGroupe 1\n\nCentre initial = France Fraternités - CHU 75 (ID 4537)\n\nCommande 2 :") {
+			t.Errorf("%s gives out what is done:\n%s", name, text)
+		}
+	}
 	if got := Markdown(s); strings.Count(got, "(déjà fait et vérifié) | 41 | 119 |") != 1 {
 		t.Errorf("%s", got)
 	}
@@ -245,5 +252,27 @@ func TestWhatIsDoneCountsNoMore(t *testing.T) {
 		if got, err := file.CalcCellValue(sheet, at); err != nil || got != want {
 			t.Errorf("%s: %q, %v, want %q", at, got, err, want)
 		}
+	}
+	rows, err := file.GetRows(sheet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := map[string]string{}
+	for _, row := range rows[len(rows)-8:] {
+		commands[row[0]] = row[1]
+	}
+	if commands["1.1"] != "déjà fait et vérifié, ne pas relancer" || !strings.Contains(commands["1.2"], "-o 4537 -d 4960 ") {
+		t.Errorf("the workbook's commands: %q", commands)
+	}
+}
+
+// TestNothingIsLeftToRun: a plan that is wholly done has no commands to paste.
+func TestNothingIsLeftToRun(t *testing.T) {
+	s := runbook(t)
+	for i := range s.Simulation.Steps {
+		s.Simulation.Steps[i].Done = true
+	}
+	if got := Trello(s); got != "8 étapes déjà faites et vérifiées, il ne reste aucune commande à lancer.\n" {
+		t.Errorf("%q", got)
 	}
 }

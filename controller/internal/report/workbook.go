@@ -155,9 +155,14 @@ func decided(step line, accommodation int64) string {
 	}
 }
 
+// commands are those that are still to run: of a step that is done there is only the word that it is.
 func (b *book) commands(s Source) {
 	b.row(b.title, "Commandes finales")
-	for _, step := range s.Plan.Steps() {
+	for i, step := range s.Plan.Steps() {
+		if s.Simulation.Steps[i].Done {
+			b.row(0, string(step.ID), "déjà fait et vérifié, ne pas relancer")
+			continue
+		}
 		b.row(0, string(step.ID), step.Shell(false))
 	}
 }
