@@ -1,6 +1,7 @@
 package proto
 
 import (
+	"slices"
 	"time"
 
 	"github.com/re-connect/rpctl/proto/plan"
@@ -118,6 +119,19 @@ func (j Job) Done() int {
 		}
 	}
 	return done
+}
+
+// WithoutConflicts is the job without the conflicts of its steps, which are long. j keeps its own.
+func (j Job) WithoutConflicts() Job {
+	j.Steps = slices.Clone(j.Steps)
+	for i := range j.Steps {
+		if result := j.Steps[i].Result; result != nil {
+			short := *result
+			short.Conflicts = nil
+			j.Steps[i].Result = &short
+		}
+	}
+	return j
 }
 
 // StepState is where a step of a plan is. It belongs to the plan on a host, not to one job.

@@ -49,14 +49,7 @@ func (s *Service) List(ctx context.Context, args proto.JobsArgs) (proto.JobList,
 
 func brief(job proto.Job) proto.Job {
 	job.Receipt = nil
-	for i := range job.Steps {
-		if result := job.Steps[i].Result; result != nil {
-			short := *result
-			short.Conflicts = nil
-			job.Steps[i].Result = &short
-		}
-	}
-	return job
+	return job.WithoutConflicts()
 }
 
 // sized is the job with the output that there is at this moment.

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -77,14 +76,7 @@ func (s *session) answer(next item) bool {
 
 // done sends a result, or says that it does not fit on a line.
 func (s *session) done(id int64, result any) {
-	data, err := json.Marshal(result)
-	switch {
-	case err != nil:
-	case len(data) > proto.MaxLine-256:
-		err = proto.ErrLineTooLong
-	case proto.Values(data) > proto.MaxAnswerValues-16: // the event around it has some, too
-		err = fmt.Errorf("it has more than %d values", proto.MaxAnswerValues)
-	}
+	data, err := fit(result, aroundBytes, aroundValues)
 	if err != nil {
 		s.event(proto.Event{Event: proto.EventError, ID: id, Error: &proto.Error{
 			Code: proto.CodeHost, Message: "cannot send the answer: " + err.Error() + "; ask for less of it"}})

@@ -2,14 +2,17 @@ package session
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/re-connect/rpctl/agent/internal/jobs"
 	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
 )
 
 // fakeJobs is a host's jobs.
@@ -19,6 +22,7 @@ type fakeJobs struct {
 	started  []jobs.Caller
 	output   []byte
 	waiting  chan struct{} // closed once a follow waits
+	steps    []proto.JobStep
 }
 
 func (f *fakeJobs) Start(_ context.Context, args proto.JobStartArgs, caller jobs.Caller) (proto.Job, error) {
@@ -27,13 +31,13 @@ func (f *fakeJobs) Start(_ context.Context, args proto.JobStartArgs, caller jobs
 }
 
 func (f *fakeJobs) Follow(ctx context.Context, args proto.JobFollowArgs, sink jobs.Sink) (proto.Job, error) {
-	err := errors.Join(sink.Job(proto.Job{ID: args.ID, State: proto.JobRunning}), sink.Output("stdout", args.Stdout, f.output))
+	err := errors.Join(sink.Job(proto.Job{ID: args.ID, State: proto.JobRunning, Steps: f.steps}), sink.Output("stdout", args.Stdout, f.output))
 	if args.Wait {
 		close(f.waiting)
 		<-ctx.Done()
 		err = context.Cause(ctx)
 	}
-	return proto.Job{ID: args.ID, State: proto.JobSucceeded}, err
+	return proto.Job{ID: args.ID, State: proto.JobSucceeded, Steps: f.steps}, err
 }
 
 func (f *fakeJobs) Cancel(_ context.Context, args proto.JobCancelArgs, _ jobs.Caller) (proto.Job, error) {
@@ -41,7 +45,7 @@ func (f *fakeJobs) Cancel(_ context.Context, args proto.JobCancelArgs, _ jobs.Ca
 }
 
 func (f *fakeJobs) List(context.Context, proto.JobsArgs) (proto.JobList, error) {
-	return proto.JobList{Jobs: []proto.Job{{ID: "job00001"}}}, nil
+	return proto.JobList{Jobs: []proto.Job{{ID: "job00001", Steps: f.steps}}}, nil
 }
 
 func (f *fakeJobs) PlanStatus(context.Context, proto.PlanStatusArgs) (proto.PlanStatus, error) {
@@ -130,6 +134,47 @@ func TestFollowedBytesCross(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	wantDone(t, c.answer(), 1)
+}
+
+// TestJobThatDoesNotFitOnALine comes without its conflicts, wherever it stands: who follows it must not be cut off.
+func TestJobThatDoesNotFitOnALine(t *testing.T) {
+	for name, staying := range map[string][]int64{
+		"values": make([]int64, proto.MaxAnswerValues),
+		"bytes":  slices.Repeat([]int64{1 << 62}, proto.MaxLine/19),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fakeJobs{steps: []proto.JobStep{{Step: "1.1", State: proto.StepRunning}, {Step: "1.2", State: proto.StepSimulated,
+				Result: &proto.StepResult{Figures: plan.Figures{Moved: 7}, Conflicts: []proto.Conflict{{Accommodation: 892, Staying: staying}}}}}}
+			c := callHost(t, actor, jobsHost(t, f))
+			c.request(1, proto.OpJobFollow, `{"id":"job00001"}`)
+			wantShort(t, c.event().Job)
+			if c.event().Output == nil || c.line() != "\n" {
+				t.Fatal("no output")
+			}
+			done := c.answer()
+			wantDone(t, done, 1)
+			var job proto.Job
+			if err := json.Unmarshal(done.Result, &job); err != nil {
+				t.Error(err)
+			}
+			wantShort(t, &job)
+			var list proto.JobList
+			if err := json.Unmarshal(c.ask(2, proto.OpJobs, `{"id":"job00001"}`).Result, &list); err != nil || len(list.Jobs) != 1 {
+				t.Fatal(err)
+			}
+			wantShort(t, &list.Jobs[0])
+			if len(f.steps[1].Result.Conflicts) != 1 {
+				t.Error("the host's own job was changed")
+			}
+		})
+	}
+}
+
+func wantShort(t *testing.T, job *proto.Job) {
+	t.Helper()
+	if job == nil || len(job.Steps) != 2 || job.Steps[1].Result == nil || job.Steps[1].Result.Moved != 7 || job.Steps[1].Result.Conflicts != nil {
+		t.Fatalf("%.300v", job)
+	}
 }
 
 // TestFollowEndsWithItsCaller: a closed laptop ends the follow, and nothing else.

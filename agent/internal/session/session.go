@@ -172,13 +172,18 @@ func (s *session) whileWatched(ctx context.Context) (watched context.Context, en
 
 func (s *session) silent() { s.lose(errSilent) }
 
-// event writes one event. One that cannot be written means that nobody reads any more.
+// event writes one event. One that cannot be written means that nobody reads any more. What the other side
+// would refuse to read, which ends the connection there, is not sent, and the host's log says so.
 func (s *session) event(event any) {
 	if s.reach.Err() != nil {
 		return
 	}
-	err := s.out.Write(event)
-	if err != nil && !errors.Is(err, proto.ErrLineTooLong) {
+	line, err := fit(event, 0, 0)
+	if err != nil {
+		s.log(fmt.Errorf("an event was not sent to %s: %w", s.caller.User, err))
+		return
+	}
+	if err := s.out.Write(line); err != nil {
 		s.lose(err)
 	}
 }
