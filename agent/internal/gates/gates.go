@@ -47,6 +47,7 @@ type Standing struct {
 	Looking    bool   // nothing is to be started: there is no start yet that could be signed
 	Applied    []From
 	Steps      map[plan.StepID]proto.StepState
+	Looked     map[plan.StepID]int64  // how many the simulation found left of a step of which nothing was run since
 	Sealed     bool                   // this host has signed that the plan was applied here
 	Resolved   map[plan.StepID]string // the operator's word on steps: rerun or done
 	Running    proto.JobID            // the mutating job of this application that has not ended

@@ -133,6 +133,44 @@ func renew(s *Standing) {
 	s.Approval.Figures = s.Simulation.FiguresDigest()
 }
 
+// TestNextLeadsOn: what a closed gate says to type is never what it has just refused.
+func TestNextLeadsOn(t *testing.T) {
+	waits := func(state proto.StepState) func(*Standing) {
+		return func(s *Standing) { s.Steps["1.1"] = state }
+	}
+	for name, c := range map[string]struct {
+		change    func(*Standing)
+		gate      int
+		why, next string
+	}{
+		"all done": {func(s *Standing) {
+			s.Steps["1.1"], s.Steps["1.2"], s.Sealed = proto.StepVerified, proto.StepVerified, true
+		}, Order, "verified already", "rpctl migrate status --plan PLAN --env prod"},
+		"not looked at": {waits(proto.StepFailed), Unresolved, "a fresh dry run", "rpctl migrate --plan PLAN --env prod"},
+		"some left": {func(s *Standing) {
+			s.Steps["1.1"], s.Looked = proto.StepFailed, map[plan.StepID]int64{"1.1": 29}
+		}, Unresolved, "step 1.1 is failed, and 29 are left", "rpctl migrate --apply --plan PLAN --env prod --resolve 1.1=rerun --reason 'a fresh dry run shows 29 left'"},
+		"none left": {func(s *Standing) {
+			s.Steps["1.1"], s.Looked = proto.StepUnverified, map[plan.StepID]int64{"1.1": 0}
+		}, Unresolved, "step 1.1 is unverified, and 0 are left", "rpctl migrate --apply --plan PLAN --env prod --resolve 1.1=done --reason 'a fresh dry run shows 0 left'"},
+		"running": {func(s *Standing) { s.Steps["1.1"], s.Running = proto.StepRunning, "abcdefgh" }, Unresolved,
+			"step 1.1 is running", "rpctl attach abcdefgh --env prod"},
+		"verifying": {func(s *Standing) { s.Steps["1.1"], s.Running = proto.StepVerifying, "abcdefgh" }, Unresolved,
+			"step 1.1 is verifying", "rpctl attach abcdefgh --env prod"},
+		"running, and no job is": {waits(proto.StepRunning), Unresolved, "--resolve", "rpctl migrate --plan PLAN --env prod"},
+		"needless word": {func(s *Standing) { s.Resolved["1.2"] = "rerun" }, Unresolved, "needs no resolution",
+			"rpctl migrate status --plan PLAN --env prod"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := ready()
+			c.change(&s)
+			if gate := All(s)[c.gate-1]; gate.Open || !strings.Contains(gate.Why, c.why) || gate.Next != c.next {
+				t.Errorf("%+v", gate)
+			}
+		})
+	}
+}
+
 func TestAWordOpensAnInterruptedStep(t *testing.T) {
 	s := ready()
 	s.Steps["1.1"], s.Resolved["1.1"] = proto.StepInterrupted, "rerun"

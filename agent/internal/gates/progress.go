@@ -20,7 +20,7 @@ func order(s Standing) (why, next string) {
 	}
 	switch {
 	case open == "" && s.Sealed:
-		return "every step of this plan is verified already", ""
+		return "every step of this plan is verified already", "rpctl migrate status --plan PLAN --env " + s.Environment
 	case s.Sealed:
 		return fmt.Sprintf("this host has signed that the plan was applied, and its record of step %s does not say so", open), "rp-agent doctor"
 	}
@@ -52,18 +52,34 @@ func alone(s Standing) (why, next string) {
 func unresolved(s Standing) (why, next string) {
 	for _, step := range s.Plan.Steps() {
 		state := s.Steps[step.ID]
-		if !NeedsWord(state) || s.Resolved[step.ID] != "" {
+		remaining, looked := s.Looked[step.ID]
+		switch {
+		case !NeedsWord(state) || s.Resolved[step.ID] != "":
 			continue
+		case s.Running != "" && (state == proto.StepRunning || state == proto.StepVerifying):
+			_, next = alone(s)
+			return fmt.Sprintf("step %s is %s", step.ID, state), next
+		case looked:
+			return fmt.Sprintf("step %s is %s, and %d are left to move: it waits for your word, with the reason", step.ID, state, remaining), word(s, step.ID, remaining)
 		}
 		return fmt.Sprintf("step %s is %s: a fresh dry run shows what remains, then your word on it is --apply with --resolve %s=rerun or %s=done and --reason",
 			step.ID, state, step.ID, step.ID), "rpctl migrate --plan PLAN --env " + s.Environment
 	}
 	for id := range s.Resolved {
 		if !NeedsWord(s.Steps[id]) {
-			return fmt.Sprintf("step %s needs no resolution", id), ""
+			return fmt.Sprintf("step %s needs no resolution", id), "rpctl migrate status --plan PLAN --env " + s.Environment
 		}
 	}
 	return "", ""
+}
+
+// word is the start of a job that brings the word that fits what is left of a step.
+func word(s Standing, id plan.StepID, remaining int64) string {
+	as := proto.ResolveRerun
+	if remaining == 0 {
+		as = proto.ResolveDone
+	}
+	return fmt.Sprintf("rpctl migrate --apply --plan PLAN --env %s --resolve %s=%s --reason 'a fresh dry run shows %d left'", s.Environment, id, as, remaining)
 }
 
 // NeedsWord says whether a step in this state is never run again by itself.

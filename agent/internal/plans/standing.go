@@ -35,7 +35,7 @@ func (f Folder) Standing(q Question) (gates.Standing, Evidence, error) {
 	}
 	standing := gates.Standing{
 		Environment: f.Environment, Host: f.Host, Plan: q.Plan, Revision: q.Revision, Now: q.Now, Latest: e.Latest(),
-		Simulation: e.Simulation, Approval: e.Approval, Steps: e.Steps.State(), Resolved: map[plan.StepID]string{},
+		Simulation: e.Simulation, Approval: e.Approval, Steps: e.Steps.State(), Looked: e.looked(), Resolved: map[plan.StepID]string{},
 		Running: q.Running, BreakGlass: q.BreakGlass, Sealed: e.Applied != nil,
 	}
 	if q.Latest.After(standing.Latest) {
@@ -55,6 +55,17 @@ func (f Folder) Standing(q Question) (gates.Standing, Evidence, error) {
 	}
 	standing.Applied, err = f.others(q, e)
 	return standing, e, err
+}
+
+// looked is how many the simulation found left of each step that had ended before it, and not well.
+func (e Evidence) looked() map[plan.StepID]int64 {
+	found := map[plan.StepID]int64{}
+	for _, step := range e.Steps.Steps {
+		if e.Simulation != nil && step.Remaining != nil && !step.Ended.IsZero() && e.Simulation.Time.After(step.Ended) {
+			found[step.Step] = *step.Remaining
+		}
+	}
+	return found
 }
 
 // intent is who signed the start of this very job; nobody, with a doubt, when the signature does not count.

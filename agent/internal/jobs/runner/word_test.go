@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/re-connect/rpctl/agent/internal/gates"
 	"github.com/re-connect/rpctl/agent/internal/jobs"
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/jobstest"
@@ -361,5 +362,34 @@ func TestUnreadableReleaseEndsTheJob(t *testing.T) {
 	h.Engine.Script = real(1, jobstest.Fault{Before: func() { h.Unreadable = errors.New("permission denied") }})
 	if job := h.Do(apply(p)); states(job) != "verified stopped simulated" || !strings.Contains(job.Error.Message, "permission denied") {
 		t.Errorf("in the middle: %s, %v", states(job), job.Error)
+	}
+}
+
+// TestAStepThatWaitsIsLedOn: the host asks for one simulation, and once it has that for the word.
+func TestAStepThatWaitsIsLedOn(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	h.Engine.Script = real(1, jobstest.Fault{Limit: 12})
+	h.Do(apply(p))
+	h.Engine.Script = nil
+	next := func() string {
+		t.Helper()
+		status, err := h.Service.PlanStatus(t.Context(), proto.PlanStatusArgs{Plan: p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return status.Gates[gates.Unresolved-1].Next
+	}
+	if got := next(); !strings.HasPrefix(got, "rpctl migrate --plan PLAN") {
+		t.Errorf("before the simulation: %q", got)
+	}
+	h.Simulate(p)
+	if got := next(); !strings.Contains(got, "--apply --plan PLAN --env preprod --resolve 1.1=rerun --reason 'a fresh dry run shows 29 left'") {
+		t.Errorf("after it: %q", got)
+	}
+	h.World.Add(jobstest.CHU75.ID, "CHU 77", 1)
+	h.Do(resolved(p, "1.1", proto.ResolveRerun))
+	if got := next(); !strings.HasPrefix(got, "rpctl migrate --plan PLAN") {
+		t.Errorf("once the word was refused: %q", got)
 	}
 }
