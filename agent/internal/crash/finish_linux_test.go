@@ -2,7 +2,10 @@ package crash
 
 import (
 	"errors"
+	"fmt"
 
+	"github.com/re-connect/rpctl/agent/internal/jobs/console"
+	"github.com/re-connect/rpctl/agent/internal/jobs/jobstest"
 	"github.com/re-connect/rpctl/agent/internal/jobs/store"
 	"github.com/re-connect/rpctl/agent/internal/plans"
 	"github.com/re-connect/rpctl/proto"
@@ -121,4 +124,39 @@ func interruptedStep(h *host) error {
 	h.Engine.SetAlive(first, false)
 	h.Job(first)
 	return nil
+}
+
+// drifted leaves a plan of two steps with the first one verified and the second one stopped, because somebody has
+// gone; and a simulation of what is left, asked for.
+func drifted(h *host) error {
+	h.World.Add(jobstest.CPH.ID, "", 1)
+	h.Approve(twoSteps())
+	script := h.Engine.Script
+	h.Engine.Script = func(spec console.Spec) jobstest.Fault {
+		fault := script(spec)
+		if move := fault.Before; move != nil {
+			fault.Before = func() {
+				move()
+				h.World.People = h.World.People[:len(h.World.People)-1]
+			}
+		}
+		return fault
+	}
+	done := h.Do(proto.JobStartArgs{ID: "crashjob0", Kind: proto.KindApply, Plan: twoSteps()})
+	if done.Steps[0].State != proto.StepVerified || done.Steps[1].State != proto.StepStopped {
+		return fmt.Errorf("it is %s: %w", done.State, done.Error)
+	}
+	return start(h, proto.KindSimulate)
+}
+
+// firstIsDone fails where the host does not know any more that the first of two steps is verified, or what it
+// was run by.
+func firstIsDone(h *host) plans.Evidence {
+	h.TB.Helper()
+	evidence, err := plansOf(h).Evidence(twoSteps().Digest(), now())
+	h.must(err)
+	if evidence.Simulation == nil || evidence.Steps.State()["1.1"] != proto.StepVerified || len(evidence.Doubts) > 0 {
+		h.TB.Fatalf("%+v, %v", evidence.Steps, evidence.Doubts)
+	}
+	return evidence
 }

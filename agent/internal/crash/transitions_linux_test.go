@@ -13,6 +13,7 @@ import (
 	"github.com/re-connect/rpctl/agent/internal/jobs/store"
 	"github.com/re-connect/rpctl/agent/internal/lease"
 	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
 )
 
 // The job and the run that are changed.
@@ -58,12 +59,12 @@ var transitions = []transition{
 		name:    "a plan is approved",
 		prepare: func(h *host) { h.Simulate(oneStep()) },
 		act: func(h *host, told func(string)) {
-			approve(h)
+			approve(h, oneStep())
 			told(approved(h))
 		},
 		look: approved,
 		next: func(h *host, _ bool) {
-			approve(h) // the approver tries again
+			approve(h, oneStep()) // the approver tries again
 			if approved(h) != "approved by claire" {
 				h.TB.Error("it is not approved")
 			}
@@ -78,6 +79,26 @@ var transitions = []transition{
 		act:  runner,
 		look: func(h *host) string { return marked(h, describe(h, job)) },
 		next: func(h *host, cut bool) { finish(h, twoSteps(), cut) },
+	},
+	{
+		name:    "what is left is simulated anew",
+		prepare: func(h *host) { h.must(drifted(h)) },
+		act:     runner,
+		look: func(h *host) string {
+			firstIsDone(h)
+			return describe(h, job)
+		},
+		next: func(h *host, cut bool) {
+			resume(h, cut)
+			if again := h.Do(proto.JobStartArgs{ID: "simulateagain", Kind: proto.KindSimulate, Plan: twoSteps()}); again.State != proto.JobSucceeded {
+				h.TB.Errorf("simulated again: %s, %v", again.State, again.Error)
+			}
+			approve(h, twoSteps())
+			if evidence := firstIsDone(h); !evidence.Simulation.Steps[0].Done {
+				h.TB.Error("what is approved does not say that the first step is done")
+			}
+			finish(h, twoSteps(), true)
+		},
 	},
 	{
 		name: "a step fails",
@@ -255,9 +276,9 @@ func entries(h *host) string {
 	return fmt.Sprintf("%d entries", len(all))
 }
 
-func approve(h *host) {
+func approve(h *host, p plan.Plan) {
 	h.TB.Helper()
-	evidence, err := plansOf(h).Evidence(oneStep().Digest(), now())
+	evidence, err := plansOf(h).Evidence(p.Digest(), now())
 	h.must(err)
 	_, err = h.Service.Approve(h.TB.Context(), proto.ApproveArgs{Approval: h.Approval(*evidence.Simulation)}, jobstest.Caller)
 	h.must(err)
