@@ -74,13 +74,26 @@ func fuzzAll(found []target, each time.Duration) error {
 
 type target struct{ pkg, name string }
 
+// fuzz runs the target. Interesting inputs are minimized for a second at most: Go's own limit, a minute
+// for each, leaves a short run with one worker no time to look for more.
 func (t target) fuzz(each time.Duration) error {
 	fmt.Printf("%s %s\n", t.pkg, t.name)
-	cmd := exec.Command("go", "test", "-run", "^$", "-fuzz", "^"+t.name+"$", "-fuzztime", each.String(), "-parallel", "1", t.pkg)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	cmd := exec.Command("go", "test", "-run", "^$", "-fuzz", "^"+t.name+"$", "-fuzztime", each.String(), "-fuzzminimizetime", "1s", "-parallel", "1", t.pkg)
+	if out, err := cmd.CombinedOutput(); err != nil && !onlyOutOfTime(out) {
 		return fmt.Errorf("%s in %s failed: %w\n%s", t.name, t.pkg, err, out)
 	}
 	return nil
+}
+
+// onlyOutOfTime is whether a run failed for nothing but that its time was over: up to Go 1.26 the end of
+// -fuzztime races with the worker's (https://go.dev/issue/75804). What is found names its input or says more.
+func onlyOutOfTime(out []byte) bool {
+	_, verdict, found := bytes.Cut(out, []byte("--- FAIL: "))
+	if !found || bytes.Contains(out, []byte("Failing input")) {
+		return false
+	}
+	_, verdict, _ = bytes.Cut(verdict, []byte("\n"))
+	return bytes.HasPrefix(verdict, []byte("    context deadline exceeded\nFAIL\n"))
 }
 
 // targets reads `go test -list`: names, then the line of the package that they are in.

@@ -12,3 +12,17 @@ func TestTargets(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+func TestOnlyOutOfTime(t *testing.T) {
+	for out, want := range map[string]bool{
+		"fuzz: elapsed: 11s\n--- FAIL: FuzzA (11.03s)\n    context deadline exceeded\nFAIL\nexit status 1\n":                     true,
+		"--- FAIL: FuzzA (1s)\n    --- FAIL: FuzzA (0.00s)\n        a_test.go:3: wrong\n    Failing input written to testdata\n": false,
+		"--- FAIL: FuzzA (11s)\n    context deadline exceeded\n    Failing input written to testdata\nFAIL\n":                    false,
+		"--- FAIL: FuzzA (2s)\n    fuzzing process hung or terminated unexpectedly: exit status 2\nFAIL\n":                       false,
+		"panic: context deadline exceeded\n": false,
+	} {
+		if got := onlyOutOfTime([]byte(out)); got != want {
+			t.Errorf("%q: %v, want %v", out, got, want)
+		}
+	}
+}
