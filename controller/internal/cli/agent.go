@@ -199,7 +199,7 @@ func (i *installation) agreed(ctx context.Context, host string, report proto.Set
 		return true, nil
 	case !i.app.Asks:
 		return false, &exit.Error{Code: exit.Refused, Host: host, Message: "cannot ask whether to change the host: there is no terminal",
-			Next: i.app.again("--yes")}
+			Next: i.app.confirmed()}
 	}
 	answer, err := i.app.confirm(ctx, fmt.Sprintf("change %s? type yes: ", safe(host)))
 	if err == nil && strings.TrimSpace(answer) != "yes" {

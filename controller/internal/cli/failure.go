@@ -58,14 +58,22 @@ func (a *app) anyNext(verb string, code exit.Code) string {
 	return ""
 }
 
-// again is the command that was typed, with more words behind it.
+// again is the command that was typed, with more words behind it; a "--" is left behind them.
 func (a *app) again(more ...string) string {
+	end := slices.Index(a.Args, "--")
+	if end < 0 || len(more) == 0 {
+		end = len(a.Args)
+	}
 	line := "rpctl"
-	for _, word := range slices.Concat(a.Args, more) {
+	for _, word := range slices.Concat(a.Args[:end], more, a.Args[end:]) {
 		line += " " + quoted(word)
 	}
 	return line
 }
+
+// confirmed is what to type where nobody can be asked: every word that was typed counts, since a command
+// with --yes that lost one (--only, --key, --resolve) would do something else, unasked. No other place makes one.
+func (a *app) confirmed() string { return a.again("--yes") }
 
 // instead is the command that was typed with another word in the place of one; --x=y has x and y in it.
 func (a *app) instead(wrong, right string) string {

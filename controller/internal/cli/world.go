@@ -12,7 +12,7 @@ import (
 
 // world is what the steps of a deploy work with, on this machine.
 func (a *app) world() deploy.World {
-	world := deploy.World{Fleet: a.fleet(), Sink: a.view(), Now: a.Now}
+	world := deploy.World{Fleet: a.fleet(), Sink: a.view(), Now: a.Now, Confirmed: a.confirmed()}
 	a.local(&world)
 	if a.Asks {
 		world.Confirm = a.confirm

@@ -47,6 +47,8 @@ type World struct {
 	// Healthy asks the application's health URL until it answers as it should; revision,
 	// where it is known, is the one that should be served. It returns what was seen.
 	Healthy func(ctx context.Context, health inventory.Health, revision string) (string, error)
+	// Confirmed is the command that was typed, with the flag that goes for the answer.
+	Confirmed string
 	// Confirm asks the operator to type something; nil where there is no terminal.
 	Confirm func(ctx context.Context, question string) (string, error)
 	Sink    Sink

@@ -107,7 +107,7 @@ func TestRefusals(t *testing.T) {
 			b.world.Confirm = func(context.Context, string) (string, error) { return "prod\n", nil }
 		}, exit.Refused, []string{"not confirmed"}},
 		{"no terminal to confirm on", func(b *bench) { b.options.Environment.Confirm = true },
-			exit.Refused, []string{"--yes"}},
+			exit.Refused, []string{"--max-fail 2 --yes"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

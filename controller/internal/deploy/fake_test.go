@@ -241,7 +241,8 @@ func newBench(names ...string) *bench {
 	}
 	b.options = Options{Environment: env, Operator: "alice@laptop"}
 	b.world = World{
-		Fleet: &fleet.Fleet{Dial: b.dial("alice@laptop")}, Tree: b.tree, Run: b.run, Sink: b.sink,
+		Confirmed: "rpctl deploy --max-fail 2 --yes",
+		Fleet:     &fleet.Fleet{Dial: b.dial("alice@laptop")}, Tree: b.tree, Run: b.run, Sink: b.sink,
 		Now: func() time.Time { return clock },
 	}
 	return b

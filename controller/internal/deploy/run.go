@@ -229,7 +229,7 @@ func (r *run) confirm(ctx context.Context) error {
 		return &exit.Error{
 			Code:    exit.Refused,
 			Message: fmt.Sprintf("%s wants to be confirmed, and there is no terminal to ask on", name),
-			Next:    fmt.Sprintf("rpctl %s --env %s --yes", r.operation, name),
+			Next:    r.Confirmed,
 		}
 	}
 	question := fmt.Sprintf("This will %s %s (%s).\nType %q to go on: ",

@@ -111,16 +111,16 @@ func (r *run) confirm(ctx context.Context, to fleet.Target, with Applying) error
 		word = to.Environment
 	}
 	question := fmt.Sprintf("apply %d steps to %s (%s) for real? type %s: ", len(r.Plan.Steps()), to.Environment, to.Host, word)
-	return r.ask(ctx, question, word, r.command("migrate --apply", to.Environment)+" --yes")
+	return r.ask(ctx, question, word)
 }
 
 // ask wants one word typed; --yes goes for it. Without a terminal there is nobody to ask.
-func (r *run) ask(ctx context.Context, question, word, withYes string) error {
+func (r *run) ask(ctx context.Context, question, word string) error {
 	if r.Yes {
 		return nil
 	}
 	if r.Confirm == nil {
-		return &exit.Error{Code: exit.Refused, Message: "not confirmed, and there is no terminal to ask on; nothing was changed", Next: withYes}
+		return &exit.Error{Code: exit.Refused, Message: "not confirmed, and there is no terminal to ask on; nothing was changed", Next: r.Confirmed}
 	}
 	answer, err := r.Confirm(ctx, question)
 	if err != nil {

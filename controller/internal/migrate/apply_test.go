@@ -186,8 +186,8 @@ func TestApplyAsks(t *testing.T) {
 	d, h := applying(t, "prod")
 	d.answers = []string{"yes"} // prod wants its name
 	check(t, Apply(t.Context(), d.world, d.options, Applying{}), exit.Refused, "not confirmed", "")
-	d.world.Confirm = nil
-	check(t, Apply(t.Context(), d.world, d.options, Applying{}), exit.Refused, "no terminal", "--env prod --yes")
+	d.world.Confirm, d.world.Confirmed = nil, "rpctl migrate --apply --reason x --yes"
+	check(t, Apply(t.Context(), d.world, d.options, Applying{}), exit.Refused, "no terminal", d.world.Confirmed)
 	if len(h.starts) > 0 {
 		t.Error("it was started")
 	}
@@ -295,6 +295,10 @@ func TestApproveRefuses(t *testing.T) {
 	h.status.Simulation = h.signed(t, proto.NamespaceSimulation, h.simulation(d.options.Plan))
 	d.answers = []string{"no"}
 	check(t, Approve(t.Context(), d.world, d.options, with), exit.Refused, "not confirmed", "")
+	asks := d.world.Confirm
+	d.world.Confirm, d.world.Confirmed = nil, "rpctl migrate approve --key id_claire --yes"
+	check(t, Approve(t.Context(), d.world, d.options, with), exit.Refused, "no terminal", d.world.Confirmed)
+	d.world.Confirm = asks
 	for _, bad := range []Approving{{Days: -1}, {Days: 8}, {Days: 7, For: "Claire"}, {Days: 7, Evidence: "x"}} {
 		check(t, Approve(t.Context(), d.world, d.options, bad), exit.BadInput, "", "")
 	}

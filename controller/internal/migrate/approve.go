@@ -28,7 +28,7 @@ func Approve(ctx context.Context, world World, options Options, with Approving) 
 	r := newRun(world, options)
 	return r.withApproval(ctx, with, func(to fleet.Target, agent fleet.Agent, body string) error {
 		question := fmt.Sprintf("approve exactly these figures for %s%s? type yes: ", to.Environment, onBehalf(with))
-		if err := r.ask(ctx, question, "yes", r.command("migrate approve", to.Environment)+" --yes"); err != nil {
+		if err := r.ask(ctx, question, "yes"); err != nil {
 			return err
 		}
 		signed, err := r.Sign(ctx, to.Host, r.Key, proto.NamespaceApproval, body)

@@ -42,6 +42,8 @@ type World struct {
 	Console Console
 	// Fits says whether a host enforces what hosts.toml says of it.
 	Fits func(environment inventory.Environment, host string, hello proto.Hello) error
+	// Confirmed is the command that was typed, with the flag that goes for the answer.
+	Confirmed string
 	// Confirm asks the operator to type something; nil where there is no terminal.
 	Confirm func(ctx context.Context, question string) (string, error)
 	// Interrupts asks for the next Ctrl-C instead of its usual effect, from the call on until
