@@ -70,12 +70,30 @@ func TestWithoutItsNewlineAloneALineIsWhole(t *testing.T) {
 			add(t, log, entry(ActionLease))
 		}
 		replace(t, log, strings.TrimSuffix(read(t, log), "\n"))
+		if report := verify(t, log); !report.OK || report.Entries != int64(entries) || report.Problem != "" {
+			t.Errorf("before the next entry: Verify = %+v", report)
+		}
 		if next := add(t, log, entry(ActionLeaseEnd)); next.Seq != int64(entries)+1 {
 			t.Errorf("the entry after %d has number %d", entries, next.Seq)
 		}
 		if report := verify(t, log); !report.OK || report.Problem != "" {
 			t.Errorf("Verify = %+v", report)
 		}
+	}
+}
+
+// TestWithoutItsNewlineALineMustFollowAllTheSame: what a power cut leaves is never an earlier line.
+func TestWithoutItsNewlineALineMustFollowAllTheSame(t *testing.T) {
+	log := testLog(t)
+	add(t, log, entry(ActionLease))
+	add(t, log, entry(ActionLeaseEnd))
+	lines := strings.SplitAfter(read(t, log), "\n")
+	replace(t, log, lines[0]+lines[1]+strings.TrimSuffix(lines[0], "\n"))
+	for range 2 {
+		if report := verify(t, log); report.OK || report.Entries != 2 || !strings.Contains(report.Problem, "line 3: it has number 1 where 3 was due") {
+			t.Errorf("Verify = %+v", report)
+		}
+		add(t, log, entry(ActionLease)) // does not hide it
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 
 // Verify reads the whole file and checks the chain. A chain that does not hold is
 // no error but a report with OK false, whose Problem names the first line that
-// does not fit; a torn line that was noted leaves OK true and is named too.
+// does not fit; a torn line that was noted leaves OK true and is named too. A last
+// line that lacks its newline alone is an entry like any other, as for Append.
 // Entries and Head are those before the problem.
 func (l *Log) Verify() (proto.AuditReport, error) {
 	file, closeFile, err := l.whole()
@@ -51,7 +52,7 @@ type checker struct {
 func (c *checker) line(line []byte, size scrap, whole bool) bool {
 	c.number++
 	entry, err := decode(line)
-	if err == nil && !whole {
+	if err == nil && !whole && c.torn != nil { // Append goes on from an entry, and so not from this
 		err = errNoEntry
 	}
 	switch {
