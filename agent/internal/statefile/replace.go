@@ -31,7 +31,7 @@ func Replace(path string, data []byte, mode fs.FileMode) error {
 	}
 	defer folder.Close()
 	Sweep(folder.Name())
-	file, err := stage(folder.Name(), filepath.Base(path))
+	file, err := stage(folder.Name(), filepath.Base(path), lockTemporary)
 	if err != nil {
 		return err
 	}
@@ -45,20 +45,45 @@ func Replace(path string, data []byte, mode fs.FileMode) error {
 	return folder.Sync()
 }
 
-// stage makes a new temporary file and locks it. Between the two another writer's sweep may have it.
-func stage(folder, name string) (*os.File, error) {
+// stage makes a new temporary file and locks it. Between the two another writer's sweep may have it, and then
+// the next one is tried.
+func stage(folder, name string, lock func(*os.File) error) (*os.File, error) {
 	for {
 		file, err := os.CreateTemp(folder, "."+name+".*")
 		if err != nil {
 			return nil, err
 		}
-		var stat unix.Stat_t
-		if unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil && unix.Fstat(int(file.Fd()), &stat) == nil && stat.Nlink > 0 {
+		if err = lock(file); err == nil {
 			return file, nil
 		}
 		_ = os.Remove(file.Name())
 		_ = file.Close()
+		if !errors.Is(err, errSwept) {
+			return nil, err
+		}
 	}
+}
+
+// errSwept says that another writer's sweep holds a temporary file, or has removed it.
+var errSwept = errors.New("another writer took the temporary file for left over")
+
+// lockTemporary is errSwept where another try can help, and any other error where it cannot.
+func lockTemporary(file *os.File) error {
+	err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	switch {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		return errSwept
+	case err != nil:
+		return os.NewSyscallError("flock", err)
+	}
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
+		return os.NewSyscallError("fstat", err)
+	}
+	if stat.Nlink == 0 {
+		return errSwept
+	}
+	return nil
 }
 
 func fill(file *os.File, data []byte, mode fs.FileMode) error {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -63,7 +65,7 @@ func TestReadRefuses(t *testing.T) {
 // TestLeftBehindIsSwept: what a killed writer left is removed by the next; what is being written is not.
 func TestLeftBehindIsSwept(t *testing.T) {
 	folder := t.TempDir()
-	alive, err := stage(folder, "alive.json")
+	alive, err := stage(folder, "alive.json", lockTemporary)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +94,55 @@ func TestLeftBehindIsSwept(t *testing.T) {
 	want := []string{filepath.Base(alive.Name()), ".somebody-elses", ".upgrading.json123", "a.json", "receipt.json.123"}
 	if !slices.Equal(left, want) {
 		t.Errorf("left %q, want %q", left, want)
+	}
+}
+
+// TestWhatCannotBeLockedIsAnError: another try would find the same, for ever. One that was swept is tried again.
+func TestWhatCannotBeLockedIsAnError(t *testing.T) {
+	folder := t.TempDir()
+	for _, why := range []error{unix.ENOLCK, unix.ENOSYS, unix.EIO} {
+		tries := 0
+		_, err := stage(folder, "a.json", func(*os.File) error {
+			if tries++; tries > 1 {
+				t.Fatal("it is tried again")
+			}
+			return why
+		})
+		if !errors.Is(err, why) {
+			t.Errorf("%v, want %v", err, why)
+		}
+	}
+	tries := 0
+	file, err := stage(folder, "a.json", func(file *os.File) error {
+		tries++
+		switch tries {
+		case 1: // a sweep has removed it
+			if err := os.Remove(file.Name()); err != nil {
+				t.Error(err)
+			}
+		case 2: // a sweep holds it
+			holder, err := os.Open(file.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer holder.Close()
+			if err := lockTemporary(holder); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return lockTemporary(file)
+	})
+	if err != nil || tries != 3 {
+		t.Fatalf("%d tries, %v", tries, err)
+	}
+	if err := file.Close(); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 1 {
+		t.Errorf("left %v, %v", left, err)
+	}
+	if err := lockTemporary(file); err == nil || errors.Is(err, errSwept) {
+		t.Errorf("a closed file: %v", err)
 	}
 }
 
