@@ -15,26 +15,37 @@ func (a *app) console() migrate.Console {
 	case a.flags.json:
 		return jsonConsole{a}
 	case a.raw:
-		return rawConsole{a.Stdout, a.Stderr}
+		return &rawConsole{stdout: a.Stdout, stderr: a.Stderr, acts: a.acts, lost: map[string]bool{}}
 	}
 	return &terminalConsole{app: a, streams: map[string]*view.Terminal{
 		proto.Stdout: {Color: a.colors()}, proto.Stderr: {Color: a.colors()},
 	}}
 }
 
-// rawConsole changes no byte.
-type rawConsole struct{ stdout, stderr io.Writer }
+// rawConsole changes no byte. Where the job is what was asked for, it is followed to its end although
+// a stream can no longer be shown: how it ends counts, and end() tells that output was lost.
+type rawConsole struct {
+	stdout, stderr io.Writer
+	acts           bool
+	lost           map[string]bool // by stream
+}
 
-func (c rawConsole) Print(stream string, _ int64, raw []byte) error {
+func (c *rawConsole) Print(stream string, _ int64, raw []byte) error {
+	if c.lost[stream] {
+		return nil
+	}
 	out := c.stdout
 	if stream == proto.Stderr {
 		out = c.stderr
 	}
 	_, err := out.Write(raw)
+	if err != nil && c.acts {
+		c.lost[stream], err = true, nil
+	}
 	return err
 }
 
-func (rawConsole) End() {}
+func (*rawConsole) End() {}
 
 // jsonConsole tells bytes as base64: they may be no text.
 type jsonConsole struct{ app *app }

@@ -29,7 +29,11 @@ func (a *app) migrateStatusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			options := migrate.Options{All: environments, Operator: a.operator(), Plan: p, PlanPath: a.here(m.plan)}
+			all, err := a.environments("")
+			if err != nil {
+				return err
+			}
+			options := migrate.Options{All: all, Operator: a.operator(), Plan: p, PlanPath: a.here(m.plan)}
 			return migrate.Status(cmd.Context(), a.migrateWorld(), options, environments)
 		},
 	}

@@ -42,10 +42,23 @@ func Apply(ctx context.Context, world World, options Options, with Applying) err
 		return r.ownNext(err)
 	}
 	applied, err := r.keepApplied(to, job.Receipt)
-	if err != nil {
+	if err := r.unkept(to, err); err != nil {
 		return err
 	}
 	r.emit(to, event.Event{Kind: event.Applied, Applied: &applied, Migration: &r.Plan, Digest: applied.Plan, Next: r.afterApply()})
+	return nil
+}
+
+// unkept lets a receipt pass that could not be kept for something on this machine: what was done counts,
+// and the host has the receipt until migrate status fetches it.
+func (r *run) unkept(to fleet.Target, err error) error {
+	if err == nil || exit.From(err).Code != exit.LocalFailed {
+		return err
+	}
+	r.emit(to, event.Event{
+		Kind: event.Warning, Text: exit.From(err).Message + "; the plan was applied all the same, and once that is mended, migrate status fetches its receipt",
+		Next: r.command("migrate status", to.Environment),
+	})
 	return nil
 }
 
@@ -62,7 +75,7 @@ func (r *run) afterApply() string {
 // prepareApply shows the gates, asks, and signs. Nothing on the host has changed when it fails.
 func (r *run) prepareApply(ctx context.Context, to fleet.Target, agent fleet.Agent, with Applying) (proto.JobStartArgs, error) {
 	args := proto.JobStartArgs{Kind: proto.KindApply, Plan: r.Plan, Resolve: with.Resolve, BreakGlass: with.BreakGlass}
-	args.Receipts = r.othersReceipts(ctx)
+	args.Receipts = r.othersReceipts(ctx, r.Environment)
 	var status proto.PlanStatus
 	if err := call(ctx, agent, proto.OpPlanStatus, proto.PlanStatusArgs{Plan: r.Plan, Receipts: args.Receipts}, &status); err != nil {
 		return args, err
@@ -147,10 +160,10 @@ func (r *run) intent(ctx context.Context, to fleet.Target, id proto.JobID) (*pro
 	return nil, err
 }
 
-// othersReceipts are those of the environment that comes first: from beside the plan, or
+// othersReceipts are those of the environment that comes before e: from beside the plan, or
 // from its host. Without them the host says which gate is closed.
-func (r *run) othersReceipts(ctx context.Context) []proto.Signed {
-	before, ok := r.environment(r.Environment.After)
+func (r *run) othersReceipts(ctx context.Context, e inventory.Environment) []proto.Signed {
+	before, ok := r.environment(e.After)
 	if !ok {
 		return nil
 	}

@@ -124,6 +124,15 @@ func (r *run) bring(ctx context.Context, to fleet.Target, agent fleet.Agent, sig
 		return err
 	}
 	r.emit(to, event.Event{Kind: event.Stored, Path: path, Digest: r.Plan.Digest()})
+	if receipts := r.othersReceipts(ctx, r.Environment); len(receipts) > 0 { // which an approval does not bring along
+		args := proto.PlanStatusArgs{Plan: r.Plan, Receipts: receipts}
+		var whole proto.PlanStatus
+		if err := call(ctx, agent, proto.OpPlanStatus, args, &whole); err != nil { // the approval is there all the same
+			r.warn(to, "cannot ask for the gates with the receipt of %s: %s", r.Environment.After, exit.From(err).Message)
+		} else {
+			status = whole
+		}
+	}
 	r.gates(to, status)
 	return nil
 }

@@ -203,12 +203,20 @@ func (f *follower) output(o proto.Output) {
 	if err := f.Console.Print(o.Stream, at, o.Raw[at-o.Offset:]); err != nil {
 		f.failure = &exit.Error{
 			Code: exit.LocalFailed, Err: err, Next: f.attach(),
-			Message: fmt.Sprintf("cannot show the output: %v; job %s goes on on %s", err, f.id, f.to.Host),
+			Message: fmt.Sprintf("cannot show the output: %v; job %s %s", err, f.id, f.standing()),
 		}
 		go f.use(nil) // ends the call, which waits for this event to be over
 		return
 	}
 	f.at[o.Stream] = end
+}
+
+// standing is what becomes of the job when it is no longer followed. The caller holds mu.
+func (f *follower) standing() string {
+	if f.saw.state.Ended() {
+		return fmt.Sprintf("had ended (%s)", f.saw.state)
+	}
+	return "goes on on " + f.to.Host
 }
 
 // attach is the command that goes on where this one stopped. The caller holds mu.

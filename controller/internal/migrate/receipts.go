@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
@@ -63,7 +64,11 @@ func (r *run) keep(to fleet.Target, file, namespace string, signed *proto.Signed
 	if err != nil {
 		return r.badReceipt(to, err)
 	}
-	if err := r.store.trust(host, namespace, *signed, r.Now()); err != nil {
+	err = r.store.trust(host, namespace, *signed, r.Now())
+	if local := (*exit.Error)(nil); errors.As(err, &local) { // of a file on this machine: the host is not to blame
+		return local
+	}
+	if err != nil {
 		return r.badReceipt(to, err)
 	}
 	path, err := r.store.write(to.Environment+file, *signed)

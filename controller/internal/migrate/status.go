@@ -2,6 +2,8 @@ package migrate
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"slices"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
@@ -59,16 +61,22 @@ func inOrder(environments []inventory.Environment) []inventory.Environment {
 }
 
 func (r *run) statusOf(ctx context.Context, e inventory.Environment, applied map[string]*proto.Signed) error {
+	applied[e.Name] = nil
 	to, agent, err := r.reach(ctx, e)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = agent.Close() }() // the answer is there
 	args := proto.PlanStatusArgs{Plan: r.Plan}
-	if receipt := applied[e.After]; receipt != nil {
+	switch receipt, asked := applied[e.After]; {
+	case receipt != nil:
 		args.Receipts = append(args.Receipts, *receipt)
-	} else if receipt, err := r.storedApplied(e.After); err == nil && e.After != "" {
-		args.Receipts = append(args.Receipts, receipt)
+	case asked: // and it has none, or was not reached, which is told: what lies beside the plan may still do
+		if stored, err := r.storedApplied(e.After); err == nil {
+			args.Receipts = append(args.Receipts, stored)
+		}
+	default:
+		args.Receipts = r.othersReceipts(ctx, e)
 	}
 	var status proto.PlanStatus
 	if err := call(ctx, agent, proto.OpPlanStatus, args, &status); err != nil {
@@ -76,7 +84,18 @@ func (r *run) statusOf(ctx context.Context, e inventory.Environment, applied map
 	}
 	applied[e.Name] = status.Applied
 	r.gates(to, status)
+	r.fetch(to, status.Applied)
 	return nil
+}
+
+// fetch keeps the receipt of an environment where the plan was applied, where it does not lie beside the plan yet.
+func (r *run) fetch(to fleet.Target, receipt *proto.Signed) {
+	if _, err := r.storedApplied(to.Environment); receipt == nil || !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if _, err := r.keepApplied(to, receipt); err != nil {
+		r.warn(to, "%s", exit.From(err).Message)
+	}
 }
 
 // gates shows a plan's standing on one host, its advice naming this plan.

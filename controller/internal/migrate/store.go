@@ -57,10 +57,18 @@ func (s store) put(name, content string) error {
 	if err != nil {
 		return &exit.Error{
 			Code: exit.LocalFailed, Err: err, Message: fmt.Sprintf("cannot keep a receipt: %v; the host has it, too", err),
-			Next: "ls -ld " + shellWord(s.folder),
+			Next: "ls -ld " + shellWord(s.nearest()),
 		}
 	}
 	return nil
+}
+
+// nearest is the folder of receipts, or where it cannot be made.
+func (s store) nearest() string {
+	if _, err := os.Lstat(s.folder); errors.Is(err, fs.ErrNotExist) {
+		return filepath.Dir(s.folder)
+	}
+	return s.folder
 }
 
 func (s store) read(name, namespace string) (proto.Signed, error) {
@@ -102,12 +110,12 @@ func (s store) trust(host, namespace string, signed proto.Signed, now time.Time)
 	if !knows(data, host) && key != "" {
 		line := fmt.Sprintf("%s namespaces=\"%s,%s\" %s\n", host, proto.NamespaceSimulation, proto.NamespaceApplied, key)
 		data = append(data, line...)
-		if err := verify(data, host, namespace, signed, now); err != nil {
+		if err := s.verifyWith(data, host, namespace, signed, now); err != nil {
 			return err
 		}
 		return s.put(signersFile, string(data))
 	}
-	return verify(data, host, namespace, signed, now)
+	return s.verifyWith(data, host, namespace, signed, now)
 }
 
 // verify checks a receipt against the keys that are known.
@@ -116,7 +124,7 @@ func (s store) verify(host, namespace string, signed proto.Signed, now time.Time
 	if err != nil {
 		return err
 	}
-	return verify(data, host, namespace, signed, now)
+	return s.verifyWith(data, host, namespace, signed, now)
 }
 
 func (s store) signers() ([]byte, error) {
@@ -124,7 +132,18 @@ func (s store) signers() ([]byte, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return data, err
+	if err != nil {
+		return nil, s.badSigners(err)
+	}
+	return data, nil
+}
+
+// badSigners is a file of known keys that cannot be used: it is this machine's.
+func (s store) badSigners(err error) error {
+	return &exit.Error{
+		Code: exit.LocalFailed, Err: err, Message: fmt.Sprintf("cannot use %s: %v", s.path(signersFile), err),
+		Next: "ls -l " + shellWord(s.path(signersFile)),
+	}
 }
 
 // knows says whether a host has a line.
@@ -137,10 +156,10 @@ func knows(data []byte, host string) bool {
 	return false
 }
 
-func verify(data []byte, host, namespace string, signed proto.Signed, now time.Time) error {
+func (s store) verifyWith(data []byte, host, namespace string, signed proto.Signed, now time.Time) error {
 	signers, err := signature.ParseSigners(data)
 	if err != nil {
-		return fmt.Errorf("%s: %w", signersFile, err)
+		return s.badSigners(err)
 	}
 	by, err := signers.Verify(signed, namespace, now)
 	if err != nil {
