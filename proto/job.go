@@ -162,6 +162,10 @@ type JobStep struct {
 	// Remaining is what a dry run after a real one showed still to move.
 	Remaining *int64 `json:"remaining,omitempty"`
 	Detail    string `json:"detail,omitempty"`
+	// First is how many people the first real run of the step was approved to move, a later one the rest.
+	First *int64 `json:"first,omitempty"`
+	// Resolved is the operator's word that the step went on by: ResolveRerun or ResolveDone.
+	Resolved string `json:"resolved,omitempty"`
 }
 
 // StepResult is what one run of the console's command printed.

@@ -94,6 +94,16 @@ type Applied struct {
 	Nonce       string          `json:"nonce"`
 	BreakGlass  string          `json:"break_glass,omitempty"`
 	Steps       []plan.Forecast `json:"steps"` // what each step did
+	// Resolved are the steps whose figures may be less than all of what they did.
+	Resolved []ResolvedStep `json:"resolved,omitempty"`
+}
+
+// ResolvedStep is a step that failed or was interrupted and went on by an operator's word. Its figures in
+// the receipt are of what the last simulation found left of it.
+type ResolvedStep struct {
+	Step  plan.StepID `json:"step"`
+	As    string      `json:"as"`              // ResolveRerun or ResolveDone
+	First *int64      `json:"first,omitempty"` // how many people its first real run was approved to move, where that is known
 }
 
 // ApproveArgs brings an approval to the host that will judge it.

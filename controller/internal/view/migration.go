@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
@@ -186,15 +187,40 @@ func AppliedTable(p plan.Plan, a proto.Applied, look Look) string {
 		did := a.Steps[i]
 		rows = append(rows, []cell{
 			{string(step.ID), nil}, {fit(fmt.Sprintf("%s (%d)", printable.Line(step.Origin.Name), step.Origin.ID), 2*mostName, look.Width), nil},
-			{fit(destination(step.Step), mostName, look.Width), nil}, {number(did.Moved), st.bold},
+			{fit(destination(step.Step), mostName, look.Width), nil}, {number(did.Moved) + marked(a, step.ID), st.bold},
 			{change(did.OriginBefore, did.OriginAfter), nil}, {change(did.DestinationBefore, did.DestinationAfter), nil},
 		})
 	}
-	out := "\n" + table(rows, look.Width)
+	out := "\n" + table(rows, look.Width) + resolved(a, st)
 	if a.BreakGlass != "" {
 		out += st.bad("THE GLASS WAS BROKEN: ") + printable.Line(a.BreakGlass) + "\n"
 	}
 	return out + fmt.Sprintf("\napplied and verified on %s (%s), %s\n", printable.Line(a.Host), printable.Line(a.Environment), a.Time.Local().Format("2006-01-02 15:04"))
+}
+
+// resolvedMark stands behind a figure that is not all of what a step did.
+const resolvedMark = "*"
+
+// marked is the mark of a step that went on by a word, or nothing.
+func marked(a proto.Applied, id plan.StepID) string {
+	if slices.ContainsFunc(a.Resolved, func(r proto.ResolvedStep) bool { return r.Step == id }) {
+		return resolvedMark
+	}
+	return ""
+}
+
+// resolved says of each marked step what its figures leave out.
+func resolved(a proto.Applied, st style) string {
+	out := ""
+	for _, r := range a.Resolved {
+		first := "how many its first run was to move is not recorded"
+		if r.First != nil {
+			first = fmt.Sprintf("its first run was approved to move %d", *r.First)
+		}
+		out += st.warn(resolvedMark+" step "+printable.Line(string(r.Step))) +
+			fmt.Sprintf(" went on by --resolve %s: its figures are the last simulation's;\n  %s\n", printable.Line(r.As), first)
+	}
+	return out
 }
 
 // gates is where a plan stands on a host, gate by gate.

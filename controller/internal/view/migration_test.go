@@ -87,6 +87,9 @@ func TestAppliedTable(t *testing.T) {
 		a.Steps = append(a.Steps, step.Forecast)
 	}
 	golden(t, "applied.txt", AppliedTable(p, a, Look{Width: 100}))
+	twelve := int64(12)
+	a.Resolved = []proto.ResolvedStep{{Step: s.Steps[0].Step, As: proto.ResolveRerun, First: &twelve}, {Step: s.Steps[1].Step, As: proto.ResolveDone}}
+	golden(t, "applied_resolved.txt", AppliedTable(p, a, Look{Width: 100}))
 }
 
 // TestMigrationEvents is the plain view of a whole apply.

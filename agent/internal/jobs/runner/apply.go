@@ -85,7 +85,11 @@ func (w *work) cancelledBefore(id plan.StepID) (bool, error) {
 func (w *work) run(step plan.Located) error {
 	before := w.record.Step(step.ID).State
 	if w.record.Last(step.ID, store.Real) == nil {
-		w.set(step.ID, proto.StepRunning, "").Remaining = nil // what was left before is not what will be
+		job := w.set(step.ID, proto.StepRunning, "")
+		job.Remaining = nil // what was left before is not what will be
+		if job.First == nil && !gates.NeedsWord(before) {
+			job.First = &w.record.Forecasts[step.Index].Moved
+		}
 		if err := w.tell(audit.ActionStep, "", "step %s: %s", step.ID, step.Shell(false)); err != nil {
 			return err
 		}
@@ -109,9 +113,10 @@ func (w *work) run(step plan.Located) error {
 
 // neverBegan is a real run that certainly was not started: the step is where it was.
 func (w *work) neverBegan(id plan.StepID, before proto.StepState, why error) error {
-	state := proto.StepStopped
-	if gates.NeedsWord(before) {
-		step := w.record.Step(id)
+	state, step := proto.StepStopped, w.record.Step(id)
+	if !gates.NeedsWord(before) {
+		step.First = nil
+	} else {
 		state, step.Remaining = before, &step.Result.Moved
 	}
 	return w.fail(id, state, store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodePolkit,

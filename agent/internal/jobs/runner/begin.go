@@ -72,6 +72,8 @@ func (w *work) judge() error {
 		job.State = proto.StepSimulated
 		if state := states[step.Step]; state == proto.StepVerified || gates.NeedsWord(state) {
 			job.State = state
+			recorded, _ := recordedOf(evidence.Steps, step.Step)
+			job.First, job.Resolved = recorded.First, recorded.Resolved
 		}
 	}
 	return nil

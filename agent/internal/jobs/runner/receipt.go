@@ -42,8 +42,19 @@ func (w *work) signApplied() (*proto.Error, error) {
 	return nil, w.sign(proto.NamespaceApplied, proto.Applied{
 		Kind: "applied", Environment: w.Config.Environment, Host: w.Name, Plan: w.digest, Revision: w.record.Revision,
 		Job: w.record.Job.ID, Time: now, Expires: now.Add(appliedLife), Nonce: nonce(),
-		BreakGlass: cmp.Or(w.spec.Args.BreakGlass, steps.BreakGlass), Steps: w.record.Forecasts,
+		BreakGlass: cmp.Or(w.spec.Args.BreakGlass, steps.BreakGlass), Steps: w.record.Forecasts, Resolved: w.resolved(),
 	})
+}
+
+// resolved are the steps that did not do all of what they did in one run, or not in one that ended well.
+func (w *work) resolved() []proto.ResolvedStep {
+	var all []proto.ResolvedStep
+	for _, step := range w.record.Job.Steps {
+		if step.Resolved != "" {
+			all = append(all, proto.ResolvedStep{Step: step.Step, As: step.Resolved, First: step.First})
+		}
+	}
+	return all
 }
 
 // sign keeps a receipt with the plan and with the job.

@@ -41,10 +41,12 @@ func (w *work) resolve(step plan.Located) error {
 			Message: fmt.Sprintf("step %s stays %s: gate 8 (unresolved) is closed: it cannot be resolved as %s: %s; --resolve it again once what is left is simulated anew and approved", step.ID, before, word, why),
 			Next:    w.anew()}})
 	case result.Moved == 0:
+		job.Resolved = word
 		return w.verified(step, result) // whatever the word was, there is nothing to run
 	}
 	if cancelled, err := w.cancelledBefore(step.ID); err != nil || cancelled {
 		return err
 	}
+	job.Resolved = word
 	return w.run(step)
 }

@@ -365,6 +365,36 @@ func TestUnreadableReleaseEndsTheJob(t *testing.T) {
 	}
 }
 
+// TestTheReceiptTellsWhichStepsWereResolved: the figures of such a step are of what was left of it, and who
+// reads the proof is told so, whichever job brought the word.
+func TestTheReceiptTellsWhichStepsWereResolved(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	h.Engine.Script = real(1, jobstest.Fault{Limit: 12})
+	h.Do(apply(p))
+	h.World.Add(jobstest.CHU77.ID, "other", 1)
+	h.Engine.Script = real(2, jobstest.Fault{Refused: true})
+	approve(t, h, h.Simulate(p))
+	if job := h.Do(resolved(p, "1.1", proto.ResolveRerun)); states(job) != "verified stopped simulated" {
+		t.Fatalf("%s, %v", states(job), job.Error)
+	}
+	h.Engine.Script = nil
+	job := h.Do(apply(p))
+	if job.State != proto.JobSucceeded {
+		t.Fatalf("%s, %v", states(job), job.Error)
+	}
+	var applied proto.Applied
+	if err := proto.DecodeStrict([]byte(job.Receipt.Body), &applied); err != nil {
+		t.Fatal(err)
+	}
+	if len(applied.Resolved) != 1 || applied.Steps[0].Moved != 29 {
+		t.Fatalf("%+v", applied)
+	}
+	if r := applied.Resolved[0]; r.Step != "1.1" || r.As != proto.ResolveRerun || r.First == nil || *r.First != 41 {
+		t.Errorf("%+v", r)
+	}
+}
+
 // TestAStepThatWaitsIsLedOn: the host asks for one simulation, and once it has that for the word.
 func TestAStepThatWaitsIsLedOn(t *testing.T) {
 	h, p := jobstest.NewHost(t), jobstest.Plan()
