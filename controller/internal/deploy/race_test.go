@@ -105,6 +105,9 @@ func TestInterrupted(t *testing.T) {
 			if b.sink.report(t).Exit != int(exit.Interrupted) {
 				t.Errorf("the summary says %+v", b.sink.report(t))
 			}
+			if got := b.sink.report(t).Hosts[0]; test.at == "make" && (got.Code != codeUnknown || got.Before == "" || got.After != "") {
+				t.Errorf("nobody has looked at what the command did, and the summary says %+v", got)
+			}
 			result := "failed"
 			if test.next == "rpctl deploy --env preprod" {
 				result = proto.NotBegun // nothing was touched: the same command again

@@ -198,8 +198,11 @@ func (r *run) hostReport(h *host) event.HostReport {
 	if h.before != nil {
 		report.Before, report.After = h.before.Name, h.before.Name
 	}
-	if h.after != nil {
+	switch {
+	case h.after != nil:
 		report.After = h.after.Name
+	case r.unseen(h):
+		report.After = ""
 	}
 	for _, v := range h.verdicts {
 		if v.OK() {
@@ -222,6 +225,9 @@ func because(why string) string {
 	return " (" + why + ")"
 }
 
+// unseen says that the command ran, and that nobody has looked at what it did to a host.
+func (r *run) unseen(h *host) bool { return r.commanded && !r.switched && h.after == nil }
+
 // codeOf is what a host's workers run, as far as it is proved.
 func (r *run) codeOf(h *host) string {
 	switch {
@@ -236,6 +242,8 @@ func (r *run) codeOf(h *host) string {
 		return codeUnknown
 	case r.switched:
 		return codeOld
+	case r.unseen(h):
+		return codeUnknown
 	default:
 		return codeUnchanged
 	}

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -29,9 +30,9 @@ func (t *text) summary(e event.Event) string {
 	return out.String()
 }
 
-// units counts the workers that are well; a host whose workers were left alone has nothing to count.
+// units counts the workers that are well; a host whose workers were left alone, or not looked at, has nothing to count.
 func units(h event.HostReport) string {
-	if h.Code == "unchanged" || h.Units == 0 {
+	if h.Code == "unchanged" || h.Code == "unknown" || h.Units == 0 {
 		return "-"
 	}
 	return fmt.Sprintf("%d of %d well", h.Good, h.Units)
@@ -50,7 +51,7 @@ func (t *text) hostTable(hosts []event.HostReport) string {
 		}
 		release := printable.Line(h.Before)
 		if h.After != h.Before {
-			release = printable.Line(h.Before) + " → " + printable.Line(h.After)
+			release = printable.Line(h.Before) + " → " + printable.Line(cmp.Or(h.After, "unknown"))
 		}
 		rows = append(rows, []cell{{h.Host, nil}, {h.Code, paint}, {release, nil}, {units(h), nil}})
 	}
