@@ -171,7 +171,7 @@ func (w *work) cancelled() (bool, error) {
 	}
 	w.record.Job.CancelAsked = true
 	w.record.Ending = &store.Ending{State: proto.JobCancelled, Error: &proto.Error{Code: proto.CodeCancelled,
-		Message: fmt.Sprintf("cancelled by %s before the next step", asked.User), Next: "rpctl migrate status --plan PLAN"}}
+		Message: fmt.Sprintf("cancelled by %s before the next step", asked.By()), Next: "rpctl migrate status --plan PLAN"}}
 	return true, w.save()
 }
 

@@ -74,7 +74,7 @@ func (w *work) missed(id plan.StepID, state proto.StepState, verb string, err er
 func (w *work) cancelNow(id plan.StepID, asked *store.Cancel, touched bool) error {
 	w.record.Job.CancelAsked = true
 	ending := store.Ending{State: proto.JobCancelled, Error: &proto.Error{Code: proto.CodeCancelled,
-		Message: fmt.Sprintf("cancelled by %s: the command of step %s was stopped", asked.User, id), Next: "rpctl migrate status --plan PLAN"}}
+		Message: fmt.Sprintf("cancelled by %s: the command of step %s was stopped", asked.By(), id), Next: "rpctl migrate status --plan PLAN"}}
 	state := proto.StepPending
 	switch {
 	case touched:

@@ -112,7 +112,16 @@ func (r *Record) Step(id plan.StepID) *proto.JobStep {
 
 // Cancel is somebody's wish that a job ends.
 type Cancel struct {
-	Now  bool      `json:"now,omitempty"`
-	User string    `json:"user"`
-	Time time.Time `json:"time"`
+	Now      bool      `json:"now,omitempty"`
+	Operator string    `json:"operator,omitempty"` // as the controller says
+	User     string    `json:"user"`               // as the host knows
+	Time     time.Time `json:"time"`
+}
+
+// By is who wished it: the login alone is often everybody's.
+func (c Cancel) By() string {
+	if c.Operator == "" {
+		return c.User
+	}
+	return c.Operator + " (" + c.User + ")"
 }
