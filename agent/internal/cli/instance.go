@@ -45,8 +45,8 @@ func (s System) serve(ctx context.Context) error {
 	debug.SetMemoryLimit(memoryGoal)
 	conn, err := s.Inherited()
 	if err != nil {
-		return &failure{status: exitcode.BadInput, message: fmt.Sprintf("cannot serve: %v", err),
-			next: "nothing: rp-agent.socket starts this; a person types `rp-agent status`"}
+		return &failure{status: exitcode.BadInput, message: fmt.Sprintf("cannot serve: %v; rp-agent.socket starts this, no person does", err),
+			next: "rp-agent status"}
 	}
 	caller, err := peer.FromConn(conn)
 	if err != nil {

@@ -17,7 +17,7 @@ const (
 	originalCommand = "SSH_ORIGINAL_COMMAND"
 	// maxCommand bounds it; every command that is allowed is shorter.
 	maxCommand = 64
-	whatToType = "`ssh HOST rp-agent status`, or rpctl"
+	whatToType = "rpctl status"
 )
 
 func (s System) newSSHCommand() *cobra.Command {
@@ -59,11 +59,11 @@ const forcedVerbs = `^rp-agent (` +
 // quoting and no escaping, since nothing that is allowed needs any.
 func forcedWords(command string) ([]string, error) {
 	if command == "" {
-		return nil, &failure{status: exitcode.Refused, message: "this key opens no shell: it can only ask rp-agent", next: whatToType}
+		return nil, &failure{status: exitcode.Refused, message: "this key opens no shell: it can only ask rp-agent, as with `rp-agent status`", next: whatToType}
 	}
 	if len(command) > maxCommand || !regexp.MustCompile(forcedVerbs).MatchString(command) {
 		return nil, &failure{status: exitcode.Refused, next: whatToType,
-			message: fmt.Sprintf("this key cannot run %q: it can only ask rp-agent", printable.Excerpt(command, maxCommand))}
+			message: fmt.Sprintf("this key cannot run %q: it can only ask rp-agent, as with `rp-agent status`", printable.Excerpt(command, maxCommand))}
 	}
 	return strings.Split(command, " ")[1:], nil
 }

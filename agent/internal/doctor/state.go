@@ -20,7 +20,7 @@ func (e *examination) state(context.Context) (string, error) {
 	case err != nil:
 		return "", err
 	case number < stateform.Latest():
-		return "", wrong("df -h "+e.State+" (on this host), then rp-agent doctor again", "%s has form %d, and could not be brought to form %d: is its disk full or read-only?",
+		return "", wrong("df -h "+e.State, "%s has form %d, and could not be brought to form %d: is its disk full or read-only?",
 			e.State, number, stateform.Latest())
 	}
 	return fmt.Sprintf("%s has form %d, as this agent writes it", e.State, number), nil

@@ -78,6 +78,7 @@ func decision(step plan.Step, accommodation int64) (decided, accepted bool) {
 // approval: one that fits plan, environment and figures, in time, by another than the operator.
 func approval(s Standing) (why, next string) {
 	ask := "rpctl migrate approve --plan PLAN --env " + s.Environment
+	look := "rpctl migrate status --plan PLAN --env " + s.Environment // no command of this person's own opens the gate
 	a := s.Approval
 	switch {
 	case a == nil:
@@ -91,16 +92,17 @@ func approval(s Standing) (why, next string) {
 	case s.Looking:
 		return "", ""
 	case !s.Rules.SelfApproval && s.Intent == "":
-		return "the start of the job is not signed by an operator whom this host knows, and so nobody can tell whether approver and operator are two people",
-			"rpctl migrate --apply with a key that stands in /etc/rp-agent/approvers"
+		return "the start of the job is not signed by an operator whom this host knows, and so nobody can tell whether approver and operator are two people: apply it with a key that stands in /etc/rp-agent/approvers",
+			"ssh-add -l"
 	case !s.Rules.SelfApproval && s.Intent == a.Signer:
-		return a.Signer + " approved the plan and cannot apply it too", otherPerson
+		return a.Signer + " approved the plan and cannot apply it too: " + otherPerson, look
 	case !s.Rules.SelfApproval && s.IntentKey == a.Key: // one key under two names is one person
-		return fmt.Sprintf("%s approved the plan and %s would apply it, with one and the same key", a.Signer, s.Intent), otherPerson
+		return fmt.Sprintf("%s approved the plan and %s would apply it, with one and the same key: %s", a.Signer, s.Intent, otherPerson), look
 	}
 	return "", ""
 }
 
+// otherPerson opens the gate, and is no command.
 const otherPerson = "let another operator apply it, or another approver approve it"
 
 // before: this very plan was applied and verified in the environment that comes first.
@@ -131,7 +133,7 @@ func before(s Standing) (why, next string) {
 
 // clock: no evidence from the future, and no clock that was turned back.
 func clock(s Standing) (why, next string) {
-	look := "timedatectl (on the host)"
+	look := "timedatectl"
 	limit := s.Now.Add(proto.ClockSkew)
 	future := func(what string, at time.Time) bool {
 		if at.After(limit) {

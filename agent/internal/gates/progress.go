@@ -13,7 +13,7 @@ func order(s Standing) (why, next string) {
 	for _, step := range s.Plan.Steps() {
 		switch state := s.Steps[step.ID]; {
 		case state == proto.StepVerified && open != "":
-			return fmt.Sprintf("step %s is verified, but step %s before it is not", step.ID, open), "rp-agent doctor"
+			return fmt.Sprintf("step %s is verified, but step %s before it is not", step.ID, open), "rpctl history --env " + s.Environment
 		case state != proto.StepVerified && open == "":
 			open = step.ID
 		}
@@ -22,7 +22,7 @@ func order(s Standing) (why, next string) {
 	case open == "" && s.Sealed:
 		return "every step of this plan is verified already", "rpctl migrate status --plan PLAN --env " + s.Environment
 	case s.Sealed:
-		return fmt.Sprintf("this host has signed that the plan was applied, and its record of step %s does not say so", open), "rp-agent doctor"
+		return fmt.Sprintf("this host has signed that the plan was applied, and its record of step %s does not say so", open), "rpctl history --env " + s.Environment
 	}
 	return recorded(s)
 }
@@ -34,7 +34,7 @@ func recorded(s Standing) (why, next string) {
 	}
 	for _, step := range s.Simulation.Steps {
 		if step.Done && s.Steps[step.Step] != proto.StepVerified {
-			return fmt.Sprintf("step %s was verified before the simulation, and this host's record of it does not say so", step.Step), "rp-agent doctor"
+			return fmt.Sprintf("step %s was verified before the simulation, and this host's record of it does not say so", step.Step), "rpctl history --env " + s.Environment
 		}
 	}
 	return "", ""

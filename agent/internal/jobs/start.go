@@ -162,8 +162,8 @@ func (s *Service) admit(ctx context.Context, args proto.JobStartArgs, created ti
 
 func (s *Service) admitSimulation(running *proto.Job) error {
 	if s.Config.Console == nil {
-		return &proto.Error{Code: proto.CodeGate, Message: "cannot simulate the plan: gate 9 (host) is closed: this host runs no console commands",
-			Next: "rpctl migrate with the environment's console_host"}
+		return &proto.Error{Code: proto.CodeGate, Message: "cannot simulate the plan: gate 9 (host) is closed: this host runs no console commands, the console_host of hosts.toml does",
+			Next: "rpctl status --env " + s.Config.Environment}
 	}
 	if running != nil {
 		return &proto.Error{Code: proto.CodeGate, Message: fmt.Sprintf("cannot simulate the plan: gate 7 (alone) is closed: job %s is changing the data", running.ID),

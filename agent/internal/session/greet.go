@@ -52,7 +52,7 @@ func (s *session) may(r right) bool {
 func (s *session) stateRefused(hello *proto.Hello) bool {
 	err := stateform.Bring(s.stop, s.host.State)
 	if err != nil && !errors.As(err, &hello.Error) {
-		hello.Error = &proto.Error{Code: proto.CodeStorage, Message: err.Error(), Next: "rp-agent doctor"}
+		hello.Error = &proto.Error{Code: proto.CodeStorage, Message: err.Error(), Next: "df -h " + s.host.State}
 	}
 	return err != nil
 }

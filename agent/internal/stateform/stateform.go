@@ -74,17 +74,18 @@ func look(folder string, latest int) (form, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return form{}, nil
 	case err != nil:
-		return form{}, err
+		return form{}, refuse(folder, err, space(folder))
 	case is.Number > latest:
 		return is, refuse(folder, fmt.Errorf("a newer rp-agent (%.40q) wrote it: it has form %d, and this rp-agent (%.40q) knows forms up to %d: upgrade it with `rpctl agent upgrade` of the newer rpctl",
-			is.Agent, is.Number, version.String(), latest), "rp-agent doctor")
+			is.Agent, is.Number, version.String(), latest), "rpctl agent upgrade")
 	case is.Number < 0:
-		return is, refuse(folder, fmt.Errorf("its %s is damaged: form %d", fileName, is.Number), damaged)
+		return is, refuse(folder, fmt.Errorf("its %s is damaged: form %d", fileName, is.Number), space(folder))
 	}
 	return is, nil
 }
 
-const damaged = "on the host: `df -h /var/lib/rp-agent`, then `rp-agent doctor`"
+// space looks at the disk, which `rp-agent doctor` cannot be asked to: the greeting before it ends with this refusal.
+func space(folder string) string { return "df -h " + folder }
 
 func bring(ctx context.Context, folder string, steps []step) error {
 	is, err := look(folder, len(steps))
@@ -103,7 +104,7 @@ func bring(ctx context.Context, folder string, steps []step) error {
 	if err == nil || light(steps[at:]) {
 		return nil
 	}
-	return refuse(folder, err, damaged)
+	return refuse(folder, err, space(folder))
 }
 
 // walk takes the steps that are left, and says how far it came.

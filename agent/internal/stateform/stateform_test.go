@@ -55,6 +55,13 @@ func TestNewerFolderIsRefused(t *testing.T) {
 		if name == "form" && (!strings.Contains(refused.Message, "newer rp-agent") || !strings.Contains(refused.Message, "rpctl agent upgrade")) {
 			t.Errorf("%s; next: %s", refused.Message, refused.Next)
 		}
+		want := "df -h " + folder // and not the doctor, whose greeting ends with this refusal
+		if name == "form" {
+			want = "rpctl agent upgrade"
+		}
+		if refused.Next != want {
+			t.Errorf("%s: next: %s, want %s", name, refused.Next, want)
+		}
 		if entries, err := os.ReadDir(folder); err != nil || len(entries) != 1 {
 			t.Errorf("%s: it left %v, %v", name, entries, err)
 		}

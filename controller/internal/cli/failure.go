@@ -105,15 +105,26 @@ func quoted(word string) string {
 }
 
 // sameHosts puts --hosts and --ssh-config, where they were typed, into commands to type next: pasted
-// without them, a command with --yes would go to another inventory's hosts.
+// without them, a command with --yes would go to another inventory's hosts. ssh calls the latter -F.
 func (a *app) sameHosts(next string) string {
-	typed := ""
-	for _, flag := range []struct{ name, value string }{{"--hosts", a.flags.hosts}, {"--ssh-config", a.flags.sshConfig}} {
-		if flag.value != "" && !strings.Contains(next, flag.name) {
-			typed += flag.name + " " + quoted(flag.value) + " "
+	commands := strings.Split(next, " && ")
+	for i, command := range commands {
+		switch program, rest, _ := strings.Cut(command, " "); {
+		case program == "rpctl" && rest != "":
+			commands[i] = program + withFlag(rest, "--hosts", a.flags.hosts) + withFlag(rest, "--ssh-config", a.flags.sshConfig) + " " + rest
+		case program == "ssh" && rest != "":
+			commands[i] = program + withFlag(rest, "-F", a.flags.sshConfig) + " " + rest
 		}
 	}
-	return strings.ReplaceAll(next, "rpctl ", "rpctl "+typed)
+	return strings.Join(commands, " && ")
+}
+
+// withFlag is a flag for a command that does not have it, and nothing where none was typed.
+func withFlag(words, name, value string) string {
+	if value == "" || strings.Contains(" "+words, " "+name+" ") || strings.Contains(" "+words, " "+name+"=") {
+		return ""
+	}
+	return " " + name + " " + quoted(value)
 }
 
 // hostsView shows events whose commands to type next go to the hosts that were meant.

@@ -103,7 +103,7 @@ func (a *app) report(options migrate.Options, format, out string) error {
 		if err := migrate.WriteNew(a.here(out), text.Bytes()); err != nil {
 			return err
 		}
-		e.Text, e.Path, e.Next = "", out, a.sameHosts(approve)
+		e.Text, e.Path, e.Next = "", out, approve
 	}
 	a.emit(e)
 	return nil

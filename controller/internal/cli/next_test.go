@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -48,12 +49,13 @@ func TestNextCanBeTyped(t *testing.T) {
 var (
 	remark      = regexp.MustCompile("[()`…;|]|, | then ")
 	ownPlan     = strings.NewReplacer("--plan PLAN", "", "plan check PLAN", "", `"$USER"`, "", "checkout HEAD", "")
+	inQuotes    = regexp.MustCompile(`'[^']*'`)
 	placeholder = regexp.MustCompile(`\b[A-Z]{3,}\b`)
 )
 
 // notTypeable is why a command cannot be pasted as it stands, or "".
 func notTypeable(command string) string {
-	words := strings.Fields(command)
+	words := strings.Fields(inQuotes.ReplaceAllString(command, "quoted")) // one word for the shell
 	switch {
 	case command == "" || command == unknown:
 		return "" // none, or one from elsewhere, where it is looked at
@@ -76,7 +78,33 @@ func unlike(words []string) string {
 	if err != nil || cmd == known && len(words) > 0 && !strings.HasPrefix(words[0], "-") && !strings.HasPrefix(words[0], unknown) {
 		return "is no command of rpctl"
 	}
-	return badFlags(cmd, rest)
+	if why := badFlags(cmd, rest); why != "" {
+		return why
+	}
+	return freeWords(cmd, words)
+}
+
+// freeWords is why a command that takes no words cannot have these.
+func freeWords(cmd *cobra.Command, words []string) string {
+	if cmd.ValidateArgs(nil) != nil || cmd.ValidateArgs([]string{"word"}) == nil {
+		return ""
+	}
+	words = words[min(len(words), strings.Count(cmd.CommandPath(), " ")):]
+	for i := 0; i < len(words); i++ {
+		switch name, isFlag := strings.CutPrefix(words[i], "--"); {
+		case isFlag:
+			if flag := lookup(cmd, name); flag != nil && flag.NoOptDefVal == "" {
+				i++ // its value
+			}
+		case strings.HasPrefix(words[i], "-"):
+			if flag := cmd.Flags().ShorthandLookup(words[i][1:2]); flag != nil && flag.NoOptDefVal == "" && len(words[i]) == 2 {
+				i++
+			}
+		case !strings.Contains(words[i], unknown):
+			return "has the word " + words[i] + ", and " + cmd.CommandPath() + " takes none"
+		}
+	}
+	return ""
 }
 
 func badFlags(cmd *cobra.Command, rest []string) string {
@@ -112,7 +140,7 @@ type nextText struct{ at, text string }
 // of the same package, or returned as a result next, in the sources of a folder.
 func nextTexts(t *testing.T, folder string) []nextText {
 	t.Helper()
-	c := &collector{files: token.NewFileSet(), takes: map[string]int{}, makes: map[string]bool{}}
+	c := newCollector()
 	packages := map[string][]*ast.File{}
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
@@ -130,22 +158,40 @@ func nextTexts(t *testing.T, folder string) []nextText {
 		for _, file := range files {
 			ast.Inspect(file, c.parameters)
 		}
+		clear(c.known)
 		for _, file := range files {
-			ast.Inspect(file, c.texts)
+			for _, decl := range file.Decls {
+				if constants, ok := decl.(*ast.GenDecl); ok {
+					ast.Inspect(constants, c.name)
+				}
+			}
 		}
 		for _, file := range files {
-			ast.Inspect(file, c.makers)
+			for _, decl := range file.Decls {
+				c.inside(decl, c.texts)
+			}
+		}
+		for _, file := range files {
+			for _, decl := range file.Decls {
+				c.inside(decl, c.makers)
+			}
 		}
 		clear(c.makes)
 	}
 	return c.found
 }
 
+func newCollector() *collector {
+	return &collector{files: token.NewFileSet(), takes: map[string]int{}, makes: map[string]bool{}, known: map[string][]ast.Expr{}, local: map[string][]ast.Expr{}}
+}
+
 // collector gathers the texts of one package after the other.
 type collector struct {
 	files *token.FileSet
-	takes map[string]int  // the functions with a parameter next, and which one it is
-	makes map[string]bool // the functions whose result was a next
+	known map[string][]ast.Expr // the package's constants and variables
+	local map[string][]ast.Expr // all that is put into the variables of the function that is looked at
+	takes map[string]int        // the functions with a parameter next, and which one it is
+	makes map[string]bool       // the functions whose result was a next
 	found []nextText
 }
 
@@ -153,9 +199,51 @@ func (c *collector) add(value ast.Expr) {
 	if call, ok := value.(*ast.CallExpr); ok {
 		c.makes[called(call)] = true
 	}
-	if text := spelled(value); text != "" {
-		c.found = append(c.found, nextText{c.files.Position(value.Pos()).String(), text})
+	for _, text := range c.spelled(value, 0) {
+		if text != "" {
+			c.found = append(c.found, nextText{c.files.Position(value.Pos()).String(), text})
+		}
 	}
+}
+
+// inside looks at a declaration, and knows the variables of a function.
+func (c *collector) inside(decl ast.Decl, look func(ast.Node) bool) {
+	clear(c.local)
+	if f, ok := decl.(*ast.FuncDecl); ok {
+		ast.Inspect(f, c.variable)
+	}
+	ast.Inspect(decl, look)
+}
+
+// name learns the package's own names, variable those of a function.
+func (c *collector) name(n ast.Node) bool     { return learn(c.known, n) }
+func (c *collector) variable(n ast.Node) bool { return learn(c.local, n) }
+
+func learn(names map[string][]ast.Expr, n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.ValueSpec:
+		for i, name := range n.Names {
+			if len(n.Values) == len(n.Names) {
+				names[name.Name] = append(names[name.Name], n.Values[i])
+			}
+		}
+	case *ast.AssignStmt:
+		for i, left := range n.Lhs {
+			name, ok := left.(*ast.Ident)
+			switch {
+			case !ok:
+			case len(n.Rhs) != len(n.Lhs), n.Tok != token.ASSIGN && n.Tok != token.DEFINE:
+				names[name.Name] = append(names[name.Name], nil)
+			default:
+				names[name.Name] = append(names[name.Name], n.Rhs[i])
+			}
+		}
+	case *ast.Field: // a parameter
+		for _, name := range n.Names {
+			names[name.Name] = append(names[name.Name], nil)
+		}
+	}
+	return true
 }
 
 func (c *collector) parameters(n ast.Node) bool {
@@ -200,7 +288,7 @@ func (c *collector) texts(n ast.Node) bool {
 			c.add(n.Args[at])
 		}
 	case *ast.KeyValueExpr:
-		if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Next" {
+		if key, ok := n.Key.(*ast.Ident); ok && (key.Name == "Next" || key.Name == "next") {
 			c.add(n.Value)
 		}
 	case *ast.AssignStmt:
@@ -252,33 +340,111 @@ func isNext(left ast.Expr) bool {
 	case *ast.Ident:
 		return left.Name == "next"
 	case *ast.SelectorExpr:
-		return left.Sel.Name == "Next"
+		return left.Sel.Name == "Next" || left.Sel.Name == "next"
 	}
 	return false
 }
 
 var verb = regexp.MustCompile(`%(\[\d+\])?[svdqw]`)
 
-// spelled is an expression's text, with unknown for what is not spelled out.
-func spelled(e ast.Expr) string {
+// spelled is every text that an expression may be, with unknown for what is not spelled out.
+func (c *collector) spelled(e ast.Expr, depth int) []string {
+	const deepest, most = 4, 16 // a variable that is put into itself
 	switch e := e.(type) {
 	case *ast.BasicLit:
-		text, err := strconv.Unquote(e.Value)
-		if err != nil || e.Kind != token.STRING {
-			return unknown
+		if text, err := strconv.Unquote(e.Value); err == nil && e.Kind == token.STRING {
+			return []string{text}
 		}
-		return text
 	case *ast.BinaryExpr:
 		if e.Op != token.ADD {
-			return unknown
+			break
 		}
-		return spelled(e.X) + spelled(e.Y)
+		var all []string
+		for _, before := range c.spelled(e.X, depth) {
+			for _, behind := range c.spelled(e.Y, depth) {
+				all = append(all, before+behind)
+			}
+		}
+		return all[:min(len(all), most)]
 	case *ast.ParenExpr:
-		return spelled(e.X)
+		return c.spelled(e.X, depth)
+	case *ast.Ident:
+		values, ok := c.local[e.Name]
+		if !ok {
+			values = c.known[e.Name]
+		}
+		if len(values) == 0 || depth == deepest {
+			break
+		}
+		var all []string
+		for _, value := range values {
+			all = append(all, c.spelled(value, depth+1)...)
+		}
+		return all[:min(len(all), most)]
 	case *ast.CallExpr:
 		if f, ok := e.Fun.(*ast.SelectorExpr); ok && f.Sel.Name == "Sprintf" && len(e.Args) > 0 {
-			return verb.ReplaceAllString(spelled(e.Args[0]), unknown)
+			var all []string
+			for _, format := range c.spelled(e.Args[0], depth) {
+				all = append(all, verb.ReplaceAllString(format, unknown))
+			}
+			return all
 		}
 	}
-	return unknown
+	return []string{unknown}
+}
+
+// TestWhatCannotBeTypedIsFound: each of these stood in the source, and the test above did not see it.
+func TestWhatCannotBeTypedIsFound(t *testing.T) {
+	folder := t.TempDir()
+	const source = `package gates
+import "fmt"
+const otherPerson = "let another operator apply it"
+type failure struct{ next string }
+func clock(host string) (why, next string) {
+	look := "timedatectl (on the host)"
+	return "", look
+}
+func approval() (why, next string) { return "cannot apply", otherPerson }
+func start() any { return struct{ Next string }{Next: "rpctl migrate with a key"} }
+func serve() any { return &failure{next: "nothing: rp-agent.socket starts this"} }
+func fine(env string) (why, next string) {
+	again := fmt.Sprintf("rpctl migrate --plan PLAN --env %s", env)
+	return "", again + " --apply"
+}`
+	if err := os.WriteFile(filepath.Join(folder, "gates.go"), []byte(source), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	refused := map[string]string{}
+	for _, next := range nextTexts(t, folder) {
+		refused[next.text] = notTypeable(next.text)
+	}
+	for text, want := range map[string]string{
+		"timedatectl (on the host)":                               "has a remark in it",
+		"let another operator apply it":                           "begins with no program",
+		"rpctl migrate with a key":                                "has the word with, and rpctl migrate takes none",
+		"nothing: rp-agent.socket starts this":                    "begins with no program",
+		"rpctl migrate --plan PLAN --env " + unknown + " --apply": "",
+	} {
+		if why, seen := refused[text]; !seen || why != want {
+			t.Errorf("%q: seen %t, %q, want %q", text, seen, why, want)
+		}
+	}
+}
+
+// TestNextGoesToTheHostsThatWereMeant: what is pasted reads the same files, ssh with its own word for one.
+func TestNextGoesToTheHostsThatWereMeant(t *testing.T) {
+	a := &app{}
+	a.flags.hosts, a.flags.sshConfig = "h.toml", "my config"
+	for next, want := range map[string]string{
+		"rpctl status --env prod":                     "rpctl --hosts h.toml --ssh-config 'my config' status --env prod",
+		"ssh pp1 rp-agent doctor":                     "ssh -F 'my config' pp1 rp-agent doctor",
+		"ssh -v -F 'my config' pp1":                   "ssh -v -F 'my config' pp1",
+		"ssh -t pp1 sudo usermod -aG rpctl \"$USER\"": "ssh -F 'my config' -t pp1 sudo usermod -aG rpctl \"$USER\"",
+		"git fetch && rpctl status":                   "git fetch && rpctl --hosts h.toml --ssh-config 'my config' status",
+		"ssh-add -l":                                  "ssh-add -l",
+	} {
+		if got := a.sameHosts(next); got != want || a.sameHosts(got) != want {
+			t.Errorf("%q became %q, want %q", next, got, want)
+		}
+	}
 }

@@ -7,11 +7,13 @@ import "strings"
 func Advice(next, host, environment string) string {
 	first, rest, _ := strings.Cut(next, " ")
 	switch first {
-	case "rp-agent", "sudo", "journalctl", "systemctl", "ls", "id", "pgrep", "timedatectl":
+	case "rp-agent", "journalctl", "systemctl", "ls", "df", "id", "pgrep", "timedatectl":
 		if host == "" {
 			return next
 		}
 		return "ssh " + host + " " + next
+	case "sudo":
+		return asAdmin(next, host, environment)
 	case "rpctl":
 		verb, _, _ := strings.Cut(rest, " ")
 		if environment != "" && !strings.Contains(rest, "--env ") && verb != "plan" && verb != "version" && verb != "help" {
@@ -19,4 +21,16 @@ func Advice(next, host, environment string) string {
 		}
 	}
 	return next
+}
+
+// asAdmin is what to type for a command of root's: the login of the application has no sudo, and an
+// install, which asks for an admin login, mends all that is the agent's own. The rest needs a terminal for a password.
+func asAdmin(next, host, environment string) string {
+	switch {
+	case host == "":
+		return next
+	case environment != "" && (strings.Contains(next, " /etc/rp-agent") || strings.HasSuffix(next, " rp-agent.socket")):
+		return "rpctl agent install --env " + environment
+	}
+	return "ssh -t " + host + " " + next
 }
