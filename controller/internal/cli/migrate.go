@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -93,6 +94,9 @@ func (a *app) migrate(ctx context.Context, m migrating, w applying) error {
 	if err != nil {
 		return err
 	}
+	if err := resolvable(with.Resolve, options); err != nil {
+		return err
+	}
 	if w.apply {
 		return migrate.Apply(ctx, a.migrateWorld(), options, with)
 	}
@@ -131,6 +135,28 @@ func (w applying) check() (with migrate.Applying, err error) {
 		with.Resolve = append(with.Resolve, proto.Resolution{Step: plan.StepID(step), As: as, Reason: w.reason})
 	}
 	return with, nil
+}
+
+// resolvable refuses a word on a step that the plan has not, or a second one.
+func resolvable(words []proto.Resolution, options migrate.Options) error {
+	var steps []string
+	for _, step := range options.Plan.Steps() {
+		steps = append(steps, string(step.ID))
+	}
+	seen := map[plan.StepID]bool{}
+	for _, word := range words {
+		failure := &exit.Error{Code: exit.BadInput, Next: "rpctl migrate status --plan " + quoted(options.PlanPath) + " --env " + options.Environment.Name}
+		switch {
+		case !slices.Contains(steps, string(word.Step)):
+			failure.Message = fmt.Sprintf("bad --resolve %s=%s: the plan has no step %q; it has: %s", word.Step, word.As, word.Step, strings.Join(steps, ", "))
+			return failure
+		case seen[word.Step]:
+			failure.Message = fmt.Sprintf("bad --resolve %s=%s: step %s is resolved twice", word.Step, word.As, word.Step)
+			return failure
+		}
+		seen[word.Step] = true
+	}
+	return nil
 }
 
 // migrateOptions checks what was typed against the plan and hosts.toml, before any connection.

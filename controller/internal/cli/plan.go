@@ -99,7 +99,7 @@ func (a *app) planCheck(path string) error {
 func (a *app) planNew(ctx context.Context, args []string) error {
 	if len(args) > 0 {
 		if _, err := os.Lstat(a.here(args[0])); err == nil {
-			return &exit.Error{Code: exit.BadInput, Message: safe(args[0]) + " is there already", Next: "rpctl plan check " + quoted(args[0])}
+			return &exit.Error{Code: exit.BadInput, Message: safe(args[0]) + " is there already", Next: "rpctl plan check " + planfile.Word(args[0])}
 		}
 	}
 	p, err := a.askPlan(ctx)
@@ -120,7 +120,7 @@ func (a *app) planNew(ctx context.Context, args []string) error {
 	if err := migrate.WriteNew(a.here(args[0]), written); err != nil {
 		return err
 	}
-	a.emit(event.Event{Kind: event.Stored, Path: args[0], Digest: p.Digest(), Next: "rpctl plan check " + quoted(args[0])})
+	a.emit(event.Event{Kind: event.Stored, Path: args[0], Digest: p.Digest(), Next: "rpctl plan check " + planfile.Word(args[0])})
 	return nil
 }
 

@@ -89,10 +89,22 @@ func (a *app) noArgs(cmd *cobra.Command, args []string) error {
 
 // needsVerb is what a group of commands does by itself: help, or refuse a word that is none of its verbs.
 func (a *app) needsVerb(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return a.unknownCommand(cmd, args[0])
+	if len(args) == 0 {
+		return cmd.Help()
 	}
-	return cmd.Help()
+	err := a.unknownCommand(cmd, args[0])
+	for _, meant := range cmd.SuggestionsFor(args[0]) {
+		if sub, _, _ := cmd.Find([]string{meant}); sub != cmd && len(args) == 1 && sub.ValidateArgs(nil) != nil {
+			return withNext(err, exit.From(sub.ValidateArgs(nil)).Next) // with the word that it cannot do without
+		}
+	}
+	return err
+}
+
+func withNext(err error, next string) error {
+	failure := *exit.From(err)
+	failure.Next = next
+	return &failure
 }
 
 func (a *app) unknownCommand(cmd *cobra.Command, word string) error {

@@ -58,11 +58,14 @@ func Cancel(ctx context.Context, world World, e inventory.Environment, id proto.
 	if err := call(ctx, agent, proto.OpJobCancel, proto.JobCancelArgs{ID: id, Now: now}, &job); err != nil {
 		return err
 	}
-	next := ""
+	next, how := "", ""
+	if now && !job.State.Ended() {
+		how = "is being stopped at once: a console command that runs is killed, and its step may be half done"
+	}
 	if !job.State.Ended() {
 		next = fmt.Sprintf("rpctl attach %s --env %s", id, to.Environment)
 	}
-	world.emit(to, event.Event{Kind: event.Job, Job: &job, Next: next})
+	world.emit(to, event.Event{Kind: event.Job, Job: &job, Text: how, Next: next})
 	if job.State.Ended() && !job.CancelAsked {
 		world.warn(to, "job %s had already ended (%s, %s): there was nothing to cancel", id, job.State, event.Ago(world.Now().Sub(job.Ended)))
 	}

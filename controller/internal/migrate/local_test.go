@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
@@ -113,5 +114,53 @@ func TestLostOutputOfAnEndedJob(t *testing.T) {
 	f := &follower{saw: tracker{state: proto.JobFailed}}
 	if got := f.standing(); got != "had ended (failed)" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestDriftStaysClosedUntilASimulation: after gate 5 stopped a step, status names the job's own next command.
+func TestDriftStaysClosedUntilASimulation(t *testing.T) {
+	d, h := applying(t, "preprod")
+	simulation := h.simulation(d.options.Plan)
+	h.status.Simulation = h.signed(t, proto.NamespaceSimulation, simulation)
+	h.status.Steps = []proto.JobStep{{
+		Step: "1.1", State: proto.StepStopped, Ended: simulation.Time.Add(time.Minute),
+		Detail: "step 1.1 was not begun: gate 5 (drift) is closed: 40 instead of 41",
+	}}
+	again := "rpctl migrate --plan " + d.options.PlanPath + " --env preprod"
+	for _, c := range []struct {
+		simulated time.Duration
+		state     proto.StepState
+		open      bool
+	}{{0, proto.StepStopped, false}, {2 * time.Minute, proto.StepStopped, true}, {0, proto.StepVerified, true}} {
+		newer := simulation
+		newer.Time = newer.Time.Add(c.simulated)
+		h.status.Simulation = h.signed(t, proto.NamespaceSimulation, newer)
+		h.status.Gates = openGates()
+		h.status.Steps[0].State = c.state
+		d.events = nil
+		if err := Status(t.Context(), d.world, d.options, d.options.All[1:]); err != nil {
+			t.Fatal(err)
+		}
+		shown := d.of(event.Gates)[0]
+		if gate := shown.PlanStatus.Gates[4]; gate.Open != c.open || (shown.Next == again) == c.open {
+			t.Errorf("%+v: gate %+v, next %q", c, gate, shown.Next)
+		}
+	}
+	h.status.Gates, h.status.Steps[0].State = openGates(), proto.StepStopped
+	if err := Apply(t.Context(), d.world, d.options, Applying{}); err != nil {
+		t.Errorf("the host judges the data as they are: %v", err)
+	}
+}
+
+// TestCancelNowSaysWhatHappens: the running command is not waited for.
+func TestCancelNowSaysWhatHappens(t *testing.T) {
+	for _, now := range []bool{true, false} {
+		d, _ := applying(t, "preprod")
+		if err := Cancel(t.Context(), d.world, d.options.Environment, "abcdefgh", now); err != nil {
+			t.Fatal(err)
+		}
+		if told := d.of(event.Job); len(told) != 1 || strings.Contains(told[0].Text, "at once") != now {
+			t.Errorf("now %v: %+v", now, told)
+		}
 	}
 }

@@ -3,8 +3,10 @@ package migrate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
@@ -103,7 +105,37 @@ func (r *run) gates(to fleet.Target, status proto.PlanStatus) {
 	for i := range status.Gates {
 		status.Gates[i].Next = r.own(exit.Advice(status.Gates[i].Next, to.Host, to.Environment))
 	}
+	status.Gates = r.drifted(to, status)
 	r.emit(to, event.Event{Kind: event.Gates, PlanStatus: &status, Digest: status.Plan, Next: r.nextOf(to, status)})
+}
+
+// driftGate is gate 5, which the host asks only immediately before a step, and how a step says that it closed it.
+const (
+	driftGate   = "drift"
+	driftClosed = "gate 5 (drift) is closed"
+)
+
+// drifted shows gate 5 closed where it stopped a step and nothing was simulated since: with the same
+// forecast the step would stop again. The gates that status has stay as the host told them: an apply may be
+// tried all the same, the data may be as it was.
+func (r *run) drifted(to fleet.Target, status proto.PlanStatus) []proto.GateStatus {
+	at := slices.IndexFunc(status.Gates, func(g proto.GateStatus) bool { return g.Name == driftGate && g.Open })
+	stopped := slices.IndexFunc(status.Steps, func(s proto.JobStep) bool {
+		return s.State == proto.StepStopped && strings.Contains(s.Detail, driftClosed)
+	})
+	if at < 0 || stopped < 0 {
+		return status.Gates
+	}
+	var simulation proto.Simulation
+	step := status.Steps[stopped]
+	if status.Simulation != nil && proto.DecodeStrict([]byte(status.Simulation.Body), &simulation) == nil && simulation.Time.After(step.Ended) {
+		return status.Gates
+	}
+	shown := slices.Clone(status.Gates)
+	shown[at].Open = false
+	shown[at].Why = fmt.Sprintf("it stopped step %s, and nothing was simulated since", step.Step)
+	shown[at].Next = r.command("migrate", to.Environment)
+	return shown
 }
 
 // nextOf is what to type next for a plan on a host.

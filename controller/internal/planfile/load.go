@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -24,17 +26,39 @@ func Load(path string) (plan.Plan, []Warning, error) {
 	if err != nil {
 		return plan.Plan{}, nil, &exit.Error{
 			Code: exit.BadInput, Err: err, Message: fmt.Sprintf("cannot read the plan %s: %v", printable.Line(path), cause(err)),
-			Next: "rpctl plan new " + printable.Line(path),
+			Next: afterUnread(path, err),
 		}
 	}
 	p, warnings, err := Parse(path, data)
 	if err != nil {
 		return plan.Plan{}, nil, &exit.Error{
 			Code: exit.BadInput, Err: err, Message: "cannot use the plan:\n" + err.Error(),
-			Next: "rpctl plan check " + printable.Line(path),
+			Next: "rpctl plan check " + Word(path),
 		}
 	}
 	return p, warnings, nil
+}
+
+// afterUnread is a new plan where there is none, and a look where there is something that is none.
+func afterUnread(path string, err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return "rpctl plan new " + Word(path)
+	}
+	return "ls -ld " + Word(path)
+}
+
+// plainWord needs no quotes in any shell.
+var plainWord = regexp.MustCompile(`^[\p{L}\p{N}_./+@%:,=-]+$`)
+
+// Word is a plan's path as an argument that can be pasted into a shell, and that no command takes for a flag.
+func Word(path string) string {
+	if strings.HasPrefix(path, "-") {
+		path = "./" + path
+	}
+	if plainWord.MatchString(path) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 func readFile(path string) ([]byte, error) {

@@ -40,7 +40,11 @@ func (t *text) job(e event.Event) string {
 	line := "job " + printable.Line(string(j.ID))
 	if !j.State.Ended() {
 		if j.CancelAsked {
-			return line + t.warn(" will stop before its next step") + "\n"
+			how := "will stop before its next step"
+			if e.Text != "" { // who asked knows more than the job says
+				how = printable.Line(e.Text)
+			}
+			return line + " " + t.warn(how) + "\n"
 		}
 		return fmt.Sprintf("%s: %s on %s, begun by %s (%s)\n", line, printable.Line(string(j.Kind)), e.Host, printable.Line(j.Operator), printable.Line(j.User))
 	}
