@@ -95,3 +95,17 @@ func TestConfirmedOfTheVerbs(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// TestElsewhere names the first file that is free.
+func TestElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"s.xlsx", "s_2.xlsx"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := &app{System: System{Dir: dir, Args: []string{"migrate", "report", "--format", "xlsx"}}}
+	if got := a.elsewhere("s.xlsx"); got != "rpctl migrate report --format xlsx -o s_3.xlsx" {
+		t.Errorf("got %q", got)
+	}
+}

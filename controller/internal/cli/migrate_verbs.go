@@ -2,8 +2,11 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -100,13 +103,26 @@ func (a *app) report(options migrate.Options, format, out string) error {
 	}
 	e := event.Event{Kind: event.Reported, Environment: options.Environment.Name, Digest: options.Plan.Digest(), Text: text.String()}
 	if out != "" {
-		if err := migrate.WriteNew(a.here(out), text.Bytes()); err != nil {
+		if err := migrate.WriteNew(a.here(out), text.Bytes()); errors.Is(err, fs.ErrExist) {
+			return &exit.Error{Code: exit.BadInput, Err: err, Message: out + " is there already: name another file with -o", Next: a.elsewhere(out)}
+		} else if err != nil {
 			return err
 		}
 		e.Text, e.Path, e.Next = "", out, approve
 	}
 	a.emit(e)
 	return nil
+}
+
+// elsewhere is the command that was typed, with the first name behind out's that is free.
+func (a *app) elsewhere(out string) string {
+	ending := filepath.Ext(out)
+	for n := 2; ; n++ {
+		free := fmt.Sprintf("%s_%d%s", strings.TrimSuffix(out, ending), n, ending)
+		if _, err := os.Lstat(a.here(free)); errors.Is(err, fs.ErrNotExist) || n == 100 {
+			return a.again("-o", free) // the last one counts
+		}
+	}
 }
 
 func (a *app) migrateApproveCommand() *cobra.Command {
@@ -127,6 +143,9 @@ func (a *app) migrateApproveCommand() *cobra.Command {
 			}
 			if signed != "" {
 				return migrate.Signed(cmd.Context(), a.migrateWorld(), options, a.here(signed))
+			}
+			if err := daysTyped(cmd, with.Days); err != nil {
+				return err
 			}
 			if with.By == "" {
 				with.By = a.operator()
@@ -149,6 +168,14 @@ func (a *app) approvingFlags(cmd *cobra.Command, with *migrate.Approving) {
 	flags.IntVar(&with.Days, "days", 0, "for how many days the approval is good (default: approval_days of the environment)")
 }
 
+// daysTyped refuses a 0 that was typed, which is not the default that a 0 stands for.
+func daysTyped(cmd *cobra.Command, days int) error {
+	if !cmd.Flags().Changed("days") || days > 0 {
+		return nil
+	}
+	return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --days %d: want 1 or more", days)}
+}
+
 func (a *app) migrateRequestCommand() *cobra.Command {
 	var m migrating
 	var with migrate.Approving
@@ -165,6 +192,9 @@ func (a *app) migrateRequestCommand() *cobra.Command {
 			}
 			options, err := a.migrateOptions(m)
 			if err != nil {
+				return err
+			}
+			if err := daysTyped(cmd, with.Days); err != nil {
 				return err
 			}
 			if with.By == "" {

@@ -235,6 +235,9 @@ func (r *run) confirm(ctx context.Context) error {
 	question := fmt.Sprintf("This will %s %s (%s).\nType %q to go on: ",
 		r.operation, name, strings.Join(r.Environment.Hosts, ", "), name)
 	typed, err := r.World.Confirm(ctx, question)
+	if ctx.Err() != nil {
+		return &exit.Error{Code: exit.Interrupted, Message: "interrupted: nothing was changed", Err: ctx.Err()}
+	}
 	if err != nil {
 		return exit.From(err)
 	}

@@ -136,6 +136,9 @@ func (r *run) ask(ctx context.Context, question, word string) error {
 		return &exit.Error{Code: exit.Refused, Message: "not confirmed, and there is no terminal to ask on; nothing was changed", Next: r.Confirmed}
 	}
 	answer, err := r.Confirm(ctx, question)
+	if ctx.Err() != nil {
+		return &exit.Error{Code: exit.Interrupted, Message: "interrupted: nothing was changed", Err: ctx.Err()}
+	}
 	if err != nil {
 		return err
 	}

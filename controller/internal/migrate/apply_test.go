@@ -299,7 +299,7 @@ func TestApproveRefuses(t *testing.T) {
 	d.world.Confirm, d.world.Confirmed = nil, "rpctl migrate approve --key id_claire --yes"
 	check(t, Approve(t.Context(), d.world, d.options, with), exit.Refused, "no terminal", d.world.Confirmed)
 	d.world.Confirm = asks
-	for _, bad := range []Approving{{Days: -1}, {Days: 8}, {Days: 7, For: "Claire"}, {Days: 7, Evidence: "x"}} {
+	for _, bad := range []Approving{{Days: -1}, {Days: 8}, {Days: 7, For: "Claire"}, {Days: 7, Evidence: "x"}, {Days: 7, For: "Claire", Evidence: "pas-un-lien"}} {
 		check(t, Approve(t.Context(), d.world, d.options, bad), exit.BadInput, "", "")
 	}
 	if len(h.approvals) > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"net/url"
 	"os"
 	"time"
 
@@ -75,10 +76,18 @@ func (a *Approving) check(e inventory.Environment) error {
 	switch {
 	case (a.For == "") != (a.Evidence == ""):
 		return &exit.Error{Code: exit.BadInput, Message: "--for and --evidence go together: who decided, and where that can be read"}
+	case a.Evidence != "" && !link(a.Evidence):
+		return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --evidence %q: want a link, like https://…", a.Evidence)}
 	case a.Days < 1 || a.Days > most:
 		return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --days %d: want 1 to %d, as approval_days of %s says", a.Days, most, e.Name)}
 	}
 	return nil
+}
+
+// link says whether a text is the address of a page that others can open.
+func link(text string) bool {
+	address, err := url.Parse(text)
+	return err == nil && (address.Scheme == "https" || address.Scheme == "http") && address.Host != ""
 }
 
 // approvalOf shows what the host's simulation found and makes the text that approves it.

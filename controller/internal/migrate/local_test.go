@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -163,4 +164,12 @@ func TestCancelNowSaysWhatHappens(t *testing.T) {
 			t.Errorf("now %v: %+v", now, told)
 		}
 	}
+}
+
+// TestCtrlCAtTheQuestion says that nothing was changed.
+func TestCtrlCAtTheQuestion(t *testing.T) {
+	d, _ := applying(t, "prod")
+	ctx, cancel := context.WithCancel(t.Context())
+	d.world.Confirm = func(ctx context.Context, _ string) (string, error) { cancel(); return "", ctx.Err() }
+	check(t, Apply(ctx, d.world, d.options, Applying{}), exit.Interrupted, "nothing was changed", "")
 }
