@@ -137,7 +137,7 @@ func (s *Service) allow(name string) (proto.UnitPattern, error) {
 
 func noUnits(pattern proto.UnitPattern) error {
 	return &proto.Error{
-		Code:    proto.CodeNoUnits,
+		Code: proto.CodeNoUnits,
 		Message: fmt.Sprintf("%s has no instance on this host: none is enabled and none runs; an administrator enables one (systemctl enable --now %s)",
 			pattern, strings.Replace(string(pattern), "*", "1", 1)),
 		Next: "rp-agent status",

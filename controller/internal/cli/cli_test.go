@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -172,13 +173,18 @@ func TestLogsAreInOrderOfTime(t *testing.T) {
 // TestLogsHoldOnlySoMuch: a host that says without end is shown in parts, not gathered.
 func TestLogsHoldOnlySoMuch(t *testing.T) {
 	d := newDesk(t)
+	var said bytes.Buffer
+	d.system.Stderr = &said
 	page := &logPage{app: &app{System: d.system}}
 	message := strings.Repeat("x", 1<<20)
-	for range mostKept>>20 + 1 {
+	for range 2 * (mostKept>>20 + 1) {
 		page.add(fleet.Target{Host: "p1"}, proto.LogLine{Message: message})
 	}
 	if page.held > mostKept || d.out.Len() == 0 {
 		t.Errorf("%d bytes are held, %d shown", page.held, d.out.Len())
+	}
+	if said.String() == "" || strings.Count(said.String(), "they come in parts") != 1 {
+		t.Errorf("said %q", said.String())
 	}
 }
 

@@ -30,8 +30,9 @@ func (a *app) logsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs --env ENVIRONMENT",
 		Short: "Show the journal of the workers of all hosts",
-		Long:  "Show the journal of the workers of all hosts, oldest line first. --follow ends with Ctrl-C, which is no failure.",
-		Args:  a.noArgs,
+		Long: "Show the journal of the workers of all hosts, oldest line first. More than fits into memory (some 9,500 lines of all\n" +
+			"hosts) comes in parts, each of them in order, and standard error says so. --follow ends with Ctrl-C, which is no failure.",
+		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if args.Lines < 1 || args.Lines > proto.MaxLogLines {
 				return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad -n %d: want 1 to %d", args.Lines, proto.MaxLogLines)}
@@ -100,6 +101,7 @@ type logPage struct {
 	mu     sync.Mutex
 	kept   []event.Event
 	held   int // bytes of messages in kept
+	parted bool
 }
 
 func (p *logPage) add(target fleet.Target, line proto.LogLine) {
@@ -112,6 +114,10 @@ func (p *logPage) add(target fleet.Target, line proto.LogLine) {
 	}
 	p.kept = append(p.kept, e)
 	if p.held += len(line.Message) + lineCost; p.held > mostKept {
+		if !p.parted {
+			p.parted = true
+			fmt.Fprintln(p.app.Stderr, "rpctl: warning: there are more lines than are held at once: they come in parts, and only within a part are all hosts in order of time")
+		}
 		p.showKept()
 	}
 }

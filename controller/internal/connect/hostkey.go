@@ -23,6 +23,9 @@ type hostKeyCheck struct {
 
 // address is what known_hosts knows the host as: an alias stands for itself, without port.
 func (h *hostKeyCheck) address() string {
+	if host, _, err := net.SplitHostPort(h.r.HostKeyAlias); err == nil && host != "" && strings.HasPrefix(h.r.HostKeyAlias, "[") {
+		return strings.ToLower(h.r.HostKeyAlias) // as known_hosts writes a port, and ssh takes it
+	}
 	if h.r.HostKeyAlias != "" {
 		return net.JoinHostPort(strings.ToLower(h.r.HostKeyAlias), "22")
 	}

@@ -29,6 +29,7 @@ func TestHostKeys(t *testing.T) {
 	}{
 		{name: "known", known: line},
 		{name: "hashed", known: hashed},
+		{name: "by alias with a port", known: "[my.alias]:2222 " + keyOnly, more: "HostKeyAlias [My.Alias]:2222"},
 		{name: "by alias", known: "my.alias " + keyOnly, more: "HostKeyAlias My.Alias"},
 		{name: "without port", known: "127.0.0.1 " + keyOnly},
 		{name: "beside a broken line", known: "garbage\n# comment\nx ssh-xmss AAAA\n" + line},
