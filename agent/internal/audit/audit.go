@@ -8,8 +8,9 @@
 //
 // A power loss or a full disk can leave a last line without its end. It is kept as
 // evidence: the next Append ends it and writes an entry of action ActionTorn that
-// names its length and hash. (A line that lacks its newline alone is whole, and just gets it.) Verify lets such a pair pass and says so; a torn line
-// without that entry, or any other line that is no entry, breaks the chain.
+// names its length and hash, in steps that the power may cut off again (settle). (A
+// line that lacks its newline alone is whole, and just gets it.) Verify lets such a
+// pair pass and says so; a torn line without that entry, or any other line that is no entry, breaks the chain.
 package audit
 
 import (
@@ -99,6 +100,9 @@ func (l *Log) Append(entry proto.AuditEntry) (proto.AuditEntry, error) {
 	if err != nil {
 		return entry, err
 	}
+	if end, err = l.settle(file, end); err != nil {
+		return entry, storage("write the audit file", err)
+	}
 	text, entry := l.compose(end, entry)
 	if end.size == 0 { // before the first byte: a file that has one has its name on the disk
 		err = syncFolder(l.dir)
@@ -112,23 +116,17 @@ func (l *Log) Append(entry proto.AuditEntry) (proto.AuditEntry, error) {
 	return entry, nil
 }
 
-// compose is the text that goes to the end of the file: the entry, and before it what ends the
-// line before where that was cut off, and the note about a torn one.
+// compose is the text that goes to the end of the file: the entry, and before it the newline
+// that the line before may lack.
 func (l *Log) compose(end ending, entry proto.AuditEntry) ([]byte, proto.AuditEntry) {
 	var text []byte
-	last := end.last
 	if end.open {
 		text = append(text, '\n')
-	}
-	if end.torn.size > 0 {
-		note := seal(last, proto.AuditEntry{Action: ActionTorn, User: "rp-agent", Time: l.now(), Detail: end.torn.describe()})
-		text = append(append(text, '\n'), encode(note)...)
-		last = note
 	}
 	if entry.Time.IsZero() {
 		entry.Time = l.now()
 	}
-	entry = seal(last, bounded(entry))
+	entry = seal(end.last, bounded(entry))
 	return append(text, encode(entry)...), entry
 }
 

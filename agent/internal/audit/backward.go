@@ -74,6 +74,9 @@ type ending struct {
 	last proto.AuditEntry // zero in a new file
 	torn scrap            // what follows the last newline and is no entry
 	open bool             // the last entry is whole but for its newline
+	// noted says that the last entry is the note of the torn line before it, and ends in a
+	// blank that is to become its newline.
+	noted bool
 }
 
 // readEnd reads the last entry and what may be torn after it. It refuses to go on
@@ -93,17 +96,22 @@ func readEnd(file *os.File) (ending, error) {
 	if end.torn, err = measure(io.NewSectionReader(file, start, end.size-start)); err != nil {
 		return end, err
 	}
-	line, _, err := lines.next()
+	line, before, err := lines.next()
 	if err != nil && err != io.EOF {
 		return end, err
 	}
 	if err == nil {
-		if end.last, err = decode(line); err != nil {
-			return end, &proto.Error{
-				Code:    proto.CodeStorage,
-				Message: fmt.Sprintf("cannot write the audit file: its last line was not written by rp-agent (%v); once it is understood and kept, a new chain begins where root has moved /var/lib/rp-agent/%s away", err, fileName),
-				Next:    "rp-agent audit verify",
+		var foreign error
+		if end.last, foreign = decode(line); foreign != nil {
+			torn, err := measure(io.NewSectionReader(file, before, start-1-before))
+			if err != nil {
+				return end, err
 			}
+			note, noted, err := readNote(tail, torn, lines)
+			if err == nil && !noted {
+				err = refuse(foreign)
+			}
+			return ending{size: end.size, last: note, noted: noted}, err
 		}
 	}
 	// Cut off just before its newline, an entry says all that it should: it counts, and is no torn line.
@@ -111,6 +119,14 @@ func readEnd(file *os.File) (ending, error) {
 		end.last, end.torn, end.open = entry, scrap{}, true
 	}
 	return end, nil
+}
+
+func refuse(why error) *proto.Error {
+	return &proto.Error{
+		Code:    proto.CodeStorage,
+		Message: fmt.Sprintf("cannot write the audit file: its last line was not written by rp-agent (%v); once it is understood and kept, a new chain begins where root has moved /var/lib/rp-agent/%s away", why, fileName),
+		Next:    "rp-agent audit verify",
+	}
 }
 
 func measure(r io.Reader) (scrap, error) {

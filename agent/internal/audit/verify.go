@@ -52,8 +52,12 @@ type checker struct {
 func (c *checker) line(line []byte, size scrap, whole bool) bool {
 	c.number++
 	entry, err := decode(line)
-	if err == nil && !whole && c.torn != nil { // Append goes on from an entry, and so not from this
-		err = errNoEntry
+	if !whole && c.torn != nil { // Append goes on from nothing else
+		if note, ok := noteIn(line); ok {
+			entry, err = note, nil
+		} else {
+			err = errNoEntry
+		}
 	}
 	switch {
 	case err != nil && c.torn == nil:
