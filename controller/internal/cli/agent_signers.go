@@ -44,7 +44,7 @@ func readApprovers(path string) (string, error) {
 		_, err = signature.ParseSigners(data)
 	}
 	if err != nil {
-		return "", &exit.Error{Code: exit.BadInput, Err: err, Next: "ls -l " + quoted(path),
+		return "", &exit.Error{Code: exit.BadInput, Err: err, Next: "ls -l " + exit.Word(path),
 			Message: "cannot use the approvers of hosts.toml: " + safe(path) + ": " + err.Error() +
 				"; want one line a key: NAME namespaces=\"approval@rpctl,apply@rpctl\" ssh-ed25519 AAAA…"}
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -66,7 +65,7 @@ func (a *app) again(more ...string) string {
 	}
 	line := "rpctl"
 	for _, word := range slices.Concat(a.Args[:end], more, a.Args[end:]) {
-		line += " " + quoted(word)
+		line += " " + exit.Word(word)
 	}
 	return line
 }
@@ -88,20 +87,9 @@ func (a *app) instead(wrong, right string) string {
 		case joined && value == wrong:
 			word, done = name+"="+right, true
 		}
-		line += " " + quoted(word)
+		line += " " + exit.Word(word)
 	}
 	return line
-}
-
-// plainWord needs no quotes in any shell.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./~+@%=:,-]+$`)
-
-// quoted is a word as a shell takes it.
-func quoted(word string) string {
-	if plainWord.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // sameHosts puts --hosts and --ssh-config, where they were typed, into commands to type next: pasted
@@ -124,7 +112,7 @@ func withFlag(words, name, value string) string {
 	if value == "" || strings.Contains(" "+words, " "+name+" ") || strings.Contains(" "+words, " "+name+"=") {
 		return ""
 	}
-	return " " + name + " " + quoted(value)
+	return " " + name + " " + exit.Word(value)
 }
 
 // hostsView shows events whose commands to type next go to the hosts that were meant.

@@ -145,7 +145,7 @@ func resolvable(words []proto.Resolution, options migrate.Options) error {
 	}
 	seen := map[plan.StepID]bool{}
 	for _, word := range words {
-		failure := &exit.Error{Code: exit.BadInput, Next: "rpctl migrate status --plan " + quoted(options.PlanPath) + " --env " + options.Environment.Name}
+		failure := &exit.Error{Code: exit.BadInput, Next: "rpctl migrate status --plan " + exit.Word(options.PlanPath) + " --env " + options.Environment.Name}
 		switch {
 		case !slices.Contains(steps, string(word.Step)):
 			failure.Message = fmt.Sprintf("bad --resolve %s=%s: the plan has no step %q; it has: %s", word.Step, word.As, word.Step, strings.Join(steps, ", "))

@@ -93,7 +93,7 @@ func (a *app) report(options migrate.Options, format, out string) error {
 	if err != nil {
 		return err
 	}
-	approve := "rpctl migrate approve --plan " + quoted(options.PlanPath) + " --env " + options.Environment.Name
+	approve := "rpctl migrate approve --plan " + exit.Word(options.PlanPath) + " --env " + options.Environment.Name
 	if out == "" && !a.flags.json {
 		a.print(text.String())
 		if format == report.Formats[0] { // the question to who decides
@@ -188,7 +188,7 @@ func (a *app) migrateRequestCommand() *cobra.Command {
 				return &exit.Error{Code: exit.BadInput, Message: "no file was named", Next: a.again("-o", "approval.json")}
 			}
 			if _, err := os.Lstat(a.here(out)); err == nil {
-				return &exit.Error{Code: exit.BadInput, Message: safe(out) + " is there already, name another file with -o", Next: "ls -l " + quoted(out)}
+				return &exit.Error{Code: exit.BadInput, Message: safe(out) + " is there already, name another file with -o", Next: "ls -l " + exit.Word(out)}
 			}
 			options, err := a.migrateOptions(m)
 			if err != nil {

@@ -45,7 +45,7 @@ func located(ctx context.Context, alias string, err error) error {
 func (d *Dialer) ssh(target hop, options ...string) string {
 	words := append([]string{"ssh"}, options...)
 	if d.options.SSHConfig != "" {
-		words = append(words, "-F", quote(d.options.SSHConfig))
+		words = append(words, "-F", exit.Word(d.options.SSHConfig))
 	}
 	if target.port != 0 {
 		words = append(words, "-p", strconv.Itoa(target.port))
@@ -56,13 +56,3 @@ func (d *Dialer) ssh(target hop, options ...string) string {
 	}
 	return strings.Join(append(words, name), " ")
 }
-
-// quote makes a path safe to paste into a shell.
-func quote(path string) string {
-	if strings.ContainsFunc(path, func(r rune) bool { return !strings.ContainsRune(plain, r) }) {
-		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-	}
-	return path
-}
-
-const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@%~:"

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/internal/printable"
 )
 
@@ -93,7 +94,7 @@ func (l *login) refused(err error) error {
 		message += ": the agent holds none and no IdentityFile exists"
 	}
 	if l.unlock != "" {
-		next = "ssh-add " + quote(l.unlock)
+		next = "ssh-add " + exit.Word(l.unlock)
 	}
 	return &failure{message: message, next: next, err: err}
 }

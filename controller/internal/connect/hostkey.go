@@ -11,6 +11,8 @@ import (
 	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
 	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
+
+	"github.com/re-connect/rpctl/controller/internal/exit"
 )
 
 // hostKeyCheck checks one host's key, strictly: StrictHostKeyChecking is not read.
@@ -100,17 +102,9 @@ func (h *hostKeyCheck) changed(shown string, wanted *xknownhosts.KeyError) error
 	return &failure{
 		message: fmt.Sprintf("HOST KEY CHANGED: %s shows %s, but known is %s; somebody may be listening in, or the host was made anew: ask its owner before the old key is removed",
 			h.name(), shown, strings.Join(places, ", ")),
-		next: fmt.Sprintf("ssh-keygen -f %s -R %s", quote(h.known.file(first)), quoteName(knownhosts.Normalize(h.address()))), err: wanted,
+		next: fmt.Sprintf("ssh-keygen -f %s -R %s", exit.Word(h.known.file(first)), exit.Word(knownhosts.Normalize(h.address()))), err: wanted,
 	}
 }
 
 // name is the host as known_hosts writes it.
 func (h *hostKeyCheck) name() string { return knownhosts.Normalize(h.address()) }
-
-// quoteName keeps a shell from reading [host]:port as a pattern.
-func quoteName(name string) string {
-	if strings.HasPrefix(name, "[") {
-		return "'" + name + "'"
-	}
-	return name
-}

@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/re-connect/rpctl/controller/internal/exit"
 )
 
 // maxKeyFile is far above any private key.
@@ -54,7 +56,7 @@ func readIdentity(path string) (one identity, exists bool) {
 		return one, true
 	}
 	if mode.Perm()&0o077 != 0 {
-		one.problem = fmt.Sprintf("mode %04o lets others read it: chmod 600 %s", mode.Perm(), quote(path))
+		one.problem = fmt.Sprintf("mode %04o lets others read it: chmod 600 %s", mode.Perm(), exit.Word(path))
 		return one, true
 	}
 	one.parse(content, public)

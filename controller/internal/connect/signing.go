@@ -47,7 +47,7 @@ func (d *Dialer) SigningKey(ctx context.Context, alias, file string) (*SigningKe
 	}
 	next := "ssh-add"
 	if login.unlock != "" {
-		next = "ssh-add " + quote(login.unlock)
+		next = "ssh-add " + exit.Word(login.unlock)
 	}
 	return nil, &exit.Error{Code: exit.BadInput, Message: message, Next: next}
 }

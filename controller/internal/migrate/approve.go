@@ -153,7 +153,7 @@ func Request(ctx context.Context, world World, options Options, with Approving, 
 		if err := WriteNew(file, []byte(body)); err != nil {
 			return err
 		}
-		word := shellWord(file)
+		word := exit.Word(file)
 		r.emit(to, event.Event{
 			Kind: event.Stored, Path: file, Digest: r.Plan.Digest(),
 			Commands: []string{"ssh-keygen -Y sign -f KEY -n " + proto.NamespaceApproval + " " + word},
@@ -185,11 +185,11 @@ func (r *run) readSigned(file string) (proto.Signed, error) {
 	}
 	body, err := readBounded(file, maxReceipt)
 	if err != nil {
-		return bad(err, r.command("migrate approval-request", r.Environment.Name)+" -o "+shellWord(file))
+		return bad(err, r.command("migrate approval-request", r.Environment.Name)+" -o "+exit.Word(file))
 	}
 	sig, err := readBounded(file+".sig", maxReceipt)
 	if err != nil {
-		return bad(err, "ssh-keygen -Y sign -f KEY -n "+proto.NamespaceApproval+" "+shellWord(file))
+		return bad(err, "ssh-keygen -Y sign -f KEY -n "+proto.NamespaceApproval+" "+exit.Word(file))
 	}
 	var approval proto.Approval
 	if err := proto.DecodeStrict(body, &approval); err != nil {
@@ -221,7 +221,7 @@ func WriteNew(path string, content []byte) error {
 		}
 	}
 	if err != nil {
-		return &exit.Error{Code: exit.BadInput, Err: err, Message: "cannot write: " + err.Error() + "; name another file", Next: "ls -l " + shellWord(path)}
+		return &exit.Error{Code: exit.BadInput, Err: err, Message: "cannot write: " + err.Error() + "; name another file", Next: "ls -l " + exit.Word(path)}
 	}
 	return nil
 }

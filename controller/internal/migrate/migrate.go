@@ -119,24 +119,13 @@ func call(ctx context.Context, agent fleet.Agent, op proto.Op, args, result any)
 
 // command is what to type next, for this plan and an environment.
 func (o Options) command(words, environment string) string {
-	return "rpctl " + words + " --plan " + shellWord(o.PlanPath) + " --env " + environment
+	return "rpctl " + words + " --plan " + exit.Word(o.PlanPath) + " --env " + environment
 }
 
 // own puts this plan's path where a host, which does not know it, says PLAN.
 func (o Options) own(next string) string {
-	path := shellWord(o.PlanPath)
+	path := exit.Word(o.PlanPath)
 	return strings.NewReplacer("--plan PLAN", "--plan "+path, "plan check PLAN", "plan check "+path).Replace(next)
-}
-
-// shellWord is a path as it can be pasted.
-func shellWord(path string) string {
-	plainWord := func(r rune) bool {
-		return r > 0x7f || strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+@%:,", r)
-	}
-	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !plainWord(r) }) < 0 {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // emit tells an event of the host that is spoken to.

@@ -57,7 +57,7 @@ func (s store) put(name, content string) error {
 	if err != nil {
 		return &exit.Error{
 			Code: exit.LocalFailed, Err: err, Message: fmt.Sprintf("cannot keep a receipt: %v; the host has it, too", err),
-			Next: "ls -ld " + shellWord(s.nearest()),
+			Next: "ls -ld " + exit.Word(s.nearest()),
 		}
 	}
 	return nil
@@ -142,7 +142,7 @@ func (s store) signers() ([]byte, error) {
 func (s store) badSigners(err error) error {
 	return &exit.Error{
 		Code: exit.LocalFailed, Err: err, Message: fmt.Sprintf("cannot use %s: %v", s.path(signersFile), err),
-		Next: "ls -l " + shellWord(s.path(signersFile)),
+		Next: "ls -l " + exit.Word(s.path(signersFile)),
 	}
 }
 
