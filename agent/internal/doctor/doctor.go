@@ -16,8 +16,15 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
-// probeTime bounds one probe: a bus or a disk that hangs is an answer too.
-const probeTime = 5 * time.Second
+// A bus or a disk that hangs is an answer too, one that is slow on a busy host is not. The bounds together
+// are less than who asks will wait for all probes (rpctl: 30 s).
+const (
+	// probeTime bounds one probe, allTime the first ones in all; what comes after a probe that hung
+	// has leastTime each.
+	probeTime = 12 * time.Second
+	allTime   = 16 * time.Second
+	leastTime = 500 * time.Millisecond
+)
 
 // Manager is what the doctor asks of systemd and polkit; units/systemd.Manager is one.
 type Manager interface {
@@ -80,6 +87,7 @@ type Installed struct {
 func (h Host) Run(ctx context.Context) proto.DoctorReport {
 	e := &examination{Host: h.withDefaults()}
 	e.cfg, e.cfgErr = h.Config()
+	e.until = time.Now().Add(allTime)
 	defer e.close()
 	for _, p := range probes {
 		e.run(ctx, p)
@@ -121,6 +129,7 @@ type examination struct {
 	cfg    proto.HostConfig
 	cfgErr error
 	report proto.DoctorReport
+	until  time.Time // the end of allTime, by the monotonic clock
 
 	manager    Manager
 	managerErr error
@@ -129,10 +138,14 @@ type examination struct {
 
 // run puts a probe's finding into the report. A panic is a finding: one bad probe hides no other.
 func (e *examination) run(ctx context.Context, p probe) {
-	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	within := max(leastTime, min(probeTime, time.Until(e.until)))
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	check := proto.Check{Name: p.name, OK: true}
 	detail, err := guarded(e, ctx, p)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("no answer within %s: %v", within.Round(leastTime), err) // whatever the probe takes its error for
+	}
 	var f *fault
 	var s *skip
 	switch {

@@ -363,6 +363,54 @@ func TestProbeThatHangsEnds(t *testing.T) {
 	})
 }
 
+// stuckManager answers nothing, as a systemd that deadlocked would.
+type stuckManager struct{ *fakeManager }
+
+func (stuckManager) Version(ctx context.Context) (string, error)       { return hang(ctx) }
+func (stuckManager) PolkitVersion(ctx context.Context) (string, error) { return hang(ctx) }
+func (stuckManager) ProbeStart(ctx context.Context, _ string) error {
+	_, err := hang(ctx)
+	return err
+}
+func (stuckManager) Stale(ctx context.Context, _ string) (bool, error) {
+	_, err := hang(ctx)
+	return false, err
+}
+func (stuckManager) Expected(ctx context.Context, _ proto.UnitPattern) ([]string, error) {
+	_, err := hang(ctx)
+	return nil, err
+}
+func (stuckManager) ClockSynchronized(ctx context.Context) (bool, error) {
+	_, err := hang(ctx)
+	return false, err
+}
+
+func hang(ctx context.Context) (string, error) {
+	<-ctx.Done()
+	return "", ctx.Err()
+}
+
+// TestAllThatHangsEndsBeforeAnybodyLeaves: rpctl waits 30 s for the report.
+func TestAllThatHangsEndsBeforeAnybodyLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHealthy(t)
+		h.Journal = hangingJournal{}
+		h.Installed.Connect = func(context.Context) (Manager, func() error, error) {
+			return stuckManager{h.manager}, func() error { return nil }, nil
+		}
+		began := time.Now()
+		found := checks(t, h.Run(t.Context()))
+		if took := time.Since(began); took > 25*time.Second {
+			t.Errorf("the report took %v", took)
+		}
+		for _, name := range []string{"systemd", "polkit", "polkit rule", "units", "workers", "journal"} {
+			if c := found[name]; c.OK || !strings.Contains(c.Detail, "no answer within ") {
+				t.Errorf("%s: %+v", name, c)
+			}
+		}
+	})
+}
+
 // TestNobodyMayApproveYet: a host without approvers is in good health, and is not said to be ready.
 func TestNobodyMayApproveYet(t *testing.T) {
 	h := newHealthy(t)

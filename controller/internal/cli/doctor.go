@@ -15,6 +15,7 @@ import (
 	"github.com/re-connect/rpctl/controller/internal/fleet"
 	"github.com/re-connect/rpctl/controller/internal/inventory"
 	"github.com/re-connect/rpctl/controller/internal/view"
+	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -44,19 +45,33 @@ func (a *app) doctor(ctx context.Context, env string) error {
 	examine := func(ctx context.Context, target fleet.Target) ([]proto.Check, error) {
 		return a.examine(ctx, byName[target.Environment], target), nil
 	}
-	bad := 0
+	var bad []string
 	fleet.Each(ctx, fleet.DefaultLimit, targets(environments), examine, func(r fleet.Result[[]proto.Check]) {
 		for _, check := range r.Value {
 			if !check.OK {
-				bad++
+				bad = append(bad, fmt.Sprintf("%s on %s", check.Name, r.Target.Host))
 			}
 			a.showCheck(event.Event{Kind: event.Check, Environment: r.Target.Environment, Host: r.Target.Host, Check: &check})
 		}
 	})
-	if bad > 0 {
-		return &exit.Error{Code: exit.Failed, Message: fmt.Sprintf("%d checks failed; the fix stands below each of them", bad), Next: a.again()}
+	if len(bad) > 0 {
+		return &exit.Error{Code: exit.Failed, Message: failedChecks(bad) + "; the fix stands below each of them", Next: a.again()}
 	}
 	return nil
+}
+
+// failedChecks names the first few: what fails on a thousand hosts would hide the next command.
+func failedChecks(bad []string) string {
+	const shown = 3
+	said := fmt.Sprintf("%d checks failed: ", len(bad))
+	if len(bad) == 1 {
+		said = "a check failed: "
+	}
+	said += printable.Line(strings.Join(bad[:min(shown, len(bad))], ", "))
+	if more := len(bad) - shown; more > 0 {
+		said += fmt.Sprintf(" and %d more", more)
+	}
+	return said
 }
 
 // showCheck shows the checks of a host as soon as it has answered: a dead one keeps nobody waiting for the others.
