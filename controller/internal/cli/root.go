@@ -38,7 +38,7 @@ func (a *app) root() *cobra.Command {
 	all.StringVar(&a.flags.sshConfig, "ssh-config", "", "read this instead of ~/.ssh/config, like ssh -F (or $RPCTL_SSH_CONFIG)")
 	all.BoolVar(&a.flags.json, "json", false, "one JSON object a line (docs/json.md)")
 	all.BoolVar(&a.flags.noColor, "no-color", false, "no colours (NO_COLOR does the same)")
-	all.DurationVar(&a.flags.timeout, "timeout", 10*time.Second, "give up on a host that cannot be reached for so long")
+	all.DurationVar(&a.flags.timeout, "timeout", 10*time.Second, "give up on a host that cannot be reached for so long (a login may take three times that, rp-agent's first word twice)")
 	root.AddCommand(
 		a.deployCommand(), a.rollbackCommand(), a.restartCommand(),
 		a.statusCommand(), a.logsCommand(), a.historyCommand(), a.doctorCommand(),

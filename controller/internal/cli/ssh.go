@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/re-connect/rpctl/controller/internal/agentclient"
 	"github.com/re-connect/rpctl/controller/internal/connect"
@@ -11,14 +12,18 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
-// handshakes is how much longer than a TCP connection an SSH login may take, until --timeout gives
-// up: a sshd may look names up before it speaks.
-const handshakes = 3
+// What --timeout bounds is one TCP connection. What follows may take longer, as many times: an SSH login,
+// since a sshd may look names up before it speaks, and rp-agent's greeting, which a login shell runs first.
+const (
+	handshakes = 3
+	greetings  = 2
+)
 
 // ssh reaches hosts as the operator's own ssh would.
 type ssh struct {
 	dialer   *connect.Dialer
 	operator string
+	greeting time.Duration // from the command that starts rp-agent to its first word
 	warn     func(host, text string)
 }
 
@@ -31,11 +36,13 @@ func (a *app) sshOf() *ssh {
 		if config == "" {
 			config = a.Getenv("RPCTL_SSH_CONFIG")
 		}
-		options := connect.Options{SSHConfig: config, DialWithin: a.flags.timeout, HandshakeWithin: handshakes * a.flags.timeout}
+		options := connect.Options{
+			SSHConfig: config, DialWithin: a.flags.timeout, HandshakeWithin: handshakes * a.flags.timeout, StartWithin: greetings * a.flags.timeout,
+		}
 		if a.Secret != nil {
 			options.Passphrase = a.passphrase
 		}
-		a.ssh = &ssh{dialer: connect.New(options), operator: a.operator(), warn: a.warn}
+		a.ssh = &ssh{dialer: connect.New(options), operator: a.operator(), greeting: greetings * a.flags.timeout, warn: a.warn}
 	}
 	return a.ssh
 }
@@ -56,7 +63,7 @@ func (s *ssh) dial(ctx context.Context, target fleet.Target) (fleet.Agent, error
 		return nil, err
 	}
 	client, err := agentclient.Open(ctx, agentclient.Over(conn), agentclient.Options{
-		Host: target.Host, Environment: target.Environment, Operator: s.operator, Warn: s.warn,
+		Host: target.Host, Environment: target.Environment, Operator: s.operator, Warn: s.warn, GreetingWithin: s.greeting,
 	})
 	if err != nil {
 		_ = conn.Close() // what failed before is what is told
