@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/re-connect/rpctl/internal/secret"
 	"github.com/re-connect/rpctl/internal/stricttoml"
 	"github.com/re-connect/rpctl/proto"
 )
@@ -123,17 +124,11 @@ func (c console) build(after string) proto.Console {
 	return built
 }
 
-// secretWords are what the names of secrets are made of.
-var secretWords = []string{"password", "passwd", "passphrase", "secret", "token", "credential", "apikey", "privatekey"}
-
 // adviseSecret answers an unknown key that looks like a secret's name.
 func adviseSecret(name string) string {
 	plain := strings.NewReplacer("_", "", "-", "", ".", "").Replace(strings.ToLower(name))
 	looks := strings.HasSuffix(plain, "key") || strings.HasSuffix(plain, "keys") || strings.HasPrefix(plain, "key")
-	for _, word := range secretWords {
-		looks = looks || strings.Contains(plain, word)
-	}
-	if !looks {
+	if !looks && !secret.Name(name) {
 		return ""
 	}
 	return "key `" + name + "` looks like a secret: secrets never live here (SSH keys belong into ~/.ssh/config)"

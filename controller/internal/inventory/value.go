@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/re-connect/rpctl/internal/secret"
 )
 
 // hostForm is an OpenSSH alias. A leading dash would be an option to ssh; user and
@@ -41,8 +43,14 @@ func checkBranch(name string) error {
 // shellWords do something in a shell, and nothing in an argv.
 var shellWords = []string{"&&", "||", "|", ";", "&", ">", ">>", "<", "2>&1"}
 
-// checkArgv refuses what was meant for a shell. The error goes on after the command's name.
+// checkArgv refuses what was meant for a shell, and what the team and every process list would read. The error
+// goes on after the command's name.
 func checkArgv(argv []string) error {
+	for _, word := range argv {
+		if err := secret.Link(word); err != nil {
+			return fmt.Errorf("has a secret in it: %w; secrets never live here, let the command read it from its own configuration", err)
+		}
+	}
 	switch {
 	case len(argv) == 0:
 		return errors.New("is empty: want a list of words like [\"make\", \"deploy-preprod\"]")
@@ -82,8 +90,8 @@ func checkURL(text string) error {
 	switch {
 	case err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Hostname() == "":
 		return errors.New("bad health URL: want one like https://pro.example.org/health")
-	case parsed.User != nil:
-		return errors.New("the health URL has a login in it: secrets never live here")
+	case secret.Link(text) != nil:
+		return fmt.Errorf("%w; secrets never live here", secret.Link(text))
 	case parsed.Fragment != "":
 		return errors.New("bad health URL: a fragment (#) never reaches the server")
 	}

@@ -302,6 +302,13 @@ func TestApproveRefuses(t *testing.T) {
 	for _, bad := range []Approving{{Days: -1}, {Days: 8}, {Days: 7, For: "Claire"}, {Days: 7, Evidence: "x"}, {Days: 7, For: "Claire", Evidence: "pas-un-lien"}} {
 		check(t, Approve(t.Context(), d.world, d.options, bad), exit.BadInput, "", "")
 	}
+	for _, link := range []string{"https://claire:hush@slack.example/p1", "https://slack.example/p1?token=hush"} {
+		err := Approve(t.Context(), d.world, d.options, Approving{Days: 7, For: "Claire", Evidence: link})
+		check(t, err, exit.BadInput, "bad --evidence: the link has a", "")
+		if strings.Contains(err.Error(), "hush") {
+			t.Errorf("the secret is repeated: %v", err)
+		}
+	}
 	if len(h.approvals) > 0 {
 		t.Error("an approval was sent")
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/fleet"
 	"github.com/re-connect/rpctl/controller/internal/inventory"
+	"github.com/re-connect/rpctl/internal/secret"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -76,6 +77,8 @@ func (a *Approving) check(e inventory.Environment) error {
 	switch {
 	case (a.For == "") != (a.Evidence == ""):
 		return &exit.Error{Code: exit.BadInput, Message: "--for and --evidence go together: who decided, and where that can be read"}
+	case secret.Link(a.Evidence) != nil: // never repeated
+		return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --evidence: %v; it is signed, sent to the host and shown: give the page's plain address", secret.Link(a.Evidence))}
 	case a.Evidence != "" && !link(a.Evidence):
 		return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --evidence %q: want a link, like https://…", a.Evidence)}
 	case a.Days < 1 || a.Days > most:

@@ -12,6 +12,7 @@ import (
 
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/internal/secret"
 	"github.com/re-connect/rpctl/internal/stricttoml"
 	"github.com/re-connect/rpctl/proto/plan"
 )
@@ -88,6 +89,9 @@ func Parse(path string, data []byte) (plan.Plan, []Warning, error) {
 	p := f.plan(doc)
 	if doc.Err() != nil {
 		return plan.Plan{}, nil, doc.Err()
+	}
+	if err := secret.Link(p.Ticket); err != nil {
+		doc.Refuse("ticket", "%v; give the ticket's plain address", err)
 	}
 	var warnings []Warning
 	for _, finding := range plan.Check(p) {

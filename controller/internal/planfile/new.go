@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/re-connect/rpctl/internal/secret"
 	"github.com/re-connect/rpctl/proto/plan"
 )
 
@@ -21,7 +22,7 @@ var ErrNoAnswer = errors.New("cannot write a plan: the answers ended too early")
 func Ask(in io.Reader, out io.Writer) (plan.Plan, error) {
 	c := &conversation{in: bufio.NewScanner(in), out: out, names: map[int64]string{}}
 	p := plan.Plan{Version: plan.Version}
-	p.Ticket = c.fitting("link to the ticket", "", isLink, "a link begins with https://")
+	p.Ticket = c.fitting("link to the ticket", "", isLink, "a link begins with https://, and has no login or token in it: it is shown to everybody who reads the plan")
 	p.Centre = c.text("name that the ticket goes by", "")
 	c.field = c.fitting("field that chooses people", "migration-des-donnees", plan.IsSlug, "a field's slug has small letters, digits and dashes, like migration-des-donnees")
 	accommodations := c.yes("move accommodations too")
@@ -87,10 +88,10 @@ func (c *conversation) fitting(question, fallback string, fits func(string) bool
 	return ""
 }
 
-// isLink says whether a text is a web page's address.
+// isLink says whether a text is a web page's address that everybody may see.
 func isLink(text string) bool {
 	link, err := url.Parse(text)
-	return err == nil && (link.Scheme == "https" || link.Scheme == "http") && link.Host != ""
+	return err == nil && (link.Scheme == "https" || link.Scheme == "http") && link.Host != "" && secret.Link(text) == nil
 }
 
 // centre asks for an id and, the first time, for its name.

@@ -3,8 +3,10 @@ package planfile
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -104,15 +106,31 @@ func TestAskTakesNoOtherWordForNo(t *testing.T) {
 	}
 }
 
+// TestTicketWithASecret: the ticket's link is in the plan, its reports and on the host, where the team reads it.
+func TestTicketWithASecret(t *testing.T) {
+	good := runbook(t)
+	for link, want := range map[string]string{
+		"https://alice:hush@trello.com/c/x": "plan.toml:%d:1: the link has a login in it: whoever sees the link could use it; give the ticket's plain address",
+		"https://trello.com/c/x?token=hush": "plan.toml:%d:1: the link has a token in it: whoever sees the link could use it; give the ticket's plain address",
+	} {
+		text := regexp.MustCompile(`(?m)^ticket = .*$`).ReplaceAllString(string(good), "ticket = \""+link+"\"")
+		line := strings.Count(text[:strings.Index(text, "\nticket = ")+1], "\n") + 1
+		_, _, err := Parse("plan.toml", []byte(text))
+		if err == nil || err.Error() != fmt.Sprintf(want, line) {
+			t.Errorf("got  %v\nwant "+want, err, line)
+		}
+	}
+}
+
 func TestAskAsksAgainForWhatIsNoLinkAndNoSlug(t *testing.T) {
-	answers := strings.Join([]string{"card 12", "https://", "https://trello.com/c/x", "name", "Migration des données", "lieu", "n",
+	answers := strings.Join([]string{"card 12", "https://", "https://alice:hush@trello.com/c/x", "https://trello.com/c/x", "name", "Migration des données", "lieu", "n",
 		"4537", "CHU 75", "4960", "CPH", "CPH", "n", "n"}, "\n") + "\n"
 	var asked bytes.Buffer
 	p, err := Ask(strings.NewReader(answers), &asked)
 	if err != nil || p.Ticket != "https://trello.com/c/x" || len(p.Steps()) != 1 || p.Steps()[0].Field != "lieu" {
 		t.Fatalf("%+v, %v\n%s", p, err, &asked)
 	}
-	if got := strings.Count(asked.String(), "a link begins with https://"); got != 2 {
+	if got := strings.Count(asked.String(), "a link begins with https://"); got != 3 {
 		t.Errorf("said %d times what a link is:\n%s", got, &asked)
 	}
 }

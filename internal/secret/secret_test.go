@@ -1,0 +1,92 @@
+package secret
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestName(t *testing.T) {
+	for name, want := range map[string]bool{
+		"APP_SECRET": true, "dbPassword": true, "access-token": true, "X-Api-Key": true, "MAILER_PASSWD": true, "ssh.passphrase": true, "X-Amz-Signature": true,
+		"branch": false, "workers": false, "": false, "key": false, "monkey": false, "pass": false, "Email": false,
+	} {
+		if Name(name) != want {
+			t.Errorf("%q: %v", name, !want)
+		}
+	}
+}
+
+func TestLink(t *testing.T) {
+	for link, want := range map[string]error{
+		"https://trello.com/c/abc/4537-chu-75":        nil,
+		"https://slack.example/archives/C1/p1?cid=C1": nil,
+		"https://a.example/?q=token#comment-12":       nil,
+		"https://a.example/?token=":                   nil,
+		"https://a.example/@claire":                   nil,
+		"no link at all":                              nil,
+		"":                                            nil,
+		"ssh://git@git.example/rp.git":                nil,
+		"git@git.example:rp.git":                      nil,
+		"--token=hush":                                nil,
+		"--from=ssh://git:hush@git.example":           ErrLogin,
+		"curl http://hush@a.example":                  ErrLogin,
+		"https://alice:hush@a.example/t":              ErrLogin,
+		"https://ghp_hush@a.example/t":                ErrLogin,
+		"https://alice:hu%sh@a.example/t":             ErrLogin,
+		"https://a.example/t?token=hush":              ErrToken,
+		"https://a.example/t?a=1&api_key=hush":        ErrToken,
+		"https://a.example/t?pub_secret=hush":         ErrToken,
+		"https://a.example/t?a=1;access%5Ftoken=hush": ErrToken,
+		"https://a.example/t#access_token=hush":       ErrToken,
+		"https://a.example/#/t?token=hush":            ErrToken,
+	} {
+		err := Link(link)
+		if !errors.Is(err, want) || want == nil && err != nil {
+			t.Errorf("%s: %v, want %v", link, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "hu") {
+			t.Errorf("the error repeats the link: %v", err)
+		}
+	}
+}
+
+func TestMask(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                              "",
+		"160 suivis : 41 déplacés":      "160 suivis : 41 déplacés",
+		"https://a.example/t?a=1":       "https://a.example/t?a=1",
+		"claire@example.org: no answer": "claire@example.org: no answer",
+		"Undefined constant: TOKEN":     "Undefined constant: TOKEN",
+		`In Driver.php: DATABASE_URL "mysql://app:hush@db:3306/rp" is bad`: `In Driver.php: DATABASE_URL "mysql://[hidden]@db:3306/rp" is bad`,
+		"https://hush@a.example and redis://:hush@r":                       "https://[hidden]@a.example and redis://[hidden]@r",
+		"ssh://git@git.example/rp.git":                                     "ssh://git@git.example/rp.git",
+		"amqp://a:hu@sh@mq/":                                               "amqp://[hidden]@mq/",
+		"APP_SECRET=hush APP_ENV=prod":                                     "APP_SECRET=[hidden] APP_ENV=prod",
+		`{"api_key": "hu\"sh, hush", "id": 3}`:                             `{"api_key": [hidden], "id": 3}`,
+		"array('password' => 'hush', 'user' => 'a')":                       "array('password' => [hidden], 'user' => 'a')",
+		"GET /x?id=1&token=hush&page=2":                                    "GET /x?id=1&token=[hidden]&page=2",
+		"Authorization: Bearer hush.hush.hush":                             "Authorization: Bearer [hidden]",
+		"Authorization: Basic aHVzaA==":                                    "Authorization: Basic [hidden]",
+		"the basic configuration":                                          "the basic configuration",
+		"MAILER_PASSWORD: hush":                                            "MAILER_PASSWORD: [hidden]",
+		"APP_SECRET='hush hush":                                            "APP_SECRET=[hidden]",
+		"postgres://app:hush@db\x00SECRET_TOKEN=\thush":                    "postgres://[hidden]@db\x00SECRET_TOKEN=\t[hidden]",
+	} {
+		if got := Mask(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
+func FuzzMask(f *testing.F) {
+	for _, seed := range []string{"mysql://app:hush@db", "APP_SECRET=hush", `"token": "a\"b"`, "Bearer abcdefgh", "://@", "a=>"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if masked := Mask(text); Mask(masked) != masked {
+			t.Errorf("%q becomes %q, and that %q", text, masked, Mask(masked))
+		}
+		_ = Link(text)
+	})
+}
