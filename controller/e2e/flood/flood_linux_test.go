@@ -17,13 +17,14 @@ import (
 const (
 	mib = 1 << 20
 	// maxMemory is what rpctl may take, whatever one host sends. Bytes.
-	maxMemory = 32 * mib
+	maxMemory  = 32 * mib
+	everything = 1024 // MiB
 )
 
 // amount is how many MiB a host sends where rpctl reads them all; MEMORY=all is a whole GiB.
 func amount() int {
 	if os.Getenv("MEMORY") == "all" {
-		return 1024
+		return everything
 	}
 	return 128
 }
@@ -58,7 +59,7 @@ func TestFlood(t *testing.T) {
 		{"log lines without end", greets(func(id int64, _ proto.Op, w, _ io.Writer) {
 			times(w, amount()*16, fmt.Sprintf(`{"event":"log","id":%d,"log":{"unit":"worker@1.service","message":"%s"}}`+"\n", id, filler[:mib/16-200]))
 			fmt.Fprintf(w, `{"event":"done","id":%d,"result":{}}`+"\n", id)
-		}), []string{"logs", "--env", "preprod"}, 0, "xxx"},
+		}), []string{"logs", "--env", "preprod", "--timeout", "5m"}, 0, "xxx"}, // all of it takes longer than an answer may
 		{"a stderr without end", greets(func(id int64, _ proto.Op, w, stderr io.Writer) {
 			times(stderr, amount(), filler+"\n")
 			fmt.Fprintf(w, `{"event":"error","id":%d,"error":{"code":"host","message":"enough"}}`+"\n", id)

@@ -113,7 +113,11 @@ func run(t *testing.T, program string, handler sshhost.Handler, args ...string) 
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	patience := time.Minute
+	if amount() == everything {
+		patience = 5 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	common := []string{"--hosts", filepath.Join(dir, "hosts.toml"), "--ssh-config", filepath.Join(dir, "ssh_config")}
 	cmd := exec.CommandContext(ctx, program, append(args, common...)...)
