@@ -64,7 +64,8 @@ func (p *process) signal(s syscall.Signal) {
 	}
 }
 
-// wait returns how the main process ended, when what it left behind is gone too.
+// wait returns how the main process ended, when what it left behind is killed too: no word of that runs any
+// more, though /proc may show it for a moment yet.
 func (p *process) wait() exit {
 	err := p.command.Wait()
 	p.reaped.Store(true)
