@@ -38,7 +38,7 @@ func (c *command) end(o Options) string {
 	if o.atTerminal != nil {
 		told = o.atTerminal
 	}
-	if told() && c.gone(grace, o.Hurry) {
+	if told() && c.gone(cmp.Or(o.toldGrace, grace), o.Hurry) {
 		return "it ended by itself"
 	}
 	c.signal(syscall.SIGTERM)

@@ -47,6 +47,7 @@ type Options struct {
 	Hurry <-chan struct{}
 
 	atTerminal  func() bool   // nil asks the terminal
+	toldGrace   time.Duration // for what the terminal told to end; 0 means Grace
 	outputDelay time.Duration // 0 means defaultOutputDelay
 }
 

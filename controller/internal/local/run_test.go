@@ -191,7 +191,7 @@ func TestRunCancelled(t *testing.T) {
 		"ends when asked":           {`trap 'exit 3' TERM; echo ready; while :; do sleep 0.01; done`, Options{Grace: long, atTerminal: never}, "was interrupted: it was asked to end (exit status 3)"},
 		"does not end":              {`trap '' TERM; echo ready; while :; do sleep 0.01; done`, Options{Grace: short, atTerminal: never}, "was interrupted: it did not end and was killed (ended by signal 9 (killed))"},
 		"told by the terminal":      {`echo ready; exit 130`, Options{Grace: long, atTerminal: always}, ""},
-		"does not heed terminal":    {`echo ready; exec sleep 60`, Options{Grace: short, atTerminal: always}, "was interrupted: it was asked to end (ended by signal 15 (terminated))"},
+		"does not heed terminal":    {`echo ready; exec sleep 60`, Options{Grace: long, toldGrace: short, atTerminal: always}, "was interrupted: it was asked to end (ended by signal 15 (terminated))"},
 		"second Ctrl-C":             {`trap '' TERM; echo ready; while :; do sleep 0.01; done`, Options{Grace: long, Hurry: hurry, atTerminal: always}, "it did not end and was killed"},
 		"finishes in spite of that": {`trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done`, Options{Grace: long, atTerminal: never}, "ok"},
 	} {
