@@ -86,7 +86,8 @@ type Check struct {
 	Name   string `json:"name"`
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail"`
-	Fix    string `json:"fix,omitempty"` // what to type, where it failed
+	// Fix is the command to type, where one helps against what failed: one of this host, of rpctl or of git.
+	Fix string `json:"fix,omitempty"`
 	// Skipped says that the assumption does not apply here or cannot be seen from here: Detail
 	// says why. OK is then true, but nothing was proved.
 	Skipped bool `json:"skipped,omitempty"`

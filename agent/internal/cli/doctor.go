@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -56,10 +57,21 @@ func writeChecks(w io.Writer, checks []proto.Check) error {
 			return err
 		}
 		if !c.OK && c.Fix != "" {
-			if _, err := fmt.Fprintf(w, "      %*s  fix: %s\n", width, "", printable.Line(c.Fix)); err != nil {
+			if _, err := fmt.Fprintf(w, "      %*s  %s: %s\n", width, "", fixOf(c.Fix), printable.Line(c.Fix)); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// fixOf says where a fix is typed, where that is not on this host.
+func fixOf(fix string) string {
+	switch program, _, _ := strings.Cut(fix, " "); program {
+	case "rpctl":
+		return "fix (on your machine)"
+	case "git":
+		return "fix (in the repository)"
+	}
+	return "fix"
 }

@@ -45,7 +45,10 @@ func (f fakeHost) Follow(_ context.Context, _ []string, _ int, _ bool, emit func
 func (f fakeHost) Run(context.Context) proto.DoctorReport {
 	checks := []proto.Check{{Name: "clock", OK: true, Detail: "set"}, {Name: "polkit", OK: true, Skipped: true, Detail: "no polkit here"}}
 	for _, p := range f.problems {
-		checks = append(checks, proto.Check{Name: "disk", Detail: p, Fix: "free some space\x1b[2J"})
+		checks = append(checks, proto.Check{Name: "disk", Detail: p, Fix: "df -h /\x1b[2J"},
+			proto.Check{Name: "units", Detail: "one is missing", Fix: "rpctl agent install --env preprod"},
+			proto.Check{Name: "console", Detail: "no program", Fix: "git update-index --chmod=+x bin/console"},
+			proto.Check{Name: "systemd", Detail: "too old"})
 	}
 	return proto.DoctorReport{Checks: checks}
 }

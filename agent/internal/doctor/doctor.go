@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/re-connect/rpctl/internal/printable"
@@ -154,9 +155,9 @@ func (e *examination) run(ctx context.Context, p probe) {
 	case errors.As(err, &f):
 		check.OK, detail, check.Fix = false, f.what, f.fix
 	case err != nil:
-		check.OK, detail, check.Fix = false, err.Error(), "sudo journalctl -u 'rp-agent@*' -n 50 (on this host)"
+		check.OK, detail, check.Fix = false, err.Error(), "sudo journalctl -u 'rp-agent@*' -n 50"
 	}
-	check.Detail, check.Fix = printable.Excerpt(detail, 1000), printable.Excerpt(check.Fix, 300)
+	check.Detail, check.Fix = printable.Excerpt(detail, 1000), printable.Excerpt(e.here(check.Fix), 300)
 	e.report.Checks = append(e.report.Checks, check)
 }
 
@@ -169,7 +170,17 @@ func guarded(e *examination, ctx context.Context, p probe) (detail string, err e
 	return p.run(e, ctx)
 }
 
-// fault is what is wrong and what to type.
+// here is a fix with this host's environment, which rpctl wants to be told. A host that does not know it leaves
+// that to the reader, and to the rpctl that asked.
+func (e *examination) here(fix string) string {
+	if e.cfgErr != nil || !strings.HasPrefix(fix, "rpctl ") || strings.Contains(fix, " --env ") {
+		return fix
+	}
+	return fix + " --env " + e.cfg.Environment
+}
+
+// fault is what is wrong and what to type: a command of this host's, or one of rpctl's or git's, which
+// are the operator's own; nothing where no command mends it.
 type fault struct{ what, fix string }
 
 func (f *fault) Error() string { return f.what }
@@ -184,7 +195,7 @@ type skip struct{ why string }
 func (s *skip) Error() string { return s.why }
 
 const (
-	reinstall = "rpctl agent install --env ENVIRONMENT (on your machine)"
+	reinstall = "rpctl agent install"
 	embedded  = "does not apply: this host is embedded, nothing was installed on it"
 )
 
@@ -206,7 +217,7 @@ func (e *examination) connected(ctx context.Context) (Manager, error) {
 		e.manager, e.hangUp, e.managerErr = installed.Connect(ctx)
 	}
 	if e.managerErr != nil {
-		return nil, wrong("systemctl status dbus (on this host)", "cannot reach systemd: %v", e.managerErr)
+		return nil, wrong("systemctl status dbus", "cannot reach systemd: %v", e.managerErr)
 	}
 	return e.manager, nil
 }

@@ -75,7 +75,7 @@ func (i *Installed) unchanged(file systemd.File) error {
 	case err != nil:
 		return err
 	case !bytes.Equal(content, file.Content):
-		return wrong(reinstall+"; a change of yours belongs into a drop-in", "%s is not as this agent installs it", file.Path)
+		return wrong(reinstall, "%s is not as this agent installs it; a change of yours belongs into a drop-in", file.Path)
 	}
 	return i.rights(file.Path, file.Mode, file.Owner, file.Group)
 }
@@ -120,7 +120,7 @@ func (i *Installed) rights(name string, mode fs.FileMode, owner, group string) e
 		return err
 	}
 	if info.Mode()&fs.ModeSymlink != 0 {
-		return wrong("sudo rm "+name+", then "+reinstall, "%s is a link", name)
+		return wrong("sudo rm "+name, "%s is a link; once it is gone, an install puts there what belongs there", name)
 	}
 	if got := info.Mode() & (fs.ModePerm | fs.ModeSetgid | fs.ModeSetuid); got != mode {
 		return wrong(reinstall, "%s has rights %v, want %v", name, got, mode)

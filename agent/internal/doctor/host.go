@@ -53,9 +53,12 @@ func (e *examination) disk(context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if left.Bytes < leastBytes || left.CountsInodes && left.Inodes < leastInodes {
-		return "", wrong("df -h "+e.State+"; df -i "+e.State, "%d MiB and %d inodes are left for %s: the audit could not be written",
-			left.Bytes>>20, left.Inodes, e.State)
+	const short = "%d MiB and %d inodes are left for %s: the audit could not be written"
+	switch {
+	case left.Bytes < leastBytes:
+		return "", wrong("df -h "+e.State, short, left.Bytes>>20, left.Inodes, e.State)
+	case left.CountsInodes && left.Inodes < leastInodes:
+		return "", wrong("df -i "+e.State, short, left.Bytes>>20, left.Inodes, e.State)
 	}
 	if err := unix.Access(e.State, unix.W_OK); err != nil {
 		return "", wrong("findmnt -T "+e.State, "%s cannot be written: %v", e.State, err)
@@ -84,7 +87,7 @@ func (e *examination) clock(ctx context.Context) (string, error) {
 		if kind, err := manager.Virtualization(ctx); err == nil && containers[kind] {
 			return "", &skip{fmt.Sprintf("is the machine's below this container (%s): it is %s, and no time server says so here", kind, now.UTC().Format(time.RFC3339))}
 		}
-		return "", wrong("sudo timedatectl set-ntp true (or install chrony)", "it is %s here, and no time server says so", now.UTC().Format(time.RFC3339))
+		return "", wrong("sudo timedatectl set-ntp true", "it is %s here, and no time server says so; where that cannot be switched on, install chrony", now.UTC().Format(time.RFC3339))
 	}
 	return now.UTC().Format(time.RFC3339) + ", synchronized", nil
 }
@@ -126,7 +129,7 @@ func (e *examination) journal(ctx context.Context) (string, error) {
 		return errOneIsEnough
 	})
 	if err != nil && !errors.Is(err, errOneIsEnough) {
-		return "", wrong("sudo systemctl cat rp-agent@.service: it must have SupplementaryGroups=systemd-journal", "%v", err)
+		return "", wrong("systemctl cat rp-agent@.service", "%v: rp-agent@.service must have SupplementaryGroups=systemd-journal", err)
 	}
 	if !seen {
 		return "", wrong("sudo journalctl -u "+anyUnit+" -n 1", "not one line of %s can be read: group systemd-journal is missing, or the journal is empty", anyUnit)
@@ -177,11 +180,11 @@ func (e *examination) console(context.Context) (string, error) {
 	info, err := folder.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", wrong("look at "+path.Join(cfg.Application.Path, name), "release %s has no bin/console", release.Name)
+		return "", wrong("ls -l "+path.Join(cfg.Application.Path, "releases", release.Name), "release %s has no bin/console", release.Name)
 	case err != nil:
 		return "", err
 	case !info.Mode().IsRegular() || info.Mode()&0o100 == 0:
-		return "", wrong("chmod +x bin/console in the repository, then deploy", "bin/console of release %s cannot be executed (%v)", release.Name, info.Mode())
+		return "", wrong("git update-index --chmod=+x bin/console", "bin/console of release %s cannot be executed (%v): commit that it can, and deploy", release.Name, info.Mode())
 	}
 	return "bin/console of release " + release.Name + " is there and executable", nil
 }

@@ -24,8 +24,8 @@ func (e *examination) migrations(context.Context) (string, error) {
 	}
 	info, err := os.Stat(filepath.Join(installed.Root, cfg.Console.PHP))
 	if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
-		return "", wrong("write the path of PHP into hosts.toml ([environments.E.console] php), then rpctl agent upgrade --env "+cfg.Environment,
-			"%s is no program on this host", cfg.Console.PHP)
+		return "", wrong("command -v php", "%s is no program on this host: write the path of PHP into hosts.toml ([environments.%s.console] php), then rpctl agent upgrade --env %s",
+			cfg.Console.PHP, cfg.Environment, cfg.Environment)
 	}
 	people, err := e.signers(installed, config.ApproversPath)
 	if err != nil {

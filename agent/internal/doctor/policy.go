@@ -28,7 +28,7 @@ func (e *examination) systemdVersion(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if number := leading(version); number < oldestSystemd {
-		return "", wrong("upgrade the host to Debian 12 or newer", "version %s: the units were made for %d and newer", version, oldestSystemd)
+		return "", wrong("", "version %s: the units were made for %d and newer: upgrade the host to Debian 12 or newer", version, oldestSystemd)
 	}
 	return "version " + version, nil
 }
@@ -43,8 +43,7 @@ func (e *examination) polkitVersion(ctx context.Context) (string, error) {
 		return "", wrong("sudo apt install polkitd", "polkit does not answer: nothing can be restarted (%v)", err)
 	}
 	if polkitNumber(version) < oldestPolkit {
-		return "", wrong("upgrade the host, or restart by a sudoers file that names each command exactly: rp-agent cannot restart here",
-			"version %s knows no rules in JavaScript", version)
+		return "", wrong("", "version %s knows no rules in JavaScript, so that rp-agent cannot restart here: upgrade the host, or restart by a sudoers file that names each command exactly", version)
 	}
 	return "version " + version, nil
 }
@@ -80,7 +79,7 @@ func (e *examination) polkitRule(ctx context.Context) (string, error) {
 	}
 	switch err := manager.ProbeStart(ctx, notOurs); {
 	case err == nil:
-		return "", wrong("sudo rm the rule in /etc/polkit-1/rules.d that lets rp-agent start any unit", "rp-agent may start a unit that is not ours")
+		return "", wrong("sudo grep -rn polkit.Result /etc/polkit-1/rules.d /usr/share/polkit-1/rules.d", "rp-agent may start a unit that is not ours: a rule lets it start any, and must go")
 	case errors.Is(err, units.ErrNoRule):
 		return "", wrong(reinstall, "no rule speaks of rp-agent: 60-rp-agent.rules is missing or broken (sudo journalctl -u polkit)")
 	case !errors.Is(err, units.ErrRefused):
@@ -114,8 +113,7 @@ func (e *examination) allowedProbes(ctx context.Context, manager Manager) ([]str
 func allowed(ctx context.Context, manager Manager, unit string) error {
 	err := manager.ProbeStop(ctx, unit)
 	if errors.Is(err, units.ErrRefused) {
-		return wrong("install its unit on this host if it is missing, then "+reinstall,
-			"the rule does not allow what agent.toml lists: stopping %s is refused", unit)
+		return wrong(reinstall, "the rule does not allow what agent.toml lists: stopping %s is refused; its unit must be on this host before the install", unit)
 	}
 	return err
 }

@@ -285,9 +285,12 @@ func (s stoppedTerminal) Write(p []byte) (int, error) {
 func TestDoctorGoesOnToTheHost(t *testing.T) {
 	d := newDesk(t, "doctor", "--env", "prod")
 	d.answers["p1"]["hello"] = proto.Hello{Agent: "1.0", Protocol: proto.Speaks(), Environment: "preprod"}
-	d.answers["p1"][proto.OpDoctor] = proto.DoctorReport{Checks: []proto.Check{{Name: "polkit", Detail: "refused", Fix: "rpctl agent install"}}}
+	d.answers["p1"][proto.OpDoctor] = proto.DoctorReport{Checks: []proto.Check{{Name: "polkit", Detail: "refused", Fix: "rpctl agent install"},
+		{Name: "disk", Detail: "full", Fix: "df -h /"}, {Name: "groups", Detail: "none", Fix: "sudo groupadd --system x"},
+		{Name: "console", Detail: "none", Fix: "git update-index --chmod=+x bin/console"}}}
 	d.run(t, exit.Failed)
-	for _, part := range []string{"ok   p1: ssh login", "FAIL p1: configuration", "FAIL p1: polkit: refused", "fix: rpctl agent install"} {
+	for _, part := range []string{"ok   p1: ssh login", "FAIL p1: configuration", "FAIL p1: polkit: refused", "fix: rpctl agent install --env prod",
+		"fix: ssh p1 df -h /\n", "fix: ssh -t p1 sudo groupadd --system x\n", "fix (in the repository): git update-index"} {
 		if !strings.Contains(d.out.String(), part) {
 			t.Errorf("no %q in:\n%s", part, &d.out)
 		}

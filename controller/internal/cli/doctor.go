@@ -48,6 +48,7 @@ func (a *app) doctor(ctx context.Context, env string) error {
 	var bad []string
 	fleet.Each(ctx, fleet.DefaultLimit, targets(environments), examine, func(r fleet.Result[[]proto.Check]) {
 		for _, check := range r.Value {
+			check.Fix = a.sameHosts(check.Fix)
 			if !check.OK {
 				bad = append(bad, fmt.Sprintf("%s on %s", check.Name, r.Target.Host))
 			}
@@ -106,14 +107,18 @@ func (a *app) examine(ctx context.Context, environment inventory.Environment, ta
 		return checks
 	}
 	checks = append(checks,
-		quiet(noise()),
+		quiet(target.Host, noise()),
 		check("configuration", "agent.toml is what hosts.toml says", deploy.Fits(environment, target.Host, hello)),
 	)
 	var report proto.DoctorReport
 	if err := agent.Call(ctx, proto.OpDoctor, nil, &report, nil); err != nil {
 		return append(checks, check("host", "", err))
 	}
-	return append(checks, report.Checks...)
+	for _, found := range report.Checks {
+		found.Fix = exit.Advice(found.Fix, target.Host, target.Environment)
+		checks = append(checks, found)
+	}
+	return checks
 }
 
 // road says which way the host was reached, where the connection knows it.
@@ -133,14 +138,14 @@ func check(name, detail string, err error) proto.Check {
 	return proto.Check{Name: name, Detail: failure.Message, Fix: failure.Next}
 }
 
-// quiet is the check of the login shell.
-func quiet(said []string) proto.Check {
+// quiet is the check of the login shell; its fix shows what that prints.
+func quiet(host string, said []string) proto.Check {
 	if len(said) == 0 {
 		return proto.Check{Name: "login shell", OK: true, Detail: "quiet"}
 	}
 	return proto.Check{
-		Name: "login shell", Detail: "it prints before the protocol starts: " + strings.Join(said, " / "),
-		Fix: "let the login user's .bashrc print nothing where there is no terminal",
+		Name: "login shell", Fix: "ssh " + host + " true",
+		Detail: "it prints before the protocol starts: " + strings.Join(said, " / ") + "; let the login user's .bashrc print nothing where there is no terminal",
 	}
 }
 

@@ -22,7 +22,7 @@ const unknown = "\x00"
 // programs are what a `next:` may begin with.
 var programs = map[string]bool{
 	"rpctl": true, "rp-agent": true, "git": true, "ssh": true, "ssh-add": true, "ssh-keygen": true, "sudo": true,
-	"journalctl": true, "systemctl": true, "ls": true, "df": true, "chmod": true, "curl": true, "make": true, "go": true, "id": true, "pgrep": true, "timedatectl": true, unknown: true,
+	"journalctl": true, "systemctl": true, "ls": true, "df": true, "chmod": true, "curl": true, "make": true, "go": true, "id": true, "pgrep": true, "timedatectl": true, "findmnt": true, "command": true, unknown: true,
 }
 
 // TestNextCanBeTyped goes over every `Next` of the controller and of the agent that stands in the source:
@@ -134,10 +134,14 @@ func slicesWithout(words []string, prefix string) []string {
 	return kept
 }
 
+// typed are the names of fields, variables, parameters and results whose text is for typing: what comes
+// next after a refusal, and what mends what doctor found.
+var typed = map[string]bool{"next": true, "Next": true, "fix": true, "Fix": true}
+
 type nextText struct{ at, text string }
 
-// nextTexts is what is given to a field Next, to a variable next, to a parameter next of a function
-// of the same package, or returned as a result next, in the sources of a folder.
+// nextTexts is what is given to a field, a variable or a parameter of one of the names typed, or returned
+// as a result of that name, in the sources of a folder.
 func nextTexts(t *testing.T, folder string) []nextText {
 	t.Helper()
 	c := newCollector()
@@ -255,7 +259,7 @@ func (c *collector) parameters(n ast.Node) bool {
 	return true
 }
 
-// named is which of the fields is called next, or -1.
+// named is which of the fields has one of the names typed, or -1.
 func named(fields *ast.FieldList) int {
 	at := 0
 	if fields == nil {
@@ -263,7 +267,7 @@ func named(fields *ast.FieldList) int {
 	}
 	for _, field := range fields.List {
 		for _, name := range field.Names {
-			if name.Name == "next" {
+			if typed[name.Name] {
 				return at
 			}
 			at++
@@ -288,18 +292,18 @@ func (c *collector) texts(n ast.Node) bool {
 			c.add(n.Args[at])
 		}
 	case *ast.KeyValueExpr:
-		if key, ok := n.Key.(*ast.Ident); ok && (key.Name == "Next" || key.Name == "next") {
+		if key, ok := n.Key.(*ast.Ident); ok && (typed[key.Name]) {
 			c.add(n.Value)
 		}
 	case *ast.AssignStmt:
 		for i, left := range n.Lhs {
-			if len(n.Rhs) == len(n.Lhs) && isNext(left) {
+			if len(n.Rhs) == len(n.Lhs) && isTyped(left) {
 				c.add(n.Rhs[i])
 			}
 		}
 	case *ast.ValueSpec:
 		for i, name := range n.Names {
-			if len(n.Values) == len(n.Names) && isNext(name) {
+			if len(n.Values) == len(n.Names) && isTyped(name) {
 				c.add(n.Values[i])
 			}
 		}
@@ -335,12 +339,12 @@ func called(call *ast.CallExpr) string {
 	return ""
 }
 
-func isNext(left ast.Expr) bool {
+func isTyped(left ast.Expr) bool {
 	switch left := left.(type) {
 	case *ast.Ident:
-		return left.Name == "next"
+		return typed[left.Name]
 	case *ast.SelectorExpr:
-		return left.Sel.Name == "Next" || left.Sel.Name == "next"
+		return typed[left.Sel.Name]
 	}
 	return false
 }
@@ -407,6 +411,8 @@ func clock(host string) (why, next string) {
 func approval() (why, next string) { return "cannot apply", otherPerson }
 func start() any { return struct{ Next string }{Next: "rpctl migrate with a key"} }
 func serve() any { return &failure{next: "nothing: rp-agent.socket starts this"} }
+func wrong(fix, format string) error { return nil }
+func clean() error { return wrong("sudo rm x, then rpctl agent install", "x is a link") }
 func fine(env string) (why, next string) {
 	again := fmt.Sprintf("rpctl migrate --plan PLAN --env %s", env)
 	return "", again + " --apply"
@@ -423,6 +429,7 @@ func fine(env string) (why, next string) {
 		"let another operator apply it":                           "begins with no program",
 		"rpctl migrate with a key":                                "has the word with, and rpctl migrate takes none",
 		"nothing: rp-agent.socket starts this":                    "begins with no program",
+		"sudo rm x, then rpctl agent install":                     "has a remark in it",
 		"rpctl migrate --plan PLAN --env " + unknown + " --apply": "",
 	} {
 		if why, seen := refused[text]; !seen || why != want {

@@ -7,11 +7,11 @@ import "strings"
 func Advice(next, host, environment string) string {
 	first, rest, _ := strings.Cut(next, " ")
 	switch first {
-	case "rp-agent", "journalctl", "systemctl", "ls", "df", "id", "pgrep", "timedatectl":
+	case "rp-agent", "journalctl", "systemctl", "ls", "df", "id", "pgrep", "timedatectl", "findmnt", "command":
 		if host == "" {
 			return next
 		}
-		return "ssh " + host + " " + next
+		return "ssh " + host + " " + remote(next)
 	case "sudo":
 		return asAdmin(next, host, environment)
 	case "rpctl":
@@ -32,5 +32,16 @@ func asAdmin(next, host, environment string) string {
 	case environment != "" && (strings.Contains(next, " /etc/rp-agent") || strings.HasSuffix(next, " rp-agent.socket")):
 		return "rpctl agent install --env " + environment
 	}
-	return "ssh -t " + host + " " + next
+	return "ssh -t " + host + " " + remote(next)
+}
+
+// remote is a command as the host's shell shall read it: in quotes where this one would read some of it first.
+func remote(command string) string {
+	switch {
+	case !strings.ContainsAny(command, "\"'`$\\!&;|<>()*?[]{}#~"):
+		return command
+	case !strings.ContainsAny(command, "\"`$\\!"):
+		return `"` + command + `"`
+	}
+	return Word(command)
 }

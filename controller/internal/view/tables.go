@@ -65,7 +65,15 @@ func CheckLine(e event.Event, look Look) string {
 	}
 	line := fmt.Sprintf("%s %s: %s: %s\n", sign, e.Host, printable.Line(e.Check.Name), printable.Line(e.Check.Detail))
 	if !e.Check.OK && e.Check.Fix != "" {
-		line += "       fix: " + printable.Line(e.Check.Fix) + "\n"
+		line += "       " + fixOf(e.Check.Fix) + ": " + printable.Line(e.Check.Fix) + "\n"
 	}
 	return line
+}
+
+// fixOf says where a fix is typed, where that is not anywhere on this machine.
+func fixOf(fix string) string {
+	if strings.HasPrefix(fix, "git ") {
+		return "fix (in the repository)"
+	}
+	return "fix"
 }
