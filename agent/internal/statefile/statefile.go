@@ -19,6 +19,11 @@ import (
 // maxFile is the longest file that is read, in bytes.
 const maxFile = 8 << 20
 
+// Upgrade is what to type next where a newer rp-agent wrote a file: this one will never read it.
+const Upgrade = "rpctl agent upgrade"
+
+var errNewer = errors.New("it was written by a newer rp-agent")
+
 // form is a file as it stands on the disk.
 type form struct {
 	Version int             `json:"version"`
@@ -76,7 +81,7 @@ func Decode(data []byte, version int, content any) error {
 	}
 	switch {
 	case f.Version > version:
-		return fmt.Errorf("it was written by a newer rp-agent (version %d of the file; this one reads %d)", f.Version, version)
+		return fmt.Errorf("%w (version %d of the file; this one reads %d)", errNewer, f.Version, version)
 	case f.Version < 1:
 		return fmt.Errorf("it is damaged: it has no version")
 	}
@@ -101,9 +106,9 @@ func storage(verb, path string, err error) *proto.Error {
 	if errors.As(err, &at) {
 		err = at.Err
 	}
-	return &proto.Error{
-		Code:    proto.CodeStorage,
-		Message: fmt.Sprintf("cannot %s %s: %v", verb, path, err),
-		Next:    "rp-agent doctor",
+	next := "rp-agent doctor" // no file that is read in the greeting, whose errors stateform words
+	if errors.Is(err, errNewer) {
+		next = Upgrade
 	}
+	return &proto.Error{Code: proto.CodeStorage, Message: fmt.Sprintf("cannot %s %s: %v", verb, path, err), Next: next}
 }

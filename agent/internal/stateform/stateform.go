@@ -69,15 +69,18 @@ func Look(folder string) (int, error) {
 
 func look(folder string, latest int) (form, error) {
 	var is form
+	var refused *proto.Error
 	err := statefile.Read(filepath.Join(folder, fileName), fileVersion, &is)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return form{}, nil
+	case errors.As(err, &refused) && refused.Next == statefile.Upgrade:
+		return form{}, refuse(folder, err, statefile.Upgrade)
 	case err != nil:
 		return form{}, refuse(folder, err, space(folder))
 	case is.Number > latest:
 		return is, refuse(folder, fmt.Errorf("a newer rp-agent (%.40q) wrote it: it has form %d, and this rp-agent (%.40q) knows forms up to %d: upgrade it with `rpctl agent upgrade` of the newer rpctl",
-			is.Agent, is.Number, version.String(), latest), "rpctl agent upgrade")
+			is.Agent, is.Number, version.String(), latest), statefile.Upgrade)
 	case is.Number < 0:
 		return is, refuse(folder, fmt.Errorf("its %s is damaged: form %d", fileName, is.Number), space(folder))
 	}
