@@ -20,7 +20,7 @@ func (s System) newDoctorCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var report proto.DoctorReport
 			if err := s.question(cmd.Context(), proto.OpDoctor, nil, &report); err != nil {
-				return err
+				return noDoctor(err)
 			}
 			write := func() error { return writeChecks(s.Stdout, report.Checks) }
 			if asJSON {
@@ -37,6 +37,17 @@ func (s System) newDoctorCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on one line")
 	return cmd
+}
+
+// noDoctor is why the doctor itself cannot answer: the journal says more, where others would send to the doctor.
+func noDoctor(err error) error {
+	f := explain(err)
+	if f.next != doctorVerb {
+		return err
+	}
+	told := *f
+	told.next = "sudo journalctl -u 'rp-agent@*' -n 50"
+	return &told
 }
 
 // writeChecks is a line for each check, and the fix below what failed.

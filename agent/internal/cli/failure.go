@@ -26,6 +26,9 @@ func usage(message, next string) error {
 	return &failure{status: exitcode.BadInput, message: message, next: next}
 }
 
+// doctorVerb is what to type next where nothing better is known.
+const doctorVerb = "rp-agent doctor"
+
 // errBad is an answer that was shown already and that is bad: nothing more is to be said.
 var errBad = &failure{status: exitcode.Failed}
 
@@ -64,6 +67,6 @@ func explain(err error) *failure {
 	case errors.Is(err, context.Canceled):
 		return &failure{status: exitcode.Interrupted, message: "interrupted"}
 	default:
-		return &failure{status: exitcode.HostFailed, message: err.Error(), next: "rp-agent doctor"}
+		return &failure{status: exitcode.HostFailed, message: err.Error(), next: doctorVerb}
 	}
 }

@@ -80,3 +80,22 @@ func listen(tb testing.TB, socket, state string, f fakeHost) {
 		}
 	}()
 }
+
+// listenMute accepts on socket until the test ends, and says nothing to anybody.
+func listenMute(tb testing.TB, socket string) error {
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		return err
+	}
+	tb.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.Close()
+		}
+	}()
+	return nil
+}

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts plays the command lines of testdata; `exits N rp-agent …` checks the exit status.
-// $HEALTHY and $SICK are the sockets of two hosts.
+// $HEALTHY and $SICK are the sockets of two hosts, $MUTE is that of an agent that ends without a word.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
@@ -44,6 +44,10 @@ func TestScripts(t *testing.T) {
 				}
 				listen(tb, state+".sock", state, f)
 			}
+			if err := listenMute(tb, filepath.Join(folder, "mute.sock")); err != nil {
+				return err
+			}
+			env.Setenv("MUTE", filepath.Join(folder, "mute.sock"))
 			env.Setenv("HEALTHY", filepath.Join(folder, "healthy.sock"))
 			env.Setenv("SICK", filepath.Join(folder, "sick.sock"))
 			env.Setenv(socketVariable, filepath.Join(folder, "healthy.sock"))

@@ -17,6 +17,10 @@ import (
 // Version is the version of the file's format that this agent reads and writes.
 const Version = 1
 
+// install writes the host's files anew. It needs no word of the agent, whose greeting ends with the refusal
+// of its configuration: `rp-agent doctor` would say the same again.
+const install = "rpctl agent install"
+
 // file is agent.toml as it is written.
 type file struct {
 	Version     int         `toml:"version"`
@@ -68,9 +72,9 @@ func load(path string, by trust) (proto.HostConfig, error) {
 	case errors.As(err, &doubt):
 		return proto.HostConfig{}, refuse("may not be believed: "+doubt.why, doubt.fix)
 	case errors.Is(err, fs.ErrNotExist):
-		return proto.HostConfig{}, refuse(path+" is not there", "rpctl agent install")
+		return proto.HostConfig{}, refuse(path+" is not there", install)
 	case err != nil:
-		return proto.HostConfig{}, refuse(err.Error(), "rp-agent doctor")
+		return proto.HostConfig{}, refuse(err.Error(), install)
 	}
 	return Parse(path, data)
 }

@@ -28,7 +28,7 @@ func (t trust) signers(path string) (signature.Signers, error) {
 	case errors.As(err, &doubt):
 		return nil, refuseSigners(path, errors.New("may not be believed: "+doubt.why), doubt.fix)
 	case err != nil:
-		return nil, refuseSigners(path, err, "rp-agent doctor")
+		return nil, refuseSigners(path, err, install)
 	}
 	all, err := signature.ParseSigners(data)
 	if err != nil {

@@ -94,7 +94,7 @@ func openBelow(folder int, base, name string, flags int) (int, error) {
 	case err == nil:
 		return fd, nil
 	case unix.Fstatat(folder, base, &stat, unix.AT_SYMLINK_NOFOLLOW) == nil && stat.Mode&unix.S_IFMT == unix.S_IFLNK:
-		return -1, &doubtError{name + " is a link", "rpctl agent install"}
+		return -1, &doubtError{name + " is a link", install}
 	case errors.Is(err, unix.EACCES):
 		return -1, fmt.Errorf("cannot open %s: %w (user rp-agent must be able to read it)", name, err)
 	default:

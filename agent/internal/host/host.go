@@ -102,5 +102,5 @@ func refused(err error) *proto.Error {
 	if errors.As(err, &known) {
 		return known
 	}
-	return &proto.Error{Code: proto.CodeConfig, Message: "cannot read agent.toml: " + err.Error(), Next: "rp-agent doctor"}
+	return &proto.Error{Code: proto.CodeConfig, Message: "cannot read agent.toml: " + err.Error(), Next: "rpctl agent install"}
 }
