@@ -34,6 +34,7 @@ var realFaults = slices.Concat(ofPeople(), networkFaults, []fault{
 	{name: "polkit restarted", strike: onSystem("systemctl", "restart", "polkit.service")},
 	{name: "polkit killed", strike: onProcess(polkit, syscall.SIGKILL)},
 	{name: "D-Bus restarted", strike: busRestarted},
+	{name: "D-Bus killed", strike: busKilled},
 	{name: "systemd re-executed", strike: onSystem("systemctl", "daemon-reexec")},
 	{name: "systemd reloaded", strike: onSystem("systemctl", "daemon-reload")},
 
@@ -63,6 +64,7 @@ func php(p lab.Process) bool {
 	return strings.HasPrefix(p.Unit, "rp-agent-console@") && called(p, "php")
 }
 func polkit(p lab.Process) bool { return p.Unit == "polkit.service" }
+func bus(p lab.Process) bool    { return p.Unit == "dbus.service" }
 
 func sshd(p lab.Process) bool {
 	return p.Unit == "ssh.service" || strings.HasPrefix(p.Args[0], "sshd: ") || called(p, "sshd-session")
@@ -127,14 +129,24 @@ func onSystem(argv ...string) func(context.Context, *run, *process, hit) bool {
 	}
 }
 
+// busKilled does what busRestarted does, without a word to anybody; the next who asks the socket starts it again.
+func busKilled(ctx context.Context, r *run, p *process, h hit) bool {
+	r.undo = append(r.undo, r.logindBack(ctx))
+	return onProcess(bus, syscall.SIGKILL)(ctx, r, p, h)
+}
+
 // busRestarted takes the message bus away from everybody who is on it. systemd-logind does not come
 // back to the new one by itself (logins then wait 25 s for it), so an administrator restarts it later.
 func busRestarted(ctx context.Context, r *run, p *process, h hit) bool {
-	r.undo = append(r.undo, func() error {
+	r.undo = append(r.undo, r.logindBack(ctx))
+	return onSystem("systemctl", "restart", "dbus.service")(ctx, r, p, h)
+}
+
+func (r *run) logindBack(ctx context.Context) func() error {
+	return func() error {
 		_, err := r.real().host.Run(ctx, "systemctl", "restart", "systemd-logind.service")
 		return err
-	})
-	return onSystem("systemctl", "restart", "dbus.service")(ctx, r, p, h)
+	}
 }
 
 // beyondPings is longer than the agent waits for a sign of life (proto/PROTOCOL.md: 30 s).
