@@ -7,21 +7,31 @@ import (
 )
 
 // The forms in which programs print secrets that they were configured with.
-var forms = sync.OnceValue(func() (f struct{ login, header, assigned, value *regexp.Regexp }) {
+var forms = sync.OnceValue(func() (f struct{ login, broken, port, header, assigned, value *regexp.Regexp }) {
 	f.login = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#'"<>]*)@`)
+	f.broken = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)([^\s/@'"<>]*:[^\s'"<>]*)@`) // with a / in the password: why a program complains
+	f.port = regexp.MustCompile(`^[^:]*:[0-9]+[/?#]`)
 	f.header = regexp.MustCompile(`(?i)(\bauthorization["']?[ \t]*[:=][ \t]*["']?[a-z]+|\bbearer)([ \t]+)([A-Za-z0-9._~+/=-]+)`)
-	f.assigned = regexp.MustCompile(`([A-Za-z][A-Za-z0-9_.-]*)["']?[ \t]*(?:=>|=|:)[ \t]*`)
-	f.value = regexp.MustCompile(`^("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s"'&,;]+)`)
+	f.assigned = regexp.MustCompile(`([A-Za-z][A-Za-z0-9_.-]*)\\*["']?[ \t]*(?:=>|=|:)[ \t]*`)
+	f.value = regexp.MustCompile(`^("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|\\+"[^"]*"?|\\+'[^']*'?|[^\s"'&,;]+)`)
 	return f
 })
 
 // Mask is text without what looks like a secret in it: the login of a link (mysql://app:…@db), the value of
-// something that has a secret's name (APP_SECRET=…, "api_key": "…"), a header's token. The rest stays as it is.
+// something that has a secret's name (APP_SECRET=…, "api_key": "…", also where the text around was quoted once
+// more), a header's token. The rest stays as it is.
 func Mask(text string) string {
 	f := forms()
 	text = f.login.ReplaceAllStringFunc(text, func(found string) string {
 		parts := f.login.FindStringSubmatch(found)
 		if !loginHides(parts[1], parts[2]) {
+			return found
+		}
+		return parts[1] + Hidden + "@"
+	})
+	text = f.broken.ReplaceAllStringFunc(text, func(found string) string {
+		parts := f.broken.FindStringSubmatch(found)
+		if f.port.MatchString(parts[2]) {
 			return found
 		}
 		return parts[1] + Hidden + "@"

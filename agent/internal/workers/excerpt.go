@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/re-connect/rpctl/internal/secret"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -47,7 +48,7 @@ func (e *excerpts) of(ctx context.Context, unit, why string) ([]proto.LogLine, s
 	}
 	lines = append([]proto.LogLine(nil), lines...)
 	for i, line := range lines {
-		lines[i].Message = shorten(line.Message)
+		lines[i].Message = shorten(secret.Mask(line.Message)) // a worker that crashes may print what it was configured with
 		e.room -= len(lines[i].Message)
 	}
 	return lines, why

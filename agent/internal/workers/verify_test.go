@@ -268,6 +268,26 @@ func TestAnswerFitsOnALineWhateverTheJournalHolds(t *testing.T) {
 	})
 }
 
+// TestSecretsOfACrash: a worker that cannot start says what it was configured with.
+func TestSecretsOfACrash(t *testing.T) {
+	s := service(newManager(map[string]*scripted{async1: {now: []moment{{0, units.State{Active: "failed", Result: "exit-code"}}}}}))
+	s.Journal = said("cannot connect to amqp://app:hush@mq/, APP_SECRET=hush " + strings.Repeat("x", excerptMessage))
+	got, err := s.Verify(t.Context(), proto.VerifyArgs{Expect: []proto.Restarted{expect}}, nil)
+	if err != nil || len(got.Units[0].Journal) != 1 {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	if line := got.Units[0].Journal[0].Message; strings.Contains(line, "hush") || !strings.HasPrefix(line, "cannot connect to amqp://[hidden]@mq/, APP_SECRET=[hidden] ") {
+		t.Errorf("shown: %s", line)
+	}
+}
+
+// said is a journal of one line.
+type said string
+
+func (s said) Tail(context.Context, string, int) ([]proto.LogLine, error) {
+	return []proto.LogLine{{Message: string(s)}}, nil
+}
+
 func TestJournalThatCannotBeReadHidesNoVerdict(t *testing.T) {
 	s := service(newManager(map[string]*scripted{async1: {now: []moment{{0, units.State{Active: "failed", Result: "exit-code"}}}}}))
 	for _, journal := range []Tailer{nil, tail{errors.New("no rights")}} {

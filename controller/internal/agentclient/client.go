@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/internal/secret"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -193,13 +194,14 @@ func (c *Client) watchGreeting() {
 	}
 }
 
-// warn shows text of the host, made safe, unless the client is closed.
+// warn shows text of the host, made safe, unless the client is closed. What looks like a secret is left out: a login
+// shell with `set -x` prints what it exports.
 func (c *Client) warn(text string) {
 	c.warnMu.Lock()
 	defer c.warnMu.Unlock()
 	select {
 	case <-c.closed:
 	default:
-		c.options.Warn(c.options.Host, printable.Line(text))
+		c.options.Warn(c.options.Host, printable.Line(secret.Mask(text)))
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/internal/secret"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -78,7 +79,7 @@ func (c *Client) fault(code exit.Code, next, format string, args ...any) *exit.E
 
 // refusal is an error that the agent sent, made safe for a terminal.
 func (c *Client) refusal(sent *proto.Error) error {
-	safe := &proto.Error{Code: sent.Code, Message: printable.Line(sent.Message)}
+	safe := &proto.Error{Code: sent.Code, Message: printable.Line(secret.Mask(sent.Message))}
 	safe.Next = exit.Advice(printable.Line(sent.Next), c.options.Host, c.options.Environment)
 	if h := sent.Holder; h != nil {
 		safe.Holder = &proto.Holder{
@@ -100,7 +101,7 @@ func (c *Client) refusal(sent *proto.Error) error {
 // notProtocol quotes what a host said instead of the protocol.
 func (c *Client) notProtocol(problem string, said []byte) error {
 	if len(said) > 0 {
-		problem += `: "` + printable.Excerpt(string(said), excerptShown) + `"`
+		problem += `: "` + printable.Excerpt(secret.Mask(string(said)), excerptShown) + `"`
 	}
 	return c.fault(exit.HostFailed, c.next("doctor"), "does not speak the protocol: %s", problem)
 }
@@ -149,7 +150,7 @@ func (c *Client) said(words string) string {
 	if words == "" {
 		return ""
 	}
-	return `: "` + printable.Excerpt(words, excerptShown) + `"`
+	return `: "` + printable.Excerpt(secret.Mask(words), excerptShown) + `"`
 }
 
 // endOfStream says what can be said of a conversation that ended with err.

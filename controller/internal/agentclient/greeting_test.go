@@ -35,6 +35,39 @@ func TestNoiseBeforeGreeting(t *testing.T) {
 	}
 }
 
+// TestSecretsOfALoginShell: what a shell exports is none of rpctl's business, and stands on its terminal and in CI's logs.
+func TestSecretsOfALoginShell(t *testing.T) {
+	const said = "+ export APP_SECRET=hush DATABASE_URL=mysql://app:hush@db/rp\n"
+	client, heard := open(t, func(_ *bufio.Reader, stdout, stderr io.Writer) int {
+		_, _ = io.WriteString(stderr, "on stderr: "+said)
+		_, _ = io.WriteString(stdout, said+goodHello+"\n")
+		return 0
+	})
+	if _, err := client.Hello(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-client.broken
+	<-client.stderr.ended
+	if got := heard.all(); strings.Contains(got, "hush") || !strings.Contains(got, "prints: + export APP_SECRET=[hidden] DATABASE_URL=mysql://[hidden]@db/rp") ||
+		!strings.Contains(got, "on stderr: + export APP_SECRET=[hidden]") {
+		t.Errorf("warned %.300q", got)
+	}
+	for name, host := range map[string]func(*bufio.Reader, io.Writer, io.Writer) int{
+		"no agent": func(_ *bufio.Reader, _, stderr io.Writer) int { _, _ = io.WriteString(stderr, said); return 127 },
+		"refusal": func(_ *bufio.Reader, stdout, _ io.Writer) int {
+			say(stdout, goodHello, `{"event":"error","error":{"code":"host","message":"APP_SECRET=hush is bad"}}`)
+			return 1
+		},
+		"no event": func(_ *bufio.Reader, stdout, _ io.Writer) int { say(stdout, goodHello, said); return 1 },
+	} {
+		client, _ := open(t, host)
+		err := client.Call(t.Context(), proto.OpStatus, nil, nil, nil)
+		if err == nil || strings.Contains(err.Error(), "hush") || !strings.Contains(err.Error(), "[hidden]") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestFailuresBeforeGreeting(t *testing.T) {
 	hello := func(fields string) string { return `{"event":"hello","marker":"rp-agent/1",` + fields + `}` }
 	cases := []struct {

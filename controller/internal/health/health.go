@@ -16,6 +16,7 @@ import (
 
 	"github.com/re-connect/rpctl/controller/internal/inventory"
 	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/internal/secret"
 )
 
 // The defaults of Options.
@@ -199,7 +200,9 @@ func reason(err error, timeout time.Duration) string {
 		return fmt.Sprintf("nothing within %s", timeout)
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
+	case strings.HasPrefix(err.Error(), "invalid proxy address"): // Go quotes it with its login, and a part of that once more
+		return "the proxy in HTTPS_PROXY or HTTP_PROXY is no address like http://proxy.example:3128 (a / or % in its password is written %2F, %25)"
 	default:
-		return printable.Excerpt(err.Error(), 200)
+		return printable.Excerpt(secret.Mask(err.Error()), 200)
 	}
 }

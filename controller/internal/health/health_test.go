@@ -3,9 +3,11 @@ package health
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -81,6 +83,23 @@ func TestCheckWithoutServer(t *testing.T) {
 	got := Check(t.Context(), inventory.Health{URL: server.URL}, "", Options{For: time.Nanosecond})
 	if got.OK || got.Status != 0 || !strings.HasPrefix(got.Detail, "no answer: ") || !strings.Contains(got.Detail, "refused") {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestProxysLogin: Go quotes a proxy that it cannot use, login and all.
+func TestProxysLogin(t *testing.T) {
+	for _, proxy := range []string{"http://alice:hush%zz@127.0.0.1:9", "http://alice:hu/sh@127.0.0.1:9", "http://alice:hush@127.0.0.1:1"} {
+		transport := &http.Transport{Proxy: func(*http.Request) (*url.URL, error) {
+			parsed, err := url.Parse(proxy)
+			if err != nil {
+				return nil, fmt.Errorf("invalid proxy address %q: %w", proxy, err) // as http.ProxyFromEnvironment does
+			}
+			return parsed, nil
+		}}
+		got := Check(t.Context(), inventory.Health{URL: "https://pro.example.org/health"}, "", Options{For: time.Nanosecond, Transport: transport})
+		if got.OK || !strings.HasPrefix(got.Detail, "no answer: ") || strings.Contains(got.Detail, "hu") {
+			t.Errorf("%s: %+v", proxy, got)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/internal/secret"
 )
 
 // maxOutput is how much of git's answer is kept, in bytes: some names of a status, the end of an error.
@@ -99,12 +100,12 @@ func (b *bounded) last() string {
 		line = strings.TrimSpace(line)
 		for _, prefix := range []string{"fatal: ", "error: "} {
 			if reason, ok := strings.CutPrefix(line, prefix); ok {
-				return printable.Excerpt(reason, 300)
+				return printable.Excerpt(secret.Mask(reason), 300)
 			}
 		}
 		if line != "" {
 			last = line
 		}
 	}
-	return printable.Excerpt(last, 300)
+	return printable.Excerpt(secret.Mask(last), 300)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/re-connect/rpctl/controller/internal/connect"
 	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/internal/secret"
 )
 
 // maxAnswer is how much of a command's output is kept, in bytes.
@@ -69,5 +70,5 @@ func keep(from io.Reader) []byte {
 
 func lastLine(said []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
-	return printable.Excerpt(lines[len(lines)-1], 200)
+	return printable.Excerpt(secret.Mask(lines[len(lines)-1]), 200)
 }

@@ -1,15 +1,14 @@
 package runner
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 
 	"github.com/re-connect/rpctl/agent/internal/symfony"
 	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/internal/secret"
 	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/proto/plan"
 )
@@ -28,7 +27,7 @@ func (w *work) result(step plan.Located, out outcome) (proto.StepResult, error) 
 	}
 	m, err := symfony.ParseMigration(output)
 	if err != nil {
-		return proto.StepResult{}, fmt.Errorf("%w%s", err, w.lastWords(out))
+		return proto.StepResult{}, errors.New(secret.Mask(err.Error()) + w.lastWords(out)) // it may quote a line
 	}
 	return resultOf(step, m)
 }
@@ -72,35 +71,4 @@ func readAll(path string) ([]byte, error) {
 		return nil, fmt.Errorf("the output is longer than %d MiB, and is not searched for the tables", maxOutput>>20)
 	}
 	return output, nil
-}
-
-// maxWords is how much of an output's end goes into an error, in bytes.
-const maxWords = 300
-
-// lastWords is the end of what the command said, its errors first.
-func (w *work) lastWords(out outcome) string {
-	for _, path := range []string{w.Folders.Stderr(out.run.Console), w.Folders.Stdout(out.run.Console)} {
-		if words := bytes.TrimSpace(tail(path, maxWords)); len(words) > 0 {
-			return "; its output ends with: " + printable.Excerpt(string(words), maxWords)
-		}
-	}
-	return "; it printed nothing"
-}
-
-func tail(path string, n int64) []byte {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil
-	}
-	end := make([]byte, min(n, info.Size()))
-	read, err := file.ReadAt(end, info.Size()-int64(len(end)))
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, fs.ErrClosed) {
-		return nil
-	}
-	return end[:read]
 }

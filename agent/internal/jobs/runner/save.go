@@ -71,7 +71,7 @@ func (w *work) entry(action string) proto.AuditEntry {
 func (w *work) tell(action, result, format string, args ...any) error {
 	entry := w.entry(action)
 	entry.Result = result
-	entry.Detail = fmt.Sprintf("job %s: ", w.record.Job.ID) + fmt.Sprintf(format, args...)
+	entry.Detail = unquoted(fmt.Sprintf("job %s: ", w.record.Job.ID) + fmt.Sprintf(format, args...))
 	_, err := w.Audit.Append(entry)
 	return err
 }

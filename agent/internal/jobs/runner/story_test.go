@@ -68,7 +68,7 @@ func TestSimulationRefusesWhatItCannotReadForCertain(t *testing.T) {
 		want   string
 	}{
 		"another name": {func(h *jobstest.Host) { h.World.Names[jobstest.CPH.ID] = "CPH (fermé)" }, "the console says 4960"},
-		"no tables":    {func(h *jobstest.Host) { h.Engine.Script = printing("nothing\x1b[2J") }, `ends with: nothing\x1b[2J`},
+		"no tables":    {func(h *jobstest.Host) { h.Engine.Script = printing("nothing\x1b[2J") }, `ends with: “nothing\x1b[2J`},
 		"status 1": {func(h *jobstest.Host) {
 			h.Engine.Script = ending(console.End{Result: "exit-code", Code: "exited", Status: "1"})
 		}, "status 1"},

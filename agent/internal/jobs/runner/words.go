@@ -1,0 +1,65 @@
+package runner
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/internal/secret"
+)
+
+// maxWords is how much of an output's end goes into an error, in bytes, and maxLook how much of it is read: what
+// is a secret can be told by what stands before it only.
+const (
+	maxWords = 300
+	maxLook  = 8 << 10
+)
+
+// lastWords is the end of what the command said, its errors first. It is shown to people and kept with the job, so
+// what looks like a secret is left out: a console that fails prints its configuration. The output itself has all.
+func (w *work) lastWords(out outcome) string {
+	for _, path := range []string{w.Folders.Stderr(out.run.Console), w.Folders.Stdout(out.run.Console)} {
+		if words := bytes.TrimSpace(tail(path, maxLook)); len(words) > 0 {
+			said := secret.Mask(string(words))
+			said = strings.ToValidUTF8(said[max(0, len(said)-maxWords):], "")
+			return "; its output ends with: " + opening + strings.ReplaceAll(printable.Line(said), closing, `"`) + closing
+		}
+	}
+	return "; it printed nothing"
+}
+
+// What the command said stands between these, and nothing else does.
+const opening, closing = "“", "”"
+
+var quoted = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`; its output ends with: ` + opening + `[^` + closing + `]*` + closing)
+})
+
+// unquoted is a text without the command's words, for the audit: it is kept for ever, and people's names or a
+// secret without a name may be among them.
+func unquoted(text string) string { return quoted().ReplaceAllString(text, "") }
+
+// tail is the last n bytes of a file, or nothing.
+func tail(path string, n int64) []byte {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil
+	}
+	end := make([]byte, min(n, info.Size()))
+	read, err := file.ReadAt(end, info.Size()-int64(len(end)))
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, fs.ErrClosed) {
+		return nil
+	}
+	return end[:read]
+}
