@@ -36,6 +36,7 @@ type System struct {
 
 // ThisProcess is the system of the real rp-agent.
 func ThisProcess() System {
+	undumped()
 	return System{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
 		Socket:    proto.SocketPath,

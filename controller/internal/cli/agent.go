@@ -126,7 +126,9 @@ func (i *installation) visit(ctx context.Context, host string, do func(*installa
 	}
 	remote := install.Host{Name: host, Host: upload.Remote{Conn: conn}}
 	if i.app.Secret != nil {
-		remote.Password = func(ctx context.Context) ([]byte, error) { return i.app.sudoPassword(ctx, host) }
+		remote.Password = func(ctx context.Context) ([]byte, error) {
+			return i.app.askSecret(ctx, "password for sudo on "+safe(host)+": ")
+		}
 	}
 	v, err := install.Begin(ctx, remote, install.Binaries{Named: i.binary, Rpctl: rpctl})
 	if err != nil {
@@ -138,12 +140,6 @@ func (i *installation) visit(ctx context.Context, host string, do func(*installa
 		}
 	}()
 	return do(i, ctx, v, host)
-}
-
-// sudoPassword asks for a password, the live region out of the way.
-func (a *app) sudoPassword(_ context.Context, host string) (secret []byte, err error) {
-	a.view().Pause(func() { secret, err = a.Secret("password for sudo on " + safe(host) + ": ") })
-	return secret, err
 }
 
 func (i *installation) install(ctx context.Context, v *install.Visit, host string) error {

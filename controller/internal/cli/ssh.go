@@ -40,20 +40,13 @@ func (a *app) sshOf() *ssh {
 			SSHConfig: config, DialWithin: a.flags.timeout, HandshakeWithin: handshakes * a.flags.timeout, StartWithin: greetings * a.flags.timeout,
 		}
 		if a.Secret != nil {
-			options.Passphrase = a.passphrase
+			options.Passphrase = func(ctx context.Context, keyFile string) ([]byte, error) {
+				return a.askSecret(ctx, "passphrase of "+safe(keyFile)+": ")
+			}
 		}
 		a.ssh = &ssh{dialer: connect.New(options), operator: a.operator(), greeting: greetings * a.flags.timeout, warn: a.warn}
 	}
 	return a.ssh
-}
-
-// passphrase asks for a key's passphrase, the live region out of the way.
-func (a *app) passphrase(ctx context.Context, keyFile string) (secret []byte, err error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	a.view().Pause(func() { secret, err = a.Secret("passphrase of " + safe(keyFile) + ": ") })
-	return secret, err
 }
 
 // dial connects to a host and starts its agent.

@@ -9,6 +9,7 @@ import (
 	osuser "os/user"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
@@ -58,7 +59,8 @@ type app struct {
 	// listener takes a Ctrl-C to who asks what is meant by it; nil while nobody does.
 	listenMu sync.Mutex
 	listener chan struct{}
-	raw      bool // stdout is for a job's own bytes: what rpctl says goes to stderr
+	unasked  atomic.Bool // a question for a secret was left without an answer
+	raw      bool        // stdout is for a job's own bytes: what rpctl says goes to stderr
 }
 
 // flags are those that every command has.
@@ -77,6 +79,7 @@ func Run(system System) int {
 	a.Stdout = a.paper
 	ctx, stop := a.interruptible()
 	defer stop()
+	defer a.showTyping()
 	defer a.closeView() // after a panic too
 	root := a.root()
 	root.SetArgs(system.Args)

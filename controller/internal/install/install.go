@@ -4,13 +4,11 @@
 package install
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -62,6 +60,7 @@ func Begin(ctx context.Context, host Host, binaries Binaries) (*Visit, error) {
 	if v.Via, err = upload.To(ctx, host, v.program(), binary); err != nil {
 		return nil, errors.Join(v.fail("cannot bring rp-agent there", err), v.Close())
 	}
+	v.withoutPassword(ctx)
 	return v, nil
 }
 
@@ -71,46 +70,6 @@ func (v *Visit) program() string { return v.dir + "/rp-agent" }
 func (v *Visit) line(ctx context.Context, command string) (string, error) {
 	out, err := v.host.Run(ctx, command, nil)
 	return strings.TrimSpace(string(out)), err
-}
-
-// becomeRoot finds out how a command can run as root: as it is, by sudo
-// without a password, or with the password of the person at the terminal.
-func (v *Visit) becomeRoot(ctx context.Context) error {
-	uid, err := v.line(ctx, "id -u")
-	if err != nil {
-		return v.fail("cannot look at the login", err)
-	}
-	if uid == "0" {
-		return nil
-	}
-	v.become = "sudo -n "
-	_, err = v.host.Run(ctx, "sudo -n true", nil)
-	switch {
-	case err == nil:
-		return nil
-	case v.host.Password == nil:
-		return &exit.Error{Code: exit.Refused, Host: v.host.Name, Err: err,
-			Message: "cannot become root: sudo asks for a password, and there is nobody to ask: use a terminal, or --login with a user who may use sudo without a password",
-			Next:    "ssh -t " + v.host.Name + " sudo -v"}
-	}
-	if v.secret, err = v.host.Password(ctx); err != nil {
-		return err
-	}
-	// -k: a remembered password would leave the line for the command to read.
-	v.become = "sudo -k -S -p : "
-	if _, err := v.host.Run(ctx, v.become+"true", v.input(nil)); err != nil {
-		return &exit.Error{Code: exit.Refused, Host: v.host.Name, Err: err, Message: "cannot become root: sudo refused; try the password again, or --login with another user",
-			Next: "ssh -t " + v.host.Name + " sudo -v"}
-	}
-	return nil
-}
-
-// input is what a command reads: the password first where sudo wants one, so that it is in no argv.
-func (v *Visit) input(data []byte) io.Reader {
-	if v.secret == nil {
-		return bytes.NewReader(data)
-	}
-	return io.MultiReader(bytes.NewReader(v.secret), strings.NewReader("\n"), bytes.NewReader(data))
 }
 
 // Compare says what would change for the host to be as spec says. It changes nothing.
@@ -139,11 +98,11 @@ func (v *Visit) setup(ctx context.Context, flags string, spec *proto.SetupSpec) 
 			return proto.SetupReport{}, err
 		}
 	}
-	out, err := v.host.Run(ctx, v.become+"./"+v.program()+" setup --json"+flags, v.input(input))
+	out, err := v.asRoot(ctx, "./"+v.program()+" setup --json"+flags, input)
 	var report proto.SetupReport
 	if json.Unmarshal(out, &report) != nil {
 		if err == nil {
-			err = fmt.Errorf("it answered %s", printable.Excerpt(string(out), 200))
+			err = fmt.Errorf("it answered %s", printable.Excerpt(v.hide(string(out)), 200))
 		}
 		return report, v.fail("cannot set up the host", err)
 	}
@@ -153,12 +112,6 @@ func (v *Visit) setup(ctx context.Context, flags string, spec *proto.SetupSpec) 
 		return report, &said
 	}
 	return report, err
-}
-
-// forget wipes the password out of memory: it is needed no more.
-func (v *Visit) forget() {
-	clear(v.secret)
-	v.secret = nil
 }
 
 // Close removes what the visit brought, and forgets the password. It works after ctx of the visit has ended.

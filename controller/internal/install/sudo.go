@@ -1,0 +1,96 @@
+package install
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/internal/secret"
+)
+
+// sudo(8) without and with a password. -k: a remembered password would leave the line for the command to read.
+const (
+	sudoAlone    = "sudo -n "
+	sudoPassword = "sudo -k -S -p : "
+)
+
+// becomeRoot finds out how a command can run as root: as it is, by sudo
+// without a password, or with the password of the person at the terminal.
+func (v *Visit) becomeRoot(ctx context.Context) error {
+	uid, err := v.line(ctx, "id -u")
+	if err != nil {
+		return v.fail("cannot look at the login", err)
+	}
+	if uid == "0" {
+		return nil
+	}
+	v.become = sudoAlone
+	if _, err = v.host.Run(ctx, sudoAlone+"true", nil); err == nil {
+		return nil
+	}
+	var lost *exit.Error
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &lost): // nobody is asked for what cannot be sent
+		return err
+	case v.host.Password == nil:
+		return &exit.Error{Code: exit.Refused, Host: v.host.Name, Err: err,
+			Message: "cannot become root: sudo asks for a password, and there is nobody to ask: use a terminal, or --login with a user who may use sudo without a password",
+			Next:    "ssh -t " + v.host.Name + " sudo -v"}
+	}
+	if v.secret, err = v.host.Password(ctx); err != nil {
+		return err
+	}
+	v.become = sudoPassword
+	if _, err := v.asRoot(ctx, "true", nil); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return &exit.Error{Code: exit.Refused, Host: v.host.Name, Err: err, Message: "cannot become root: sudo refused; try the password again, or --login with another user",
+			Next: "ssh -t " + v.host.Name + " sudo -v"}
+	}
+	return nil
+}
+
+// withoutPassword looks whether sudo asks for no password for this very program, as a line of sudoers(5) may say: the
+// password would then be left for the program to read, and for sudo's log of its input.
+func (v *Visit) withoutPassword(ctx context.Context) {
+	if v.secret == nil {
+		return
+	}
+	if _, err := v.host.Run(ctx, "sudo -k -n ./"+v.program()+" version", nil); err == nil {
+		v.become = sudoAlone
+		v.forget()
+	}
+}
+
+// asRoot runs a command as root. What it reads is the password first where sudo wants one, so that it is in no argv.
+func (v *Visit) asRoot(ctx context.Context, command string, data []byte) ([]byte, error) {
+	var input io.Reader = bytes.NewReader(data)
+	if v.secret != nil {
+		input = io.MultiReader(bytes.NewReader(v.secret), strings.NewReader("\n"), input)
+	}
+	out, err := v.host.Run(ctx, v.become+command, input)
+	if err != nil && v.hide(err.Error()) != err.Error() {
+		err = errors.New(v.hide(err.Error()))
+	}
+	return out, err
+}
+
+// hide leaves the password out of a host's words: an error is pasted into a ticket, whatever the host did.
+func (v *Visit) hide(text string) string {
+	if len(v.secret) == 0 {
+		return text
+	}
+	return strings.ReplaceAll(text, string(v.secret), secret.Hidden)
+}
+
+// forget wipes the password out of memory: it is needed no more.
+func (v *Visit) forget() {
+	clear(v.secret)
+	v.secret = nil
+}
