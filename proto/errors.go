@@ -31,6 +31,7 @@ type Error struct {
 	Message string  `json:"message"`
 	Next    string  `json:"next,omitempty"`
 	Holder  *Holder `json:"holder,omitempty"` // with CodeLeaseHeld
+	Gate    int     `json:"gate,omitempty"`   // with CodeGate: the closed gate's number in docs/gates.md, where it is one of those
 }
 
 // Error is the message alone; a CLI prints Next on a line of its own.

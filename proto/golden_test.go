@@ -44,6 +44,15 @@ var golden = map[string]any{
 		Next:   "rpctl status --env preprod",
 		Holder: &Holder{Operator: "bob@desk", User: "app", UID: 1000, Purpose: "deploy", Since: moment},
 	}},
+	"gate": Event{Event: EventError, ID: 1, Error: &Error{
+		Code: CodeGate, Message: "cannot apply the plan: gate 3 (approval) is closed: nobody has approved it",
+		Next: "rpctl migrate approve --plan PLAN --env preprod", Gate: 3,
+	}},
+	"job": Event{Event: EventJob, ID: 1, Job: &Job{
+		ID: "abcdefgh", Kind: KindApply, State: JobFailed, Plan: "00", Operator: "alice@laptop", User: "app", Created: moment, Ended: moment,
+		Steps: []JobStep{{Step: "1.1", State: StepStopped, Began: moment, Ended: moment, Gate: 5,
+			Detail: "step 1.1 was not begun: gate 5 (drift) is closed: 40 people would move, the forecast says 41"}},
+	}},
 }
 
 func TestGoldenLines(t *testing.T) {

@@ -162,6 +162,9 @@ type JobStep struct {
 	// Remaining is what a dry run after a real one showed still to move.
 	Remaining *int64 `json:"remaining,omitempty"`
 	Detail    string `json:"detail,omitempty"`
+	// Gate is the number in docs/gates.md of the gate that stopped the step, which Detail speaks of; agents
+	// before it had a name say it in Detail alone.
+	Gate int `json:"gate,omitempty"`
 	// First is how many people the first real run of the step was approved to move, a later one the rest.
 	First *int64 `json:"first,omitempty"`
 	// Resolved is the operator's word that the step went on by: ResolveRerun or ResolveDone.

@@ -98,17 +98,17 @@ var passable = map[int]bool{Approval: true, Before: true}
 // Refusal is the first closed gate as an error, or nil when the plan may run.
 func Refusal(s Standing) *proto.Error {
 	if s.BreakGlass != "" && !s.Rules.BreakGlass {
-		return refuse("break-glass is not allowed by this host's agent.toml", "")
+		return refuse(0, "break-glass is not allowed by this host's agent.toml", "")
 	}
 	for _, gate := range All(s) {
 		if gate.Open || s.BreakGlass != "" && passable[gate.Gate] {
 			continue
 		}
-		return refuse(fmt.Sprintf("gate %d (%s) is closed: %s", gate.Gate, gate.Name, gate.Why), gate.Next)
+		return refuse(gate.Gate, fmt.Sprintf("gate %d (%s) is closed: %s", gate.Gate, gate.Name, gate.Why), gate.Next)
 	}
 	return nil
 }
 
-func refuse(why, next string) *proto.Error {
-	return &proto.Error{Code: proto.CodeGate, Message: "cannot apply the plan: " + why, Next: next}
+func refuse(gate int, why, next string) *proto.Error {
+	return &proto.Error{Code: proto.CodeGate, Gate: gate, Message: "cannot apply the plan: " + why, Next: next}
 }

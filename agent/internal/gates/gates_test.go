@@ -1,6 +1,7 @@
 package gates
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,12 +116,14 @@ func TestEachGateRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := ready()
 			c.change(&s)
-			gate := All(s)[c.gate-1]
+			all := All(s)
+			gate := all[c.gate-1]
 			if gate.Open || !strings.Contains(gate.Why, c.why) {
 				t.Errorf("gate %d: %+v", c.gate, gate)
 			}
-			if Refusal(s) == nil {
-				t.Error("the plan may run all the same")
+			first := all[slices.IndexFunc(all, func(g proto.GateStatus) bool { return !g.Open })]
+			if refusal := Refusal(s); refusal == nil || refusal.Gate != first.Gate {
+				t.Errorf("refused by %+v, want gate %d", refusal, first.Gate)
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/re-connect/rpctl/agent/internal/gates"
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/store"
 	"github.com/re-connect/rpctl/agent/internal/lease"
@@ -162,11 +163,11 @@ func (s *Service) admit(ctx context.Context, args proto.JobStartArgs, created ti
 
 func (s *Service) admitSimulation(running *proto.Job) error {
 	if s.Config.Console == nil {
-		return &proto.Error{Code: proto.CodeGate, Message: "cannot simulate the plan: gate 9 (host) is closed: this host runs no console commands, the console_host of hosts.toml does",
+		return &proto.Error{Code: proto.CodeGate, Gate: gates.Host, Message: "cannot simulate the plan: gate 9 (host) is closed: this host runs no console commands, the console_host of hosts.toml does",
 			Next: "rpctl status --env " + s.Config.Environment}
 	}
 	if running != nil {
-		return &proto.Error{Code: proto.CodeGate, Message: fmt.Sprintf("cannot simulate the plan: gate 7 (alone) is closed: job %s is changing the data", running.ID),
+		return &proto.Error{Code: proto.CodeGate, Gate: gates.Alone, Message: fmt.Sprintf("cannot simulate the plan: gate 7 (alone) is closed: job %s is changing the data", running.ID),
 			Next: fmt.Sprintf("rpctl attach %s --env %s", running.ID, s.Config.Environment)}
 	}
 	return nil

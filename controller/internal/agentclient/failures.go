@@ -79,7 +79,7 @@ func (c *Client) fault(code exit.Code, next, format string, args ...any) *exit.E
 
 // refusal is an error that the agent sent, made safe for a terminal.
 func (c *Client) refusal(sent *proto.Error) error {
-	safe := &proto.Error{Code: sent.Code, Message: printable.Line(secret.Mask(sent.Message))}
+	safe := &proto.Error{Code: sent.Code, Message: printable.Line(secret.Mask(sent.Message)), Gate: sent.Gate}
 	safe.Next = exit.Advice(printable.Line(sent.Next), c.options.Host, c.options.Environment)
 	if h := sent.Holder; h != nil {
 		safe.Holder = &proto.Holder{

@@ -123,21 +123,27 @@ func TestDriftStaysClosedUntilASimulation(t *testing.T) {
 	d, h := applying(t, "preprod")
 	simulation := h.simulation(d.options.Plan)
 	h.status.Simulation = h.signed(t, proto.NamespaceSimulation, simulation)
-	h.status.Steps = []proto.JobStep{{
-		Step: "1.1", State: proto.StepStopped, Ended: simulation.Time.Add(time.Minute),
-		Detail: "step 1.1 was not begun: gate 5 (drift) is closed: 40 instead of 41",
-	}}
+	h.status.Steps = []proto.JobStep{{Step: "1.1", State: proto.StepStopped, Ended: simulation.Time.Add(time.Minute)}}
+	const worded = "step 1.1 was not begun: gate 5 (drift) is closed: 40 instead of 41"
 	again := "rpctl migrate --plan " + d.options.PlanPath + " --env preprod"
 	for _, c := range []struct {
 		simulated time.Duration
 		state     proto.StepState
+		gate      int
+		detail    string
 		open      bool
-	}{{0, proto.StepStopped, false}, {2 * time.Minute, proto.StepStopped, true}, {0, proto.StepVerified, true}} {
+	}{
+		{0, proto.StepStopped, 5, "the data are others", false},
+		{0, proto.StepStopped, 0, worded, false}, // an older agent
+		{0, proto.StepStopped, 8, worded, true},
+		{2 * time.Minute, proto.StepStopped, 5, worded, true},
+		{0, proto.StepVerified, 5, worded, true},
+	} {
 		newer := simulation
 		newer.Time = newer.Time.Add(c.simulated)
 		h.status.Simulation = h.signed(t, proto.NamespaceSimulation, newer)
 		h.status.Gates = openGates()
-		h.status.Steps[0].State = c.state
+		h.status.Steps[0].State, h.status.Steps[0].Gate, h.status.Steps[0].Detail = c.state, c.gate, c.detail
 		d.events = nil
 		if err := Status(t.Context(), d.world, d.options, d.options.All[1:]); err != nil {
 			t.Fatal(err)
@@ -147,7 +153,7 @@ func TestDriftStaysClosedUntilASimulation(t *testing.T) {
 			t.Errorf("%+v: gate %+v, next %q", c, gate, shown.Next)
 		}
 	}
-	h.status.Gates, h.status.Steps[0].State = openGates(), proto.StepStopped
+	h.status.Gates, h.status.Steps[0].State, h.status.Steps[0].Gate = openGates(), proto.StepStopped, drift
 	if err := Apply(t.Context(), d.world, d.options, Applying{}); err != nil {
 		t.Errorf("the host judges the data as they are: %v", err)
 	}

@@ -109,9 +109,10 @@ func (r *run) gates(to fleet.Target, status proto.PlanStatus) {
 	r.emit(to, event.Event{Kind: event.Gates, PlanStatus: &status, Digest: status.Plan, Next: r.nextOf(to, status)})
 }
 
-// driftGate is gate 5, which the host asks only immediately before a step, and how a step says that it closed it.
+// drift is gate 5 (docs/gates.md), which the host asks only immediately before a step, and driftClosed how an
+// older agent words it, whose steps do not say which gate stopped them.
 const (
-	driftGate   = "drift"
+	drift       = 5
 	driftClosed = "gate 5 (drift) is closed"
 )
 
@@ -119,9 +120,9 @@ const (
 // forecast the step would stop again. The gates that status has stay as the host told them: an apply may be
 // tried all the same, the data may be as it was.
 func (r *run) drifted(to fleet.Target, status proto.PlanStatus) []proto.GateStatus {
-	at := slices.IndexFunc(status.Gates, func(g proto.GateStatus) bool { return g.Name == driftGate && g.Open })
+	at := slices.IndexFunc(status.Gates, func(g proto.GateStatus) bool { return g.Gate == drift && g.Open })
 	stopped := slices.IndexFunc(status.Steps, func(s proto.JobStep) bool {
-		return s.State == proto.StepStopped && strings.Contains(s.Detail, driftClosed)
+		return s.State == proto.StepStopped && (s.Gate == drift || s.Gate == 0 && strings.Contains(s.Detail, driftClosed))
 	})
 	if at < 0 || stopped < 0 {
 		return status.Gates

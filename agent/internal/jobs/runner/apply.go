@@ -44,7 +44,7 @@ func (w *work) check(step plan.Located) error {
 		why = w.switched()
 	}
 	if why != "" {
-		return w.fail(step.ID, proto.StepStopped, store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeGate,
+		return w.fail(step.ID, proto.StepStopped, store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeGate, Gate: gates.Drift,
 			Message: fmt.Sprintf("step %s was not begun: gate 5 (drift) is closed: %s; a new simulation shows what is left, to be approved", step.ID, why),
 			Next:    w.anew()}})
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/re-connect/rpctl/agent/internal/gates"
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/store"
 	"github.com/re-connect/rpctl/agent/internal/plans"
@@ -119,7 +120,7 @@ func (w *work) do() error {
 			return err
 		}
 		if release == nil {
-			return w.end(proto.JobFailed, &proto.Error{Code: proto.CodeGate,
+			return w.end(proto.JobFailed, &proto.Error{Code: proto.CodeGate, Gate: gates.Alone,
 				Message: "cannot apply the plan: gate 7 (alone) is closed: another job changes the data of this application", Next: "rpctl jobs --env " + w.Config.Environment})
 		}
 		defer release()

@@ -42,7 +42,7 @@ func (w *work) saveJob() error {
 // set changes a step in memory; a save must follow.
 func (w *work) set(id plan.StepID, state proto.StepState, detail string) *proto.JobStep {
 	step := w.record.Step(id)
-	step.State, step.Detail = state, detail
+	step.State, step.Detail, step.Gate = state, detail, 0
 	if step.Began.IsZero() {
 		step.Began = w.now()
 	}
@@ -51,11 +51,12 @@ func (w *work) set(id plan.StepID, state proto.StepState, detail string) *proto.
 
 // fail decides that the job ends with this step. look asks for a dry run that tells what is left of it.
 func (w *work) fail(id plan.StepID, state proto.StepState, ending store.Ending) error {
-	detail := ""
+	detail, gate := "", 0
 	if ending.Error != nil {
-		detail = ending.Error.Message
+		detail, gate = ending.Error.Message, ending.Error.Gate
 	}
-	w.set(id, state, detail).Ended = w.now()
+	step := w.set(id, state, detail)
+	step.Gate, step.Ended = gate, w.now()
 	w.record.Ending = &ending
 	return w.save()
 }

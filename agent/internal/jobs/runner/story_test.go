@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/re-connect/rpctl/agent/internal/audit"
+	"github.com/re-connect/rpctl/agent/internal/gates"
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/jobstest"
 	"github.com/re-connect/rpctl/proto"
@@ -130,7 +131,7 @@ func TestDriftStopsBeforeTheStep(t *testing.T) {
 		h.Approve(p)
 		h.World.Add(jobstest.CHU75.ID, "CPH", int(c.come))
 		job := h.Do(apply(p))
-		stopped := job.State == proto.JobFailed && job.Error.Code == proto.CodeGate && strings.Contains(job.Error.Message, "gate 5") &&
+		stopped := job.State == proto.JobFailed && job.Error.Code == proto.CodeGate && job.Error.Gate == gates.Drift && job.Steps[0].Gate == gates.Drift &&
 			strings.HasPrefix(states(job), "stopped") && h.Engine.Reals(p.Groups[0].Steps[0]) == 0
 		if stopped != c.stopped || !c.stopped && job.State != proto.JobSucceeded {
 			t.Errorf("tolerance %d, %d more: %s %s, %v", c.tolerance, c.come, job.State, states(job), job.Error)
@@ -152,7 +153,7 @@ func TestDriftInTheMiddleKeepsWhatIsVerified(t *testing.T) {
 		return jobstest.Fault{}
 	}
 	job := h.Do(apply(p))
-	if job.State != proto.JobFailed || states(job) != "verified stopped simulated" || !strings.Contains(job.Error.Message, "gate 5") {
+	if job.State != proto.JobFailed || states(job) != "verified stopped simulated" || job.Error.Gate != gates.Drift || job.Steps[0].Gate != 0 || job.Steps[1].Gate != gates.Drift {
 		t.Errorf("%s %s, %v", job.State, states(job), job.Error)
 	}
 	if h.Engine.Reals(p.Groups[0].Steps[1]) != 0 {
