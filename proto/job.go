@@ -98,7 +98,8 @@ type Job struct {
 	Steps       []JobStep `json:"steps"`
 	Error       *Error    `json:"error,omitempty"` // why it failed or stopped
 	CancelAsked bool      `json:"cancel_asked,omitempty"`
-	Receipt     *Signed   `json:"receipt,omitempty"` // what it proved, once succeeded
+	CancelNow   bool      `json:"cancel_now,omitempty"` // it was asked to stop at once; agents before it had a name leave it out
+	Receipt     *Signed   `json:"receipt,omitempty"`    // what it proved, once succeeded
 	BreakGlass  string    `json:"break_glass,omitempty"`
 	// Stdout and Stderr are how many bytes of output there are.
 	Stdout int64 `json:"stdout"`

@@ -89,7 +89,8 @@ func (s *Service) Cancel(ctx context.Context, args proto.JobCancelArgs, caller C
 	if _, err := s.Audit.Append(entry); err != nil {
 		return proto.Job{}, err
 	}
-	if err := s.Jobs.AskCancel(args.ID, store.Cancel{Now: args.Now, Operator: caller.Operator, User: caller.User, Time: s.now()}); err != nil {
+	asked, err := s.Jobs.AskCancel(args.ID, store.Cancel{Now: args.Now, Operator: caller.Operator, User: caller.User, Time: s.now()})
+	if err != nil {
 		return proto.Job{}, err
 	}
 	// The record is read after the wish is on the disk: a command that starts later is its runner's to end.
@@ -102,7 +103,7 @@ func (s *Service) Cancel(ctx context.Context, args proto.JobCancelArgs, caller C
 		}
 	}
 	job := s.sized(record)
-	job.CancelAsked = true
+	job.CancelAsked, job.CancelNow = true, asked.Now
 	return job, nil
 }
 

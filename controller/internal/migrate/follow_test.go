@@ -216,3 +216,24 @@ func TestCancelAndJobs(t *testing.T) {
 		check(t, err, exit.BadInput, "no job's id", "rpctl jobs --env preprod")
 	}
 }
+
+// TestFollowerIsToldHowAJobIsStopped: once for each wish, and once more where the second is to stop at once.
+func TestFollowerIsToldHowAJobIsStopped(t *testing.T) {
+	d, _ := applying(t, "preprod")
+	saw := tracker{world: d.world, state: proto.JobRunning}
+	job := proto.Job{State: proto.JobRunning}
+	for range 2 {
+		saw.job(job)
+	}
+	job.CancelAsked = true
+	for range 2 {
+		saw.job(job)
+	}
+	job.CancelNow = true
+	for range 2 {
+		saw.job(job)
+	}
+	if told := d.of(event.Job); len(told) != 2 || told[0].Job.CancelNow || !told[1].Job.CancelNow {
+		t.Errorf("%+v", told)
+	}
+}

@@ -16,7 +16,7 @@ type tracker struct {
 	world World
 	to    fleet.Target
 	state proto.JobState
-	asked bool
+	asked string // how it was asked to stop, as it was told
 	steps map[plan.StepID]proto.StepState
 }
 
@@ -25,7 +25,7 @@ func (t *tracker) job(job proto.Job) {
 		t.steps = map[plan.StepID]proto.StepState{}
 	}
 	ended := job.State.Ended()
-	if !ended && (t.state == "" || job.CancelAsked && !t.asked) {
+	if !ended && (t.state == "" || wish(job) != t.asked) {
 		t.tell(job)
 	}
 	for _, step := range job.Steps {
@@ -38,7 +38,18 @@ func (t *tracker) job(job proto.Job) {
 	if ended && t.state != job.State {
 		t.tell(job)
 	}
-	t.state, t.asked = job.State, job.CancelAsked
+	t.state, t.asked = job.State, wish(job)
+}
+
+// wish is how a job was asked to stop, if it was.
+func wish(job proto.Job) string {
+	switch {
+	case job.CancelNow:
+		return "now"
+	case job.CancelAsked:
+		return "next"
+	}
+	return ""
 }
 
 func (t *tracker) tell(job proto.Job) { t.world.emit(t.to, event.Event{Kind: event.Job, Job: &job}) }

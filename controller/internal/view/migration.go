@@ -41,6 +41,9 @@ func (t *text) job(e event.Event) string {
 	if !j.State.Ended() {
 		if j.CancelAsked {
 			how := "will stop before its next step"
+			if j.CancelNow {
+				how = "is being stopped at once"
+			}
 			if e.Text != "" { // who asked knows more than the job says
 				how = printable.Line(e.Text)
 			}

@@ -100,8 +100,9 @@ func TestMigrationEvents(t *testing.T) {
 	three := int64(3)
 	gates := []proto.GateStatus{{Gate: 1, Name: "simulation", Open: true}, {Gate: 3, Name: "approval", Why: "nobody has approved this plan", Next: "x"}}
 	job := proto.Job{ID: "abcdefgh12345678", Kind: proto.KindApply, State: proto.JobRunning, Operator: "alice@laptop", User: "app", Created: at}
-	ended, cancelled := job, job
+	ended, cancelled, killed := job, job, job
 	ended.State, ended.Ended, cancelled.CancelAsked = proto.JobFailed, at.Add(75*time.Second), true
+	killed.CancelAsked, killed.CancelNow = true, true
 	for _, e := range []event.Event{
 		{Kind: event.Gates, Environment: "preprod", Host: "pp1", PlanStatus: &proto.PlanStatus{Plan: "0123456789abcdef", Gates: gates, Running: "zzzzzzzz", Steps: []proto.JobStep{{State: proto.StepVerified}, {}}}, Next: "rpctl attach zzzzzzzz --env preprod"},
 		{Kind: event.Begin, Operation: "apply", Environment: "preprod", Hosts: []string{"pp1"}, Operator: "alice@laptop"},
@@ -110,6 +111,7 @@ func TestMigrationEvents(t *testing.T) {
 		{Kind: event.JobStep, JobStep: &proto.JobStep{Step: "1.2", State: proto.StepRunning}},
 		{Kind: event.Output, Text: "12/41 [==>"},
 		{Kind: event.Job, Host: "pp1", Job: &cancelled},
+		{Kind: event.Job, Host: "pp1", Job: &killed},
 		{Kind: event.JobStep, JobStep: &proto.JobStep{Step: "1.2", State: proto.StepFailed, Remaining: &three, Detail: "exit status 255"}},
 		{Kind: event.Job, Host: "pp1", Job: &ended},
 		{Kind: event.Stored, Path: "plan.receipts/preprod-applied.json", Commands: []string{"ssh-keygen -Y sign"}},

@@ -125,7 +125,10 @@ func underWay(out *strings.Builder, e event.Event, now time.Time) {
 	for _, job := range e.Status.Jobs {
 		words := fmt.Sprintf("%s %s is %s, %d of %d steps done, by %s, %s",
 			job.Kind, job.ID, job.State, job.Done(), len(job.Steps), job.Operator, event.Ago(now.Sub(job.Created)))
-		if job.CancelAsked {
+		switch {
+		case job.CancelNow:
+			words += ", asked to stop at once"
+		case job.CancelAsked:
 			words += ", asked to stop before its next step"
 		}
 		detail(out, e.Host, words)

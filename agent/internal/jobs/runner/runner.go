@@ -170,7 +170,7 @@ func (w *work) cancelled() (bool, error) {
 	if err != nil || asked == nil || w.allDone() {
 		return false, err
 	}
-	w.record.Job.CancelAsked = true
+	w.record.Job.CancelAsked, w.record.Job.CancelNow = true, asked.Now
 	w.record.Ending = &store.Ending{State: proto.JobCancelled, Error: &proto.Error{Code: proto.CodeCancelled,
 		Message: fmt.Sprintf("cancelled by %s before the next step", asked.By()), Next: "rpctl migrate status --plan PLAN"}}
 	return true, w.save()

@@ -72,7 +72,7 @@ func (w *work) missed(id plan.StepID, state proto.StepState, verb string, err er
 
 // cancelNow ends the job at a step whose command was stopped. touched says that data may have changed.
 func (w *work) cancelNow(id plan.StepID, asked *store.Cancel, touched bool) error {
-	w.record.Job.CancelAsked = true
+	w.record.Job.CancelAsked, w.record.Job.CancelNow = true, true
 	ending := store.Ending{State: proto.JobCancelled, Error: &proto.Error{Code: proto.CodeCancelled,
 		Message: fmt.Sprintf("cancelled by %s: the command of step %s was stopped", asked.By(), id), Next: "rpctl migrate status --plan PLAN"}}
 	state := proto.StepPending

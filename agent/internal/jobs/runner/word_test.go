@@ -194,14 +194,14 @@ func cancelNow(t *testing.T, end console.End) {
 	ran := make(chan error, 1)
 	go func() { ran <- h.Runner().Run(t.Context(), args.ID) }()
 	h.Until(func() bool { return h.Engine.Hanging() == 1 })
-	if _, err := h.Service.Cancel(t.Context(), proto.JobCancelArgs{ID: args.ID, Now: true}, jobstest.Caller); err != nil {
-		t.Fatal(err)
+	if asked, err := h.Service.Cancel(t.Context(), proto.JobCancelArgs{ID: args.ID, Now: true}, jobstest.Caller); err != nil || !asked.CancelAsked || !asked.CancelNow {
+		t.Fatalf("%+v, %v", asked, err)
 	}
 	if err := <-ran; err != nil {
 		t.Fatal(err)
 	}
 	job := h.Job(args.ID)
-	if job.State != proto.JobCancelled || states(job) != "interrupted simulated simulated" || job.Steps[0].Remaining == nil || *job.Steps[0].Remaining != 36 {
+	if !job.CancelNow || job.State != proto.JobCancelled || states(job) != "interrupted simulated simulated" || job.Steps[0].Remaining == nil || *job.Steps[0].Remaining != 36 {
 		t.Errorf("%s %s, %+v, %v", job.State, states(job), job.Steps[0], job.Error)
 	}
 }

@@ -104,13 +104,13 @@ func (s Store) Save(record Record) error {
 	return statefile.Write(s.path(record.Job.ID, "job.json"), recordVersion, record, 0o600)
 }
 
-// AskCancel leaves the wish that a job ends. Now stays once it was said, with who said it first and when: that is
+// AskCancel leaves the wish that a job ends, and returns the one that counts. Now stays once it was said, with who said it first and when: that is
 // compared with the end of a command.
-func (s Store) AskCancel(id proto.JobID, cancel Cancel) error {
+func (s Store) AskCancel(id proto.JobID, cancel Cancel) (Cancel, error) {
 	if before, err := s.CancelAsked(id); err == nil && before != nil && before.Now {
 		cancel = *before
 	}
-	return statefile.Write(s.path(id, "cancel.json"), cancelVersion, cancel, 0o600)
+	return cancel, statefile.Write(s.path(id, "cancel.json"), cancelVersion, cancel, 0o600)
 }
 
 // CancelAsked is the wish that a job ends, or nil.

@@ -102,8 +102,8 @@ func TestCancelNowStays(t *testing.T) {
 	}
 	first := Cancel{Now: true, User: "alice", Time: now}
 	for _, wish := range []Cancel{first, {User: "bob", Time: now.Add(time.Minute)}, {Now: true, User: "carol", Time: now.Add(time.Hour)}} {
-		if err := s.AskCancel("testjob1", wish); err != nil {
-			t.Fatal(err)
+		if counts, err := s.AskCancel("testjob1", wish); err != nil || counts != first {
+			t.Fatalf("%+v, %v", counts, err)
 		}
 		if asked, err := s.CancelAsked("testjob1"); err != nil || asked == nil || *asked != first {
 			t.Errorf("%+v, %v", asked, err)
