@@ -38,6 +38,9 @@ type Simulation struct {
 	Expires     time.Time       `json:"expires"`
 	Nonce       string          `json:"nonce"`
 	Steps       []SimulatedStep `json:"steps"`
+	// Resolved are the steps that are Done and whose figures may be less than all of what they did. They are
+	// no figures, and no part of FiguresDigest.
+	Resolved []ResolvedStep `json:"resolved,omitempty"`
 }
 
 // SimulatedStep is a step's dry run and what it will do when its turn comes.
@@ -96,6 +99,16 @@ type Applied struct {
 	Steps       []plan.Forecast `json:"steps"` // what each step did
 	// Resolved are the steps whose figures may be less than all of what they did.
 	Resolved []ResolvedStep `json:"resolved,omitempty"`
+}
+
+// ResolvedAs is how a step went on by an operator's word, where it did.
+func ResolvedAs(all []ResolvedStep, id plan.StepID) (ResolvedStep, bool) {
+	for _, r := range all {
+		if r.Step == id {
+			return r, true
+		}
+	}
+	return ResolvedStep{}, false
 }
 
 // ResolvedStep is a step that failed or was interrupted and went on by an operator's word. Its figures in

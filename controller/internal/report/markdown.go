@@ -32,7 +32,7 @@ func Markdown(s Source) string {
 // already says that a step is done.
 func already(step line) string {
 	if step.Done {
-		return " (déjà fait et vérifié)"
+		return " (déjà fait et vérifié" + step.word + ")"
 	}
 	return ""
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/proto/plan"
 )
@@ -56,6 +57,8 @@ type origin struct {
 type line struct {
 	plan.Located
 	proto.SimulatedStep
+	// word is how a step that is done went on after a failure, in words of the report; mostly empty.
+	word string
 }
 
 // origins are the plan's steps by origin, in the order in which the origins first appear.
@@ -67,7 +70,7 @@ func (s Source) origins() []origin {
 			at = len(all)
 			all = append(all, origin{Centre: step.Origin})
 		}
-		from, next := &all[at], line{step, s.Simulation.Steps[i]}
+		from, next := &all[at], line{step, s.Simulation.Steps[i], word(s.Simulation.Resolved, step.ID)}
 		switch {
 		case next.Done && len(from.Steps) == 0:
 			from.Total = next.Forecast.OriginAfter // as long as no dry run says what there is now
@@ -79,6 +82,19 @@ func (s Source) origins() []origin {
 		from.Steps = append(from.Steps, next)
 	}
 	return all
+}
+
+// word says that the figures of a step are of what was left of it when the operator spoke, and what was approved at first.
+func word(all []proto.ResolvedStep, id plan.StepID) string {
+	r, went := proto.ResolvedAs(all, id)
+	if !went {
+		return ""
+	}
+	first := "sa première exécution en migrait un nombre non enregistré"
+	if r.First != nil {
+		first = fmt.Sprintf("sa première exécution devait en migrer %d", *r.First)
+	}
+	return fmt.Sprintf(", repris par --resolve %s : chiffre de ce qui restait, %s", printable.Line(r.As), first)
 }
 
 // done is how many steps were verified before the simulation.

@@ -2,7 +2,9 @@ package report
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -264,6 +266,63 @@ func TestWhatIsDoneCountsNoMore(t *testing.T) {
 	if commands["1.1"] != "déjà fait et vérifié, ne pas relancer" || !strings.Contains(commands["1.2"], "-o 4537 -d 4960 ") {
 		t.Errorf("the workbook's commands: %q", commands)
 	}
+}
+
+// TestStepsThatWentOnByAWordAreMarked: in every format, and nowhere where there is none.
+func TestStepsThatWentOnByAWordAreMarked(t *testing.T) {
+	s, forty := runbook(t), int64(40)
+	s.Simulation.Steps[0].Done, s.Simulation.Steps[1].Done = true, true
+	formats := func() map[string]string {
+		texts := map[string]string{"slack": Slack(s), "trello": Trello(s), "markdown": Markdown(s)}
+		var book, data bytes.Buffer
+		if err := errors.Join(Workbook(&book, s), Write(&data, "json", s)); err != nil {
+			t.Fatal(err)
+		}
+		texts["json"], texts["xlsx"] = data.String(), allCells(t, &book)
+		return texts
+	}
+	for name, text := range formats() {
+		if strings.Contains(text, "resolve") {
+			t.Errorf("%s marks a step that went on by no word:\n%s", name, text)
+		}
+	}
+	s.Simulation.Resolved = []proto.ResolvedStep{{Step: "1.1", As: proto.ResolveRerun, First: &forty}, {Step: "1.2", As: proto.ResolveDone}}
+	for name, text := range formats() {
+		wanted := []string{
+			", repris par --resolve rerun : chiffre de ce qui restait, sa première exécution devait en migrer 40",
+			", repris par --resolve done : chiffre de ce qui restait, sa première exécution en migrait un nombre non enregistré",
+		}
+		if name == "json" {
+			wanted = []string{`"resolved": [`, `"as": "rerun"`, `"first": 40`}
+		}
+		for _, want := range wanted {
+			if strings.Count(text, want) < 1 {
+				t.Errorf("%s: want %q in\n%s", name, want, text)
+			}
+		}
+	}
+	if first, rest, _ := strings.Cut(Slack(s), "\n→ vers DAHAR"); !strings.Contains(first, "41 migrés, déjà fait et vérifié, repris") || strings.Contains(rest, "repris") {
+		t.Errorf("%s", first)
+	}
+}
+
+// allCells is the text of a workbook's cells.
+func allCells(t *testing.T, book io.Reader) string {
+	t.Helper()
+	file, err := excelize.OpenReader(book)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	rows, err := file.GetRows(sheet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := ""
+	for _, row := range rows {
+		text += strings.Join(row, "|") + "\n"
+	}
+	return text
 }
 
 // TestNothingIsLeftToRun: a plan that is wholly done has no commands to paste.

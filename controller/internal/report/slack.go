@@ -12,7 +12,7 @@ func Slack(s Source) string {
 	for _, from := range s.origins() {
 		fmt.Fprintf(&out, "Centre d'origine : %s (ID %d) - %d suivis au total\n", from.Name, from.ID, from.Total)
 		for _, step := range from.Done {
-			fmt.Fprintf(&out, "→ vers %s (ID %d) : %d migrés, déjà fait et vérifié\n", short(from.Centre, step.Destination), step.Destination.ID, step.Forecast.Moved)
+			fmt.Fprintf(&out, "→ vers %s (ID %d) : %d migrés, déjà fait et vérifié%s\n", short(from.Centre, step.Destination), step.Destination.ID, step.Forecast.Moved, step.word)
 		}
 		for _, step := range from.Steps {
 			fmt.Fprintf(&out, "→ vers %s (ID %d) : %d migrés | reste %d%s\n",

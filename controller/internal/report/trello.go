@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/proto/plan"
 )
 
@@ -16,6 +17,9 @@ func Trello(s Source) string {
 	steps := s.Plan.Steps()
 	if done := s.done(); done > 0 {
 		fmt.Fprintf(&out, "%s, %s\n\n", count(int64(done), "étape déjà faite et vérifiée", "étapes déjà faites et vérifiées"), leftOut(done, len(steps)))
+	}
+	for _, r := range s.Simulation.Resolved {
+		fmt.Fprintf(&out, "Étape %s%s\n\n", printable.Line(string(r.Step)), word(s.Simulation.Resolved, r.Step))
 	}
 	var before *plan.Located // the step whose command was written last
 	for i, step := range steps {

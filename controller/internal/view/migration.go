@@ -2,7 +2,6 @@ package view
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
@@ -108,7 +107,7 @@ func FiguresTable(p plan.Plan, s proto.Simulation, look Look) string {
 		}
 		id := string(step.ID)
 		if s.Steps[i].Done {
-			id, done = id+" ✓", true
+			id, done = id+" ✓"+marked(s.Resolved, step.ID), true
 		}
 		rows = append(rows, []cell{
 			{id, nil}, {fit(destination(step.Step), mostName, look.Width), nil}, {number(result.Destination), nil}, {number(result.Moved), st.bold},
@@ -118,7 +117,7 @@ func FiguresTable(p plan.Plan, s proto.Simulation, look Look) string {
 	}
 	flush()
 	if done {
-		out.WriteString("\n✓ verified before this simulation, with these figures: not run again\n")
+		out.WriteString("\n✓ verified before this simulation, with these figures: not run again\n" + resolved(s.Resolved, st))
 	}
 	out.WriteString(conflicts(p, s, st))
 	fmt.Fprintf(&out, "\nplan %s, figures %s\nsimulated %s on %s, revision %s, good until %s\n", cut(printable.Line(s.Plan), shortDigest), cut(s.FiguresDigest(), shortDigest),
@@ -194,11 +193,11 @@ func AppliedTable(p plan.Plan, a proto.Applied, look Look) string {
 		did := a.Steps[i]
 		rows = append(rows, []cell{
 			{string(step.ID), nil}, {fit(fmt.Sprintf("%s (%d)", printable.Line(step.Origin.Name), step.Origin.ID), 2*mostName, look.Width), nil},
-			{fit(destination(step.Step), mostName, look.Width), nil}, {number(did.Moved) + marked(a, step.ID), st.bold},
+			{fit(destination(step.Step), mostName, look.Width), nil}, {number(did.Moved) + marked(a.Resolved, step.ID), st.bold},
 			{change(did.OriginBefore, did.OriginAfter), nil}, {change(did.DestinationBefore, did.DestinationAfter), nil},
 		})
 	}
-	out := "\n" + table(rows, look.Width) + resolved(a, st)
+	out := "\n" + table(rows, look.Width) + resolved(a.Resolved, st)
 	if a.BreakGlass != "" {
 		out += st.bad("THE GLASS WAS BROKEN: ") + printable.Line(a.BreakGlass) + "\n"
 	}
@@ -209,23 +208,23 @@ func AppliedTable(p plan.Plan, a proto.Applied, look Look) string {
 const resolvedMark = "*"
 
 // marked is the mark of a step that went on by a word, or nothing.
-func marked(a proto.Applied, id plan.StepID) string {
-	if slices.ContainsFunc(a.Resolved, func(r proto.ResolvedStep) bool { return r.Step == id }) {
+func marked(all []proto.ResolvedStep, id plan.StepID) string {
+	if _, went := proto.ResolvedAs(all, id); went {
 		return resolvedMark
 	}
 	return ""
 }
 
 // resolved says of each marked step what its figures leave out.
-func resolved(a proto.Applied, st style) string {
+func resolved(all []proto.ResolvedStep, st style) string {
 	out := ""
-	for _, r := range a.Resolved {
+	for _, r := range all {
 		first := "how many its first run was to move is not recorded"
 		if r.First != nil {
 			first = fmt.Sprintf("its first run was approved to move %d", *r.First)
 		}
 		out += st.warn(resolvedMark+" step "+printable.Line(string(r.Step))) +
-			fmt.Sprintf(" went on by --resolve %s: its figures are the last simulation's;\n  %s\n", printable.Line(r.As), first)
+			fmt.Sprintf(" went on by --resolve %s: its figures are of what was left of it then;\n  %s\n", printable.Line(r.As), first)
 	}
 	return out
 }

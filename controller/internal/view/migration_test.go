@@ -78,6 +78,9 @@ func TestFiguresTable(t *testing.T) {
 	golden(t, "figures.txt", FiguresTable(p, s, Look{Width: 100}))
 	s.Steps[0].Done = true
 	golden(t, "figures_begun.txt", FiguresTable(p, s, Look{Width: 100}))
+	twelve := int64(12)
+	s.Resolved = []proto.ResolvedStep{{Step: s.Steps[0].Step, As: proto.ResolveRerun, First: &twelve}}
+	golden(t, "figures_resolved.txt", FiguresTable(p, s, Look{Width: 100}))
 }
 
 func TestAppliedTable(t *testing.T) {

@@ -83,7 +83,7 @@ func (w *work) simulation(e plans.Evidence) (proto.Simulation, *proto.Error) {
 	}
 	s := proto.Simulation{
 		Kind: "simulation", Environment: w.Config.Environment, Host: w.Name, Plan: w.digest, Revision: w.record.Revision,
-		Time: now, Expires: now.Add(time.Duration(hours) * time.Hour), Nonce: nonce(), Steps: w.rest(e, forecasts),
+		Time: now, Expires: now.Add(time.Duration(hours) * time.Hour), Nonce: nonce(), Steps: w.rest(e, forecasts), Resolved: w.resolved(),
 	}
 	if n := len(proto.CanonicalBody(s)); n > maxSimulation {
 		return proto.Simulation{}, w.unsigned(fmt.Sprintf("it is %d bytes long, and at most %d can be shown and approved: nobody can decide so many conflicts; split the plan", n, maxSimulation))

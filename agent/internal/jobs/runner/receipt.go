@@ -46,11 +46,11 @@ func (w *work) signApplied() (*proto.Error, error) {
 	})
 }
 
-// resolved are the steps that did not do all of what they did in one run, or not in one that ended well.
+// resolved are the verified steps that did not do all of what they did in one run, or not in one that ended well.
 func (w *work) resolved() []proto.ResolvedStep {
 	var all []proto.ResolvedStep
 	for _, step := range w.record.Job.Steps {
-		if step.Resolved != "" {
+		if step.Resolved != "" && step.State == proto.StepVerified {
 			all = append(all, proto.ResolvedStep{Step: step.Step, As: step.Resolved, First: step.First})
 		}
 	}

@@ -367,7 +367,8 @@ func TestUnreadableReleaseEndsTheJob(t *testing.T) {
 }
 
 // TestTheReceiptTellsWhichStepsWereResolved: the figures of such a step are of what was left of it, and who
-// reads the proof is told so, whichever job brought the word.
+// reads the proof is told so, whichever job brought the word. A simulation on the way tells it of what is done,
+// and the approval does not hang on it.
 func TestTheReceiptTellsWhichStepsWereResolved(t *testing.T) {
 	h, p := jobstest.NewHost(t), jobstest.Plan()
 	h.Approve(p)
@@ -375,11 +376,15 @@ func TestTheReceiptTellsWhichStepsWereResolved(t *testing.T) {
 	h.Do(apply(p))
 	h.World.Add(jobstest.CHU77.ID, "other", 1)
 	h.Engine.Script = real(2, jobstest.Fault{Refused: true})
-	approve(t, h, h.Simulate(p))
+	before := h.Simulate(p)
+	approve(t, h, before)
 	if job := h.Do(resolved(p, "1.1", proto.ResolveRerun)); states(job) != "verified stopped simulated" {
 		t.Fatalf("%s, %v", states(job), job.Error)
 	}
 	h.Engine.Script = nil
+	if s := h.Simulate(p); len(before.Resolved) != 0 || len(s.Resolved) != 1 || s.Resolved[0].Step != "1.1" || s.FiguresDigest() != before.FiguresDigest() {
+		t.Errorf("before %+v, then %+v", before.Resolved, s.Resolved)
+	}
 	job := h.Do(apply(p))
 	if job.State != proto.JobSucceeded {
 		t.Fatalf("%s, %v", states(job), job.Error)
