@@ -84,7 +84,7 @@ func (l *Log) By(now func() time.Time) *Log {
 // Append writes entry at the end and returns it as written: with its number, its
 // time (now, unless entry has one), its hashes, and text made safe to show. When it
 // returns without error the entry is on the disk. Errors are *proto.Error of
-// CodeStorage; the entry is then not in the file, or, when the disk failed in the end, may not be.
+// CodeStorage; the entry is then not in the file, unless the disk does not even let it be taken back.
 func (l *Log) Append(entry proto.AuditEntry) (proto.AuditEntry, error) {
 	unlock, err := l.lock()
 	if err != nil {
@@ -131,13 +131,17 @@ func (l *Log) compose(end ending, entry proto.AuditEntry) ([]byte, proto.AuditEn
 }
 
 // write appends text and waits until it is on the disk. What was written of a text
-// that did not fit is taken back: nobody was told that it is there.
+// that did not fit, or did not reach the disk, is taken back: nobody was told that it is there, and
+// fsync(2) tells an error once, so that a later one would say nothing of these bytes.
 func (l *Log) write(file *os.File, size int64, text []byte) error {
-	if _, err := file.Write(text); err != nil {
-		_ = file.Truncate(size)
-		return err
+	_, err := file.Write(text)
+	if err == nil {
+		err = l.sync(file)
 	}
-	return l.sync(file)
+	if err != nil {
+		_ = file.Truncate(size)
+	}
+	return err
 }
 
 // bounded is the entry with its text cut to length and safe to show.

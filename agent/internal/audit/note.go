@@ -36,7 +36,8 @@ func (l *Log) settle(file *os.File, end ending) (ending, error) {
 	return end, nil
 }
 
-// endLine makes the blank at offset at a newline, and waits until that is on the disk.
+// endLine makes the blank at offset at a newline, and waits until that is on the disk. Otherwise it is a blank again, as
+// there.
 func (l *Log) endLine(at int64) error {
 	file, err := l.open(l.path(), os.O_WRONLY) // one that is open for appending cannot do this
 	if err != nil {
@@ -46,7 +47,11 @@ func (l *Log) endLine(at int64) error {
 	if _, err := file.WriteAt([]byte{'\n'}, at); err != nil {
 		return err
 	}
-	return l.sync(file)
+	if err := l.sync(file); err != nil {
+		_, _ = file.WriteAt([]byte(blank), at)
+		return err
+	}
+	return nil
 }
 
 // noteIn is the note in a last line that only lacks its second newline.
