@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/re-connect/rpctl/agent/internal/jobs/jobstest"
+	"github.com/re-connect/rpctl/agent/internal/jobs/runner"
 	"github.com/re-connect/rpctl/agent/internal/lease"
 	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/proto"
@@ -238,6 +239,25 @@ func TestApproveRefuses(t *testing.T) {
 				t.Errorf("%v, want …%s…", err, c.words)
 			}
 		})
+	}
+}
+
+// brokenAudit is an audit whose disk refuses.
+type brokenAudit struct{ runner.Audit }
+
+func (brokenAudit) Append(proto.AuditEntry) (proto.AuditEntry, error) {
+	return proto.AuditEntry{}, &proto.Error{Code: proto.CodeStorage, Message: "cannot write the audit file: no space left on device", Next: "rp-agent doctor"}
+}
+
+// TestNoApprovalWithoutItsLine: one that the audit could not be told of is refused, and does not count.
+func TestNoApprovalWithoutItsLine(t *testing.T) {
+	h := jobstest.NewHost(t)
+	s := h.Simulate(jobstest.Plan())
+	h.Service.Audit = brokenAudit{h.Service.Audit}
+	_, err := h.Service.Approve(t.Context(), proto.ApproveArgs{Approval: h.Approval(s)}, jobstest.Caller)
+	refusal(t, err, proto.CodeStorage, "no space left")
+	if e, err := h.Service.Plans.Evidence(s.Plan, jobstest.Now()); err != nil || e.Approval != nil {
+		t.Errorf("%+v, %v", e.Approval, err)
 	}
 }
 

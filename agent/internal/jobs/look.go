@@ -156,14 +156,14 @@ func (s *Service) rules() proto.Console {
 	return *s.Config.Console
 }
 
-// Approve judges an approval and keeps it.
+// Approve judges an approval and keeps it. The audit is told first: a line twice is better than none.
 func (s *Service) Approve(ctx context.Context, args proto.ApproveArgs, caller Caller) (proto.PlanStatus, error) {
-	digest, signer, err := s.Plans.Approve(args.Approval, s.rules(), s.now())
+	digest, err := s.Plans.Approve(args.Approval, s.rules(), s.now(), func(digest, signer string) error {
+		_, err := s.Audit.Append(proto.AuditEntry{Action: audit.ActionApprove, Operator: caller.Operator, User: caller.User, UID: caller.UID, From: caller.From,
+			Detail: fmt.Sprintf("plan %s approved by %s", digest, signer)})
+		return err
+	})
 	if err != nil {
-		return proto.PlanStatus{}, err
-	}
-	if _, err := s.Audit.Append(proto.AuditEntry{Action: audit.ActionApprove, Operator: caller.Operator, User: caller.User, UID: caller.UID, From: caller.From,
-		Detail: fmt.Sprintf("plan %s approved by %s", digest, signer)}); err != nil {
 		return proto.PlanStatus{}, err
 	}
 	p, err := s.Plans.Plan(digest)

@@ -9,7 +9,20 @@ import (
 
 // Approve judges an approval and keeps it: it is signed by an approver of this host, for this
 // environment, and for exactly the figures of this host's own simulation. It returns the plan's digest.
-func (f Folder) Approve(signed proto.Signed, rules proto.Console, now time.Time) (digest, signer string, err error) {
+// tell is called before it is kept, and its error refuses it: an approval that counts was told of.
+func (f Folder) Approve(signed proto.Signed, rules proto.Console, now time.Time, tell func(digest, signer string) error) (string, error) {
+	digest, signer, err := f.judge(signed, rules, now)
+	if err == nil {
+		err = tell(digest, signer)
+	}
+	if err != nil {
+		return "", err
+	}
+	return digest, f.SaveSigned(digest, signed)
+}
+
+// judge says for which plan an approval counts, and whose it is.
+func (f Folder) judge(signed proto.Signed, rules proto.Console, now time.Time) (digest, signer string, err error) {
 	approvers, err := f.Keys.Approvers()
 	if err != nil {
 		return "", "", err
@@ -39,7 +52,7 @@ func (f Folder) Approve(signed proto.Signed, rules proto.Console, now time.Time)
 	case e.Simulation.FiguresDigest() != approval.Figures:
 		return "", "", refuse("its figures are not those of the simulation on "+f.Host+": approve what a new one shows", again)
 	}
-	return approval.Plan, signer, f.SaveSigned(approval.Plan, signed)
+	return approval.Plan, signer, nil
 }
 
 func refuse(why, next string) *proto.Error {

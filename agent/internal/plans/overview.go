@@ -12,7 +12,8 @@ import (
 )
 
 // Overview is the plans that are not applied, those that changed last first. A plan that cannot be
-// read is left out, with the error of the first such.
+// read is left out, with the error of the first such. A folder to which no plan came, because the disk
+// was full or the power went, is none.
 func (f Folder) Overview(now time.Time) ([]proto.PlanState, error) {
 	entries, err := os.ReadDir(f.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -26,6 +27,7 @@ func (f Folder) Overview(now time.Time) ([]proto.PlanState, error) {
 	for _, entry := range entries {
 		state, err := f.state(entry.Name(), now)
 		switch {
+		case errors.Is(err, errNoPlan):
 		case err != nil && first == nil:
 			first = err
 		case err == nil && (state.State != "applied" || state.BreakGlass != ""):

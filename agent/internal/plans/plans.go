@@ -12,6 +12,7 @@
 package plans
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -85,11 +86,12 @@ func (f Folder) Keep(p plan.Plan) error {
 	if _, err := os.Stat(filepath.Join(folder, "plan.json")); err == nil {
 		return nil
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return &proto.Error{Code: proto.CodeStorage, Message: fmt.Sprintf("cannot keep the plan: %v", err), Next: "rp-agent doctor"}
+	err := os.MkdirAll(folder, 0o700)
+	if err == nil {
+		err = cmp.Or(statefile.SyncFolder(f.dir), statefile.SyncFolder(filepath.Dir(f.dir)))
 	}
-	if err := errors.Join(statefile.SyncFolder(f.dir), statefile.SyncFolder(filepath.Dir(f.dir))); err != nil {
-		return err
+	if err != nil {
+		return &proto.Error{Code: proto.CodeStorage, Message: fmt.Sprintf("cannot keep the plan: %v", err), Next: "rp-agent doctor"}
 	}
 	return f.write(p.Digest(), "plan.json", p)
 }
@@ -162,6 +164,8 @@ func (f Folder) path(digest, name string) (string, error) {
 	return filepath.Join(f.dir, digest, name), nil
 }
 
+var errNoPlan = errors.New("the plan is not on this host")
+
 // Plan is a plan that was kept.
 func (f Folder) Plan(digest string) (plan.Plan, error) {
 	var p plan.Plan
@@ -170,7 +174,7 @@ func (f Folder) Plan(digest string) (plan.Plan, error) {
 	case err != nil:
 		return p, err
 	case !there:
-		return p, fmt.Errorf("plan %s is not on this host", digest)
+		return p, fmt.Errorf("%w: %s", errNoPlan, digest)
 	case p.Digest() != digest:
 		return p, fmt.Errorf("plan %s was changed on the disk", digest)
 	}

@@ -45,6 +45,22 @@ func TestDiskProvesNothing(t *testing.T) {
 	}
 }
 
+// TestFolderWithoutItsPlan: a disk that was full, or a power cut, when a plan was to be kept leaves a folder. It is no
+// plan, and no reason to complain of one for ever.
+func TestFolderWithoutItsPlan(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	if err := os.MkdirAll(filepath.Join(h.Parts.State, "plans", p.Digest()), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := h.Service.Plans.Overview(jobstest.Now()); err != nil || len(all) > 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	h.Approve(p)
+	if all, err := h.Service.Plans.Overview(jobstest.Now()); err != nil || len(all) != 1 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
 // TestOpenRefuses what is signed and still not what it should be.
 func TestOpenRefuses(t *testing.T) {
 	claire := jobstest.NewSigner(t, "claire")
