@@ -40,7 +40,8 @@ func Replace(path string, data []byte, mode fs.FileMode) error {
 		err = os.Rename(file.Name(), path)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
+		_ = os.Remove(file.Name()) // where the disk does not even allow that, the next writer sweeps it
+		return err
 	}
 	return folder.Sync()
 }

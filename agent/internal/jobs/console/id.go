@@ -5,6 +5,7 @@
 package console
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -61,13 +62,13 @@ func (f Folders) Used(id ID) (bool, error) {
 	return false, nil
 }
 
-// Settle brings a run's output to the disk and says how long its streams are, in bytes. After an error
-// the lengths are those that can be seen.
+// Settle brings a run's output to the disk and says how long its streams are, in bytes. After an error, which is
+// a *proto.Error of CodeStorage, the lengths are those that can be seen.
 func (f Folders) Settle(id ID) (stdout, stderr int64, err error) {
 	stdout, outErr := settle(f.Stdout(id))
 	stderr, errErr := settle(f.Stderr(id))
-	if err := errors.Join(outErr, errErr, statefile.SyncFolder(f.Output)); err != nil {
-		return stdout, stderr, fmt.Errorf("cannot bring the output to the disk: %w", err)
+	if err := cmp.Or(outErr, errErr, statefile.SyncFolder(f.Output)); err != nil {
+		return stdout, stderr, &proto.Error{Code: proto.CodeStorage, Message: fmt.Sprintf("cannot bring the output to the disk: %v", err), Next: "rp-agent doctor"}
 	}
 	return stdout, stderr, nil
 }

@@ -99,6 +99,10 @@ func (e *Engine) execute(id console.ID, spec console.Spec) error {
 	if fault.Refused {
 		return runner.ErrNotStarted
 	}
+	if err := errors.Join(os.WriteFile(e.Folders.Stdout(id), nil, 0o600), os.WriteFile(e.Folders.Stderr(id), nil, 0o600)); err != nil {
+		e.ended(id, noOutput())
+		return nil
+	}
 	if fault.Before != nil {
 		fault.Before()
 	}
@@ -115,21 +119,24 @@ func (e *Engine) execute(id console.ID, spec console.Spec) error {
 	if fault.Output != "" {
 		text = fault.Output
 	}
-	if err := os.WriteFile(e.Folders.Stdout(id), []byte(text), 0o600); err != nil {
-		return err
-	}
-	if err := os.WriteFile(e.Folders.Stderr(id), nil, 0o600); err != nil {
-		return err
-	}
+	_ = os.WriteFile(e.Folders.Stdout(id), []byte(text), 0o600) // PHP does not look whether what it prints arrives
 	if fault.Hang {
 		e.hanging[id] = spec
 		return nil
 	}
-	if fault.NoEnd {
-		return nil
+	if !fault.NoEnd {
+		e.ended(id, endOf(fault))
 	}
-	return e.Folders.WriteEnd(id, endOf(fault))
+	return nil
 }
+
+// noOutput is how a command ends whose output systemd cannot open: it is not run (systemd.exec(5), EXIT_STDOUT).
+func noOutput() console.End {
+	return console.End{Result: "exit-code", Code: "exited", Status: "209", Time: time.Now()}
+}
+
+// ended records an end. Where the disk refuses, there is none: systemd does not try again.
+func (e *Engine) ended(id console.ID, end console.End) { _ = e.Folders.WriteEnd(id, end) }
 
 func endOf(fault Fault) console.End {
 	switch {

@@ -31,7 +31,8 @@ func (s Store) path(id proto.JobID, name string) string {
 }
 
 // Create makes a job. Making its folder is the permission to start it, and only one
-// caller gets that; for the others the error is ErrExists. The caller holds Admit.
+// caller gets that; for the others the error is ErrExists. The caller holds Admit. After any other error
+// there is no such job, unless the disk does not let it go.
 func (s Store) Create(spec Spec, record Record) error {
 	id := spec.Args.ID
 	if !id.Valid() {
@@ -51,6 +52,16 @@ func (s Store) Create(spec Spec, record Record) error {
 	if err != nil {
 		return storage("make job "+string(id), err)
 	}
+	if err := s.fill(spec, record); err != nil {
+		_ = s.Remove(id) // what the disk does not let go is a job that nobody starts
+		return err
+	}
+	return nil
+}
+
+// fill makes a folder a job, and brings that to the disk.
+func (s Store) fill(spec Spec, record Record) error {
+	id := spec.Args.ID
 	if err := statefile.Write(s.path(id, "spec.json"), specVersion, spec, 0o600); err != nil {
 		return err
 	}
@@ -58,7 +69,7 @@ func (s Store) Create(spec Spec, record Record) error {
 		return err
 	}
 	// The folder of jobs too, which Admit may have made: only now is there a way to the job on the disk.
-	if err := errors.Join(statefile.SyncFolder(s.dir), statefile.SyncFolder(filepath.Dir(s.dir))); err != nil {
+	if err := cmp.Or(statefile.SyncFolder(s.dir), statefile.SyncFolder(filepath.Dir(s.dir))); err != nil {
 		return storage("make job "+string(id), err)
 	}
 	return nil
