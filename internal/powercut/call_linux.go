@@ -14,7 +14,8 @@ import (
 type kind int
 
 const (
-	changes kind = iota // content, names or rights
+	changes kind = iota // length or rights, or a name is removed
+	writes              // content
 	makes               // a new file, folder or link
 	renames
 	syncs
@@ -34,17 +35,17 @@ type form struct {
 
 var forms = map[uint64]form{
 	unix.SYS_OPENAT:          {"open", makes, where{0, 1}, nil},
-	unix.SYS_WRITE:           {"write", changes, where{0, -1}, nil},
-	unix.SYS_PWRITE64:        {"pwrite", changes, where{0, -1}, nil},
-	unix.SYS_WRITEV:          {"writev", changes, where{0, -1}, nil},
-	unix.SYS_PWRITEV:         {"pwritev", changes, where{0, -1}, nil},
-	unix.SYS_PWRITEV2:        {"pwritev2", changes, where{0, -1}, nil},
-	unix.SYS_SENDFILE:        {"sendfile", changes, where{0, -1}, nil},
-	unix.SYS_COPY_FILE_RANGE: {"copy_file_range", changes, where{2, -1}, nil},
-	unix.SYS_SPLICE:          {"splice", changes, where{2, -1}, nil},
+	unix.SYS_WRITE:           {"write", writes, where{0, -1}, nil},
+	unix.SYS_PWRITE64:        {"pwrite", writes, where{0, -1}, nil},
+	unix.SYS_WRITEV:          {"writev", writes, where{0, -1}, nil},
+	unix.SYS_PWRITEV:         {"pwritev", writes, where{0, -1}, nil},
+	unix.SYS_PWRITEV2:        {"pwritev2", writes, where{0, -1}, nil},
+	unix.SYS_SENDFILE:        {"sendfile", writes, where{0, -1}, nil},
+	unix.SYS_COPY_FILE_RANGE: {"copy_file_range", writes, where{2, -1}, nil},
+	unix.SYS_SPLICE:          {"splice", writes, where{2, -1}, nil},
 	unix.SYS_FTRUNCATE:       {"ftruncate", changes, where{0, -1}, nil},
 	unix.SYS_TRUNCATE:        {"truncate", changes, where{-1, 0}, nil},
-	unix.SYS_FALLOCATE:       {"fallocate", changes, where{0, -1}, nil},
+	unix.SYS_FALLOCATE:       {"fallocate", writes, where{0, -1}, nil},
 	unix.SYS_FCHMOD:          {"fchmod", changes, where{0, -1}, nil},
 	unix.SYS_FCHMODAT:        {"chmod", changes, where{0, 1}, nil},
 	unix.SYS_FCHMODAT2:       {"chmod", changes, where{0, 1}, nil},
@@ -65,7 +66,11 @@ var forms = map[uint64]form{
 type call struct {
 	form
 	path, to string
-	existed  bool // before it
+	existed  bool   // before it
+	reads    bool   // it opens what is there for reading only
+	size     uint64 // of a write, in bytes; 0 where that cannot be told from a register
+	// errno is what it returns instead of being made; 0: it is made.
+	errno unix.Errno
 }
 
 func (c *call) String(root string) string {
@@ -110,6 +115,12 @@ func (p tracee) entering(tid int, number uint64, args [6]uint64) (*call, error) 
 	}
 	_, err = os.Lstat(c.path)
 	c.existed = err == nil
+	switch number {
+	case unix.SYS_OPENAT:
+		c.reads = c.existed && args[2]&(unix.O_WRONLY|unix.O_RDWR|unix.O_TRUNC) == 0
+	case unix.SYS_WRITE, unix.SYS_PWRITE64:
+		c.size = args[2]
+	}
 	return c, nil
 }
 

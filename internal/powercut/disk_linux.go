@@ -178,11 +178,35 @@ func (d *disk) disks(torn func(string) bool) ([]Disk, error) {
 	}
 	all := []Disk{{"all that was written", live}, {"only what was synced", synced}, {"all names, only synced content", named}}
 	for _, path := range slices.Sorted(maps.Keys(live)) {
-		if was, is := named[path].Data, live[path].Data; live[path].Mode.IsRegular() && was != is {
+		was, is := named[path].Data, live[path].Data
+		switch {
+		case !live[path].Mode.IsRegular() || was == is:
+		case len(was) == len(is): // bytes were replaced by others where they stood: each is the old or the new one
+			all = append(all, replaced(live, path, was, is)...)
+		default:
 			all = append(all, tear(live, path, was, is, torn != nil && torn(path))...)
 		}
 	}
 	return all, nil
+}
+
+// replaced cuts off a write over what was synced, after each of its bytes that is another one.
+func replaced(live Tree, path, was, is string) (all []Disk) {
+	for n := range len(is) {
+		if was[n] != is[n] {
+			all = append(all, with(live, path, fmt.Sprintf("replaced up to byte %d of %d", n, len(is)), is[:n]+was[n:]))
+		}
+	}
+	return all
+}
+
+// with is a disk on which one file has other content.
+func with(live Tree, path, name, data string) Disk {
+	tree := maps.Clone(live)
+	entry := tree[path]
+	entry.Data = data
+	tree[path] = entry
+	return Disk{fmt.Sprintf("%s %s", path, name), tree}
 }
 
 // tear cuts off the write that made a file's content from what was synced.
@@ -191,13 +215,7 @@ func tear(live Tree, path, was, is string, everywhere bool) []Disk {
 	if strings.HasPrefix(is, was) {
 		kept = len(was)
 	}
-	cut := func(name, data string) Disk {
-		tree := maps.Clone(live)
-		entry := tree[path]
-		entry.Data = data
-		tree[path] = entry
-		return Disk{fmt.Sprintf("%s %s", path, name), tree}
-	}
+	cut := func(name, data string) Disk { return with(live, path, name, data) }
 	all := []Disk{cut("with zeros", is[:kept]+strings.Repeat("\x00", len(is)-kept))}
 	step := 1
 	if !everywhere {

@@ -1,5 +1,6 @@
 // Package powercut shows what is left of a folder when the process that writes to it
-// is killed, or its machine loses power, at any of its system calls.
+// is killed, or its machine loses power, at any of its system calls; and what the process does
+// when the disk refuses any of them.
 //
 // A scene is played in a process of its own, a copy of the test binary, under
 // ptrace(2). Before each call that writes below the scene's folder all is stopped: that is
@@ -12,6 +13,10 @@
 //   - the write that was not synced yet, cut off after any number of bytes, or zeros.
 //
 // Kill plays the scene again and really kills it there, so that locks and descriptors die too.
+//
+// Fail plays it again on a disk with a Trouble: a call is not made, and returns what the kernel returns of such a disk;
+// that call alone, or all later ones too that the trouble hits. The scene goes on and ends by itself. What it
+// promises until it returns an error is held to the disk as Play does it. Strikes are all ways to do so. It works on amd64.
 //
 // The model is stricter than any disk: what it does not keep may well be kept. What it
 // takes for granted is that fsync tells the truth and that a rename is one step. Rights,

@@ -30,11 +30,11 @@ func (s Stage) Play(t *testing.T, scene, root string) []Moment {
 }
 
 func (s Stage) record(scene, root string) (*recorder, error) {
-	d, err := newDisk(root)
+	book, err := newLedger(s, root)
 	if err != nil {
 		return nil, err
 	}
-	r := &recorder{stage: s, disk: d}
+	r := &recorder{ledger: book}
 	if _, err := trace(s.Test, scene, root, r); err != nil {
 		return nil, err
 	}
@@ -64,27 +64,24 @@ func resolved(t *testing.T, root string) string {
 
 // recorder takes a picture before each call.
 type recorder struct {
-	stage    Stage
-	disk     *disk
-	promises []string
-	moments  []Moment
-	problems []string
+	ledger
+	moments []Moment
 }
 
-func (r *recorder) before(c *call) (bool, error) {
+func (r *recorder) before(c *call) (verdict, error) {
 	if err := r.moment(c.String(r.disk.root)); err != nil {
-		return false, err
+		return verdict{}, err
 	}
 	if c.kind == renames {
 		unsynced, err := r.disk.unsynced(c.path)
 		if err != nil {
-			return false, err
+			return verdict{}, err
 		}
 		if unsynced && !r.passing(below(r.disk.root, c.to)) {
 			r.problem("call %d, %s: its content is not on the disk", len(r.moments), c.String(r.disk.root))
 		}
 	}
-	return true, nil
+	return verdict{}, nil
 }
 
 func (r *recorder) moment(before string) error {
@@ -96,44 +93,7 @@ func (r *recorder) moment(before string) error {
 	return nil
 }
 
-func (r *recorder) after(c *call) error {
-	switch {
-	case c.kind == syncs:
-		return r.disk.sync(c.path)
-	case c.kind == makes && !c.existed:
-		return r.disk.made(c.path)
-	}
-	return nil
-}
-
-func (r *recorder) told(what string) error {
-	r.promises = append(r.promises, what)
-	live, _, err := r.disk.live()
-	if err != nil {
-		return err
-	}
-	synced, err := r.disk.synced()
-	if err != nil {
-		return err
-	}
-	for _, path := range synced.less(live) {
-		if !r.passing(path) {
-			r.problem("told %q when %s is not on the disk", what, path)
-		}
-	}
-	for _, path := range live.less(synced) {
-		if _, there := live[path]; !there && !r.passing(path) {
-			r.problem("told %q when the removal of %s is not on the disk", what, path)
-		}
-	}
-	return nil
-}
-
-func (r *recorder) problem(format string, args ...any) {
-	r.problems = append(r.problems, fmt.Sprintf(format, args...))
-}
-
-func (r *recorder) passing(path string) bool { return r.stage.Passing != nil && r.stage.Passing(path) }
+func (r *recorder) failed(why string) error { return errFailed(why) }
 
 // killer counts down.
 type killer struct {
@@ -141,12 +101,16 @@ type killer struct {
 	promises []string
 }
 
-func (k *killer) before(*call) (bool, error) {
+func (k *killer) before(*call) (verdict, error) {
 	k.left--
-	return k.left > 0, nil
+	return verdict{kill: k.left <= 0}, nil
 }
 func (k *killer) after(*call) error { return nil }
 func (k *killer) told(what string) error {
 	k.promises = append(k.promises, what)
 	return nil
 }
+func (k *killer) failed(why string) error { return errFailed(why) }
+
+// errFailed is the end of a scene that must not fail.
+func errFailed(why string) error { return fmt.Errorf("the scene failed: %s", why) }

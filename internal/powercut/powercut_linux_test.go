@@ -1,6 +1,7 @@
 package powercut
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,9 +12,23 @@ import (
 var stage = Stage{Test: "TestScene"}
 
 var scenes = map[string]Scene{
-	"careful":  func(t *testing.T, root string, told func(string)) { replace(t, root, true, told) },
-	"careless": func(t *testing.T, root string, told func(string)) { replace(t, root, false, told) },
-	"every call": func(t *testing.T, root string, _ func(string)) {
+	"careful": func(t *testing.T, root string, told func(string)) error {
+		return replace(root, true, told)
+	},
+	"careless": func(t *testing.T, root string, told func(string)) error {
+		return replace(root, false, told)
+	},
+	"deaf": func(t *testing.T, root string, told func(string)) error {
+		must(t, os.WriteFile(filepath.Join(root, "new"), []byte("after"), 0o600))
+		file, err := os.Open(filepath.Join(root, "new"))
+		must(t, err)
+		_ = file.Sync()
+		must(t, os.Rename(filepath.Join(root, "new"), filepath.Join(root, "file")))
+		_ = syncFolder(root)
+		told("after")
+		return nil
+	},
+	"every call": func(t *testing.T, root string, _ func(string)) error {
 		must(t, os.Mkdir(filepath.Join(root, "d"), 0o700))
 		must(t, os.WriteFile(filepath.Join(root, "d/a"), []byte("a"), 0o600)) // open, write
 		must(t, os.Chmod(filepath.Join(root, "d/a"), 0o640))
@@ -27,8 +42,13 @@ var scenes = map[string]Scene{
 		must(t, below.Rename("d/b", "d/f"))
 		must(t, below.Remove("d/f"))
 		must(t, os.WriteFile(filepath.Join(t.TempDir(), "elsewhere"), []byte("a"), 0o600))
+		return nil
 	},
-	"fails": func(t *testing.T, _ string, _ func(string)) { t.Fatal("it went wrong") },
+	"fails": func(t *testing.T, _ string, _ func(string)) error {
+		t.Fatal("it went wrong")
+		return nil
+	},
+	"refuses": func(*testing.T, string, func(string)) error { return errors.New("it was refused") },
 }
 
 func TestScene(t *testing.T) { Act(t, scenes) }
@@ -41,21 +61,37 @@ func must(t *testing.T, err error) {
 }
 
 // replace puts "after" in the place of "before", with the care that it takes or without.
-func replace(t *testing.T, root string, care bool, told func(string)) {
-	file, err := os.OpenFile(filepath.Join(root, "new"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	must(t, err)
-	_, err = file.WriteString("after")
-	must(t, err)
-	if care {
-		must(t, file.Sync())
+func replace(root string, care bool, told func(string)) error {
+	file, err := os.OpenFile(filepath.Join(root, "new"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
 	}
-	must(t, os.Rename(filepath.Join(root, "new"), filepath.Join(root, "file")))
-	if care {
-		folder, err := os.Open(root)
-		must(t, err)
-		must(t, folder.Sync())
+	defer file.Close()
+	if _, err := file.WriteString("after"); err != nil {
+		return err
 	}
-	told("after")
+	if care {
+		err = file.Sync()
+	}
+	if err == nil {
+		err = os.Rename(filepath.Join(root, "new"), filepath.Join(root, "file"))
+	}
+	if err == nil && care {
+		err = syncFolder(root)
+	}
+	if err == nil {
+		told("after")
+	}
+	return err
+}
+
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	return folder.Sync()
 }
 
 func before(t *testing.T) string {
@@ -135,8 +171,10 @@ func TestKilledAtEachCall(t *testing.T) {
 }
 
 func TestSceneThatFails(t *testing.T) {
-	if _, err := stage.record("fails", t.TempDir()); err == nil || !strings.Contains(err.Error(), "it went wrong") {
-		t.Error(err)
+	for scene, want := range map[string]string{"fails": "it went wrong", "refuses": "it was refused"} {
+		if _, err := stage.record(scene, t.TempDir()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Error(err)
+		}
 	}
 }
 

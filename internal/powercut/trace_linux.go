@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -13,28 +14,37 @@ import (
 
 // watcher is told of a process what it is about to write. The process stands still meanwhile.
 type watcher interface {
-	// before is called at each writing call; false kills the process there.
-	before(c *call) (goOn bool, err error)
+	// before is called at each writing call, and says what becomes of it.
+	before(c *call) (verdict, error)
 	// after is called when the call has worked.
 	after(c *call) error
 	// told is called at each promise.
 	told(what string) error
+	// failed is called when the scene returns an error.
+	failed(why string) error
+}
+
+// verdict is what becomes of a call. The zero value lets it be made.
+type verdict struct {
+	kill  bool       // the process ends here
+	errno unix.Errno // the call is not made, and returns this
+	size  uint64     // of a write not more than so many bytes are made; 0 is all
 }
 
 // trace runs the scene in a process of its own. killed says that a watcher ended it; a scene that
 // fails is an error with what it printed.
-func trace(test, scene, root string, w watcher) (killed bool, err error) {
+func trace(test, scene, root string, w watcher, env ...string) (killed bool, err error) {
 	done := make(chan struct{})
 	go func() { // a goroutine of its own, whose thread is the tracer and nothing else afterwards
 		defer close(done)
 		runtime.LockOSThread()
-		killed, err = traceHere(test, scene, root, w)
+		killed, err = traceHere(test, scene, root, w, env)
 	}()
 	<-done
 	return killed, err
 }
 
-func traceHere(test, scene, root string, w watcher) (bool, error) {
+func traceHere(test, scene, root string, w watcher, env []string) (bool, error) {
 	output, err := os.CreateTemp("", "powercut-")
 	if err != nil {
 		return false, err
@@ -43,7 +53,7 @@ func traceHere(test, scene, root string, w watcher) (bool, error) {
 	if err := os.Remove(output.Name()); err != nil {
 		return false, err
 	}
-	pid, err := start(test, scene, root, output)
+	pid, err := start(test, scene, root, output, env)
 	if err != nil {
 		return false, fmt.Errorf("cannot start the scene: %w", err)
 	}
@@ -62,7 +72,7 @@ func traceHere(test, scene, root string, w watcher) (bool, error) {
 	return false, nil
 }
 
-func start(test, scene, root string, output *os.File) (int, error) {
+func start(test, scene, root string, output *os.File, more []string) (int, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return 0, err
@@ -79,6 +89,7 @@ func start(test, scene, root string, output *os.File) (int, error) {
 	}
 	// One thread of Go code at a time: calls come in one order. The race detector sleeps a second before it ends.
 	env := append(os.Environ(), sceneVariable+"="+scene, rootVariable+"="+root, "GOMAXPROCS=1", "GORACE=atexit_sleep_ms=0")
+	env = append(env, more...)
 	return syscall.ForkExec(self, []string{self, "-test.run=^" + test + "$", "-test.timeout=1m"}, &syscall.ProcAttr{
 		Env:   env,
 		Files: []uintptr{null.Fd(), output.Fd(), output.Fd(), promises.Fd()},
@@ -179,7 +190,10 @@ func (t *tracer) atCall(tid int) error {
 	case infoExit:
 		c := t.calls[tid]
 		delete(t.calls, tid)
-		if c != nil && int64(info.numberOrR) >= 0 {
+		switch {
+		case c != nil && c.errno != 0:
+			return setErrno(tid, c.errno)
+		case c != nil && int64(info.numberOrR) >= 0:
 			return t.watcher.after(c)
 		}
 	}
@@ -195,21 +209,30 @@ func (t *tracer) enter(tid int, info callInfo) error {
 		if err != nil {
 			return fmt.Errorf("cannot read a promise: %w", err)
 		}
+		if why, failed := strings.CutPrefix(string(what), failedMark); failed {
+			return t.watcher.failed(why)
+		}
 		return t.watcher.told(string(what))
 	}
 	c, err := t.process.entering(tid, info.numberOrR, info.args)
 	if err != nil || c == nil {
 		return err
 	}
-	goOn, err := t.watcher.before(c)
+	v, err := t.watcher.before(c)
 	if err != nil {
 		return err
 	}
-	if !goOn {
+	t.calls[tid] = c
+	switch {
+	case v.kill:
 		t.killing = true
 		return syscall.Kill(t.process.pid, syscall.SIGKILL) // a call that was entered is not made (ptrace(2))
+	case v.errno != 0:
+		c.errno = v.errno
+		return skipCall(tid)
+	case v.size != 0:
+		return setSize(tid, v.size)
 	}
-	t.calls[tid] = c
 	return nil
 }
 

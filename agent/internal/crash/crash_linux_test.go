@@ -16,8 +16,8 @@ type transition struct {
 	name string
 	// prepare brings a new host to where the change begins.
 	prepare func(h *host)
-	// act makes the change. It tells each state that is on the disk, in look's words.
-	act func(h *host, told func(string))
+	// act makes the change, or what is left of it. It tells each state that is on the disk, in look's words.
+	act func(h *host, told func(string)) error
 	// look reads where things are. It fails the test where that cannot be said.
 	look func(h *host) string
 	// next is the next thing that people do, which must work whatever was cut off. cut says that the machine
@@ -25,13 +25,16 @@ type transition struct {
 	next func(h *host, cut bool)
 	// torn is a file of which every byte of a cut-off write is tried; of the others a few are.
 	torn string
+	// whole says that the change is taken back where the disk refused a part of it, and nothing more.
+	whole bool
 }
 
 func (c transition) stage() powercut.Stage {
 	return powercut.Stage{
 		Test:    "TestScene",
-		Passing: func(path string) bool { return passing[filepath.Base(path)] },
+		Passing: func(path string) bool { return passing[filepath.Base(path)] || temporary.MatchString(path) },
 		Torn:    func(path string) bool { return path == c.torn },
+		Spared:  func(path string) bool { return path == effectsFile }, // the application's database is elsewhere
 	}
 }
 
@@ -43,7 +46,15 @@ var passing = map[string]bool{"lease": true, "lease.gate": true, "lease.json": t
 func TestScene(t *testing.T) {
 	scenes := map[string]powercut.Scene{}
 	for _, c := range transitions {
-		scenes[c.name] = func(t *testing.T, root string, told func(string)) { c.act(open(t, root), told) }
+		scenes[c.name] = func(t *testing.T, root string, told func(string)) error {
+			h := open(t, root)
+			err := c.act(h, told)
+			if err != nil {
+				h.clear(err)
+				h.answers()
+			}
+			return err
+		}
 	}
 	powercut.Act(t, scenes)
 }
@@ -199,5 +210,6 @@ func (r *trial) goesOn(h *host, cut bool) {
 	h.TB.Helper()
 	r.next(h, cut)
 	h.sound()
+	h.agreed()
 	h.tidy()
 }

@@ -25,13 +25,17 @@ func start(h *host, kind proto.JobKind) error {
 }
 
 // runner does the job and tells each state.
-func runner(h *host, told func(string)) {
+func runner(h *host, told func(string)) error {
 	r := h.Runner()
 	r.Saved = func(store.Record) error {
 		told(describe(h, job))
 		return nil
 	}
-	h.must(r.Run(h.TB.Context(), job))
+	if err := r.Run(h.TB.Context(), job); err != nil {
+		return err
+	}
+	told(describe(h, job))
+	return nil
 }
 
 // resume is what happens by itself: the runner comes back after a kill, and does not after a power cut.

@@ -141,6 +141,30 @@ func (h *host) sound() {
 	}
 }
 
+// agreed fails where the receipt of a plan is not that of the last job that has signed one.
+func (h *host) agreed() {
+	h.TB.Helper()
+	all, err := h.Service.Jobs.List()
+	h.must(err)
+	seen := map[string]bool{}
+	for _, record := range all { // the newest first
+		receipt := record.Job.Receipt
+		if receipt == nil || seen[record.Job.Plan+receipt.Namespace] {
+			continue
+		}
+		seen[record.Job.Plan+receipt.Namespace] = true
+		evidence, err := h.Service.Plans.Evidence(record.Job.Plan, now())
+		h.must(err)
+		kept := evidence.SignedApplied
+		if record.Job.Kind == proto.KindSimulate {
+			kept = evidence.SignedSimulation
+		}
+		if kept == nil || *kept != *receipt {
+			h.TB.Errorf("job %s has a receipt that is not the plan's", record.Job.ID)
+		}
+	}
+}
+
 // tidy fails where a temporary file is left once the next runner has pruned what is no job for two days.
 func (h *host) tidy() {
 	h.TB.Helper()

@@ -1,19 +1,16 @@
 package crash
 
 import (
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
+	"os"
+	"path/filepath"
 	"time"
 
-	"github.com/re-connect/rpctl/agent/internal/audit"
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/jobstest"
 	"github.com/re-connect/rpctl/agent/internal/jobs/store"
 	"github.com/re-connect/rpctl/agent/internal/lease"
 	"github.com/re-connect/rpctl/proto"
-	"github.com/re-connect/rpctl/proto/plan"
 )
 
 // The job and the run that are changed.
@@ -28,10 +25,14 @@ const (
 var transitions = []transition{
 	{
 		name:    "the first job is made",
+		whole:   true,
 		prepare: func(*host) {},
-		act: func(h *host, told func(string)) {
-			h.must(start(h, proto.KindSimulate))
+		act: func(h *host, told func(string)) error {
+			if err := start(h, proto.KindSimulate); err != nil {
+				return err
+			}
 			told(describe(h, job))
+			return nil
 		},
 		look: func(h *host) string { return describe(h, job) },
 		next: func(h *host, _ bool) { // the controller asks again, with the same id
@@ -58,13 +59,16 @@ var transitions = []transition{
 	{
 		name:    "a plan is approved",
 		prepare: func(h *host) { h.Simulate(oneStep()) },
-		act: func(h *host, told func(string)) {
-			approve(h, oneStep())
-			told(approved(h))
+		act: func(h *host, told func(string)) error {
+			if err := approve(h, oneStep()); err != nil {
+				return err
+			}
+			told("approved by claire")
+			return nil
 		},
 		look: approved,
 		next: func(h *host, _ bool) {
-			approve(h, oneStep()) // the approver tries again
+			h.must(approve(h, oneStep())) // the approver tries again
 			if approved(h) != "approved by claire" {
 				h.TB.Error("it is not approved")
 			}
@@ -93,7 +97,7 @@ var transitions = []transition{
 			if again := h.Do(proto.JobStartArgs{ID: "simulateagain", Kind: proto.KindSimulate, Plan: twoSteps()}); again.State != proto.JobSucceeded {
 				h.TB.Errorf("simulated again: %s, %v", again.State, again.Error)
 			}
-			approve(h, twoSteps())
+			h.must(approve(h, twoSteps()))
 			if evidence := firstIsDone(h); !evidence.Simulation.Steps[0].Done {
 				h.TB.Error("what is approved does not say that the first step is done")
 			}
@@ -107,9 +111,9 @@ var transitions = []transition{
 			_, err := h.Start(proto.JobStartArgs{ID: job, Kind: proto.KindApply, Plan: oneStep()})
 			h.must(err)
 		},
-		act: func(h *host, told func(string)) {
+		act: func(h *host, told func(string)) error {
 			h.limit = 12
-			runner(h, told)
+			return runner(h, told)
 		},
 		look: func(h *host) string { return describe(h, job) },
 		next: func(h *host, cut bool) { finish(h, oneStep(), cut) },
@@ -117,11 +121,13 @@ var transitions = []transition{
 	{
 		name:    "a step is resolved",
 		prepare: func(h *host) { h.must(interruptedStep(h)) },
-		act: func(h *host, told func(string)) {
-			_, err := h.Start(proto.JobStartArgs{ID: job, Kind: proto.KindApply, Plan: oneStep(), Resolve: rerun("1.1")})
-			h.must(err)
+		act: func(h *host, told func(string)) error {
+			h.Engine.SetAlive(job, true)
+			if _, err := h.Start(proto.JobStartArgs{ID: job, Kind: proto.KindApply, Plan: oneStep(), Resolve: rerun("1.1")}); err != nil {
+				return err
+			}
 			told(describe(h, job))
-			runner(h, told)
+			return runner(h, told)
 		},
 		look: func(h *host) string { return describe(h, job) },
 		next: func(h *host, cut bool) {
@@ -140,10 +146,13 @@ var transitions = []transition{
 			h.must(err)
 			killAt(h, job, store.Real)
 		},
-		act: func(h *host, told func(string)) {
+		act: func(h *host, told func(string)) error {
 			h.Engine.SetAlive(job, false)
-			h.Job(job)
+			if _, err := h.Service.List(h.TB.Context(), proto.JobsArgs{ID: job}); err != nil {
+				return err
+			}
 			told(describe(h, job))
+			return nil
 		},
 		look: func(h *host) string { return describe(h, job) },
 		next: func(h *host, _ bool) { finish(h, oneStep(), true) },
@@ -154,13 +163,15 @@ var transitions = []transition{
 			h.must(start(h, proto.KindSimulate))
 			killAt(h, job, store.Simulate)
 		},
-		act: func(h *host, told func(string)) {
+		act: func(h *host, told func(string)) error {
 			for _, now := range []bool{false, true} {
 				h.Engine.SetAlive(job, true)
-				_, err := h.Service.Cancel(h.TB.Context(), proto.JobCancelArgs{ID: job, Now: now}, jobstest.Caller)
-				h.must(err)
+				if _, err := h.Service.Cancel(h.TB.Context(), proto.JobCancelArgs{ID: job, Now: now}, jobstest.Caller); err != nil {
+					return err
+				}
 				told(wish(h))
 			}
+			return nil
 		},
 		look: wish,
 		next: func(h *host, _ bool) {
@@ -181,7 +192,7 @@ var transitions = []transition{
 				h.must(ended(h, proto.JobID(fmt.Sprintf("oldjob%03d", i)), old.Add(time.Duration(i)*time.Minute)))
 			}
 		},
-		act: func(h *host, told func(string)) { h.must(h.Service.Jobs.Prune(now())) },
+		act: func(h *host, _ func(string)) error { return h.Service.Jobs.Prune(now()) },
 		look: func(h *host) string {
 			for _, record := range listed(h) {
 				if _, err := h.Service.Jobs.Spec(record.Job.ID); err != nil {
@@ -200,10 +211,12 @@ var transitions = []transition{
 	{
 		name:    "the host is taken and given back",
 		prepare: func(*host) {},
-		act: func(h *host, _ func(string)) {
+		act: func(h *host, _ func(string)) error {
 			held, err := lease.Acquire(h.state, proto.Holder{Operator: "alice", User: "app", Purpose: "deploy"})
-			h.must(err)
-			h.must(held.Release())
+			if err != nil {
+				return err
+			}
+			return held.Release()
 		},
 		look: func(h *host) string { // whoever held it is dead
 			holder, err := lease.HolderOf(h.state)
@@ -226,24 +239,38 @@ var transitions = []transition{
 	},
 	{
 		name:    "the audit is written",
+		whole:   true,
 		prepare: func(*host) {},
-		act: func(h *host, told func(string)) {
-			for range 3 {
-				_, err := audit.New(h.state).Append(proto.AuditEntry{Action: audit.ActionRecord, User: "app"})
-				h.must(err)
-				told(entries(h))
-			}
+		act:     func(h *host, told func(string)) error { return writeAudit(h, 3, told) },
+		look:    entries,
+		next:    func(*host, bool) {}, // check appends, and verifies
+		torn:    "audit.jsonl",
+	},
+	{
+		name:  "a torn line of the audit is noted",
+		whole: true,
+		prepare: func(h *host) {
+			h.must(writeAudit(h, 2, func(string) {}))
+			path := filepath.Join(h.state, "audit.jsonl")
+			info, err := os.Stat(path)
+			h.must(err)
+			h.must(os.Truncate(path, info.Size()-40))
 		},
+		act:  func(h *host, told func(string)) error { return writeAudit(h, 2, told) },
 		look: entries,
-		next: func(*host, bool) {}, // check appends, and verifies
-		torn: "audit.jsonl",
+		next: func(*host, bool) {},
 	},
 	{
 		name:    "a run ends",
 		prepare: func(*host) {},
-		act: func(h *host, told func(string)) {
-			h.must(h.Parts.Folders.WriteEnd(run, wellEnded()))
+		act: func(h *host, told func(string)) error {
+			if _, there, err := h.Parts.Folders.ReadEnd(run); err != nil || !there {
+				if err := h.Parts.Folders.WriteEnd(run, wellEnded()); err != nil {
+					return err
+				}
+			}
 			told("ended")
+			return nil
 		},
 		look: func(h *host) string {
 			end, there, err := h.Parts.Folders.ReadEnd(run)
@@ -262,117 +289,4 @@ var transitions = []transition{
 			}
 		},
 	},
-}
-
-func wellEnded() console.End {
-	return console.End{Result: "success", Code: "exited", Status: "0", Time: now()}
-}
-
-// entries is how many whole entries the audit has.
-func entries(h *host) string {
-	all, err := audit.New(h.state).Last(99)
-	h.must(err)
-	all = slices.DeleteFunc(all, func(e proto.AuditEntry) bool { return e.Action == audit.ActionTorn })
-	return fmt.Sprintf("%d entries", len(all))
-}
-
-func approve(h *host, p plan.Plan) {
-	h.TB.Helper()
-	evidence, err := plansOf(h).Evidence(p.Digest(), now())
-	h.must(err)
-	_, err = h.Service.Approve(h.TB.Context(), proto.ApproveArgs{Approval: h.Approval(*evidence.Simulation)}, jobstest.Caller)
-	h.must(err)
-}
-
-func approved(h *host) string {
-	evidence, err := plansOf(h).Evidence(oneStep().Digest(), now())
-	h.must(err)
-	if len(evidence.Doubts) > 0 {
-		h.TB.Errorf("doubts: %v", evidence.Doubts)
-	}
-	if evidence.Approval == nil {
-		return "not approved"
-	}
-	return "approved by " + evidence.Approval.Signer
-}
-
-func wish(h *host) string {
-	asked, err := h.Service.Jobs.CancelAsked(job)
-	h.must(err)
-	switch {
-	case asked == nil:
-		return "nobody asked"
-	case asked.Now:
-		return "at once"
-	}
-	return "before the next step"
-}
-
-// ended puts an old job there.
-func ended(h *host, id proto.JobID, at time.Time) error {
-	return h.Service.Jobs.Create(store.Spec{Args: proto.JobStartArgs{ID: id}, Created: at},
-		store.Record{Job: proto.Job{ID: id, State: proto.JobSucceeded, Created: at, Ended: at, Steps: []proto.JobStep{}}})
-}
-
-func listed(h *host) []store.Record {
-	all, err := h.Service.Jobs.List()
-	h.must(err)
-	return all
-}
-
-// errKilled is what a runner is killed with in preparations.
-var errKilled = errors.New("killed")
-
-// killAt runs a job until a command of this purpose was started, and no runner is left.
-func killAt(h *host, id proto.JobID, purpose store.Purpose) {
-	h.TB.Helper()
-	r, started := h.Runner(), false
-	r.Saved = func(record store.Record) error {
-		current := record.Current()
-		started = current != nil && current.Purpose == purpose
-		return nil
-	}
-	h.Engine.Start = func(bool) error {
-		if started {
-			return errKilled
-		}
-		return nil
-	}
-	defer func() { h.Engine.Start = nil }()
-	if err := r.Run(h.TB.Context(), id); !errors.Is(err, errKilled) {
-		h.TB.Fatalf("the runner ended with %v", err)
-	}
-}
-
-// marked is what look says, after it was checked that nothing happened to the data without its mark: a step that may
-// have been run is one that is never run again by itself, and the audit has told before.
-func marked(h *host, is string) string {
-	h.TB.Helper()
-	steps, err := plansOf(h).Steps(twoSteps().Digest())
-	h.must(err)
-	states := steps.State()
-	begun := 0
-	all, err := audit.New(h.state).Last(99)
-	h.must(err)
-	for _, entry := range all {
-		if entry.Action == audit.ActionStep {
-			begun++
-		}
-	}
-	effects := h.effects()
-	if begun < len(effects) {
-		h.TB.Errorf("%d real commands were run, and the audit knows of %d", len(effects), begun)
-	}
-	for _, step := range twoSteps().Steps() {
-		for _, effect := range effects {
-			if effect.Shell(false) == step.Shell(false) && !mark(states[step.ID]) {
-				h.TB.Errorf("step %s was run and is marked as %q", step.ID, states[step.ID])
-			}
-		}
-	}
-	return is
-}
-
-func mark(state proto.StepState) bool {
-	return strings.Contains("running verifying verified failed interrupted unverified", string(state)) && state != ""
 }

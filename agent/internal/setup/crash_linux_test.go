@@ -74,9 +74,10 @@ var stage = powercut.Stage{
 func TestScene(t *testing.T) {
 	scenes := map[string]powercut.Scene{}
 	for name, c := range changes {
-		scenes[name] = func(t *testing.T, root string, told func(string)) {
+		scenes[name] = func(t *testing.T, root string, told func(string)) error {
 			c.do(reopened(t, root))
 			told("done")
+			return nil
 		}
 	}
 	powercut.Act(t, scenes)

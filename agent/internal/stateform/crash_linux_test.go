@@ -40,11 +40,12 @@ var long = []step{
 var stage = powercut.Stage{Test: "TestScene", Passing: func(path string) bool { return path == lockName }}
 
 func TestScene(t *testing.T) {
-	powercut.Act(t, map[string]powercut.Scene{"steps": func(t *testing.T, root string, told func(string)) {
-		if err := bring(context.Background(), root, long); err != nil {
-			t.Fatal(err)
+	powercut.Act(t, map[string]powercut.Scene{"steps": func(t *testing.T, root string, told func(string)) error {
+		err := bring(context.Background(), root, long)
+		if err == nil {
+			told("all steps")
 		}
-		told("all steps")
+		return err
 	}})
 }
 
@@ -81,6 +82,50 @@ func TestStoppedAnywhere(t *testing.T) {
 	}
 	if len(moments) < 25 {
 		t.Errorf("only %d moments", len(moments))
+	}
+}
+
+// TestEveryWriteFails lets the disk fail the steps at each system call that writes. An error says what the disk says
+// and what to type; the same process, and the next one, take what is left once the disk is well.
+func TestEveryWriteFails(t *testing.T) {
+	if !powercut.CanFail {
+		t.Skip("no system call can be made to fail on this architecture")
+	}
+	before := t.TempDir()
+	if err := statefile.Write(filepath.Join(before, "names.json"), 1, []string{"alice", "bob"}, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := powercut.Read(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	strikes, _ := stage.Strikes(t, "steps", before)
+	step := 11 // troubles, and their two lengths, come in turn
+	if os.Getenv("CRASH") == "all" {
+		step = 1
+	}
+	for i := 0; i < len(strikes); i += step {
+		strikes[i].Again = i%2 == 0
+		failed(t, tree, strikes[i])
+	}
+	t.Logf("%d calls that write, %d ways to fail, each %d. tried", strikes[len(strikes)-1].Call, len(strikes), step)
+}
+
+func failed(t *testing.T, tree powercut.Tree, strike powercut.Strike) {
+	t.Helper()
+	root := t.TempDir()
+	if err := tree.Restore(root); err != nil {
+		t.Fatal(err)
+	}
+	out := stage.Fail(t, "steps", root, strike)
+	for _, why := range out.Errs {
+		if !strings.HasPrefix(why, "cannot use the state folder "+root) || !strings.Contains(why, strike.Trouble.Says()) || strings.Contains(why, "\n") {
+			t.Errorf("%s: this says too little: %q", strike, why)
+		}
+	}
+	done := len(out.Told) > 0
+	if well := strike.Again && !strike.Stays; len(out.Problems) > 0 || !done && (len(out.Errs) == 0 || well) || !complete(t, root, done) {
+		t.Errorf("%s: %+v", strike, out)
 	}
 }
 
