@@ -64,14 +64,14 @@ type Strike struct {
 }
 
 func (s Strike) String() string {
-	for_ := "once"
+	lasts := "once"
 	if s.Stays {
-		for_ = "from then on"
+		lasts = "from then on"
 	}
 	if s.Again {
-		for_ += ", asked again"
+		lasts += ", asked again"
 	}
-	return fmt.Sprintf("call %d (%s), the disk %s %s", s.Call, s.Name, s.Trouble, for_)
+	return fmt.Sprintf("call %d (%s), the disk %s %s", s.Call, s.Name, s.Trouble, lasts)
 }
 
 // Outcome is how a scene ended whose disk has failed.

@@ -43,7 +43,7 @@ func TestEveryWriteFails(t *testing.T) {
 }
 
 // drawn is how many ways to fail are tried of each change where CRASH=all does not ask for all.
-const drawn = 8
+const drawn = 6
 
 // strike plays the change on a disk that fails, and then on one that is well again: in the same process, which must hold
 // no lock then, and in a new one.
