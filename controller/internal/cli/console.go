@@ -15,7 +15,7 @@ func (a *app) console() migrate.Console {
 	case a.flags.json:
 		return jsonConsole{a}
 	case a.raw:
-		return &rawConsole{stdout: a.Stdout, stderr: a.Stderr, acts: a.acts, lost: map[string]bool{}}
+		return &rawConsole{stdout: a.Stdout, stderr: a.Stderr, goesOn: a.goesOn, lost: map[string]bool{}}
 	}
 	return &terminalConsole{app: a, streams: map[string]*view.Terminal{
 		proto.Stdout: {Color: a.colors()}, proto.Stderr: {Color: a.colors()},
@@ -26,8 +26,8 @@ func (a *app) console() migrate.Console {
 // a stream can no longer be shown: how it ends counts, and end() tells that output was lost.
 type rawConsole struct {
 	stdout, stderr io.Writer
-	acts           bool
-	lost           map[string]bool // by stream
+	goesOn         func(err error) bool // although this output is lost
+	lost           map[string]bool      // by stream
 }
 
 func (c *rawConsole) Print(stream string, _ int64, raw []byte) error {
@@ -39,7 +39,7 @@ func (c *rawConsole) Print(stream string, _ int64, raw []byte) error {
 		out = c.stderr
 	}
 	_, err := out.Write(raw)
-	if err != nil && c.acts {
+	if err != nil && c.goesOn(err) {
 		c.lost[stream], err = true, nil
 	}
 	return err

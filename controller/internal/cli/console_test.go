@@ -29,3 +29,18 @@ func TestLostOutputEndsNoApply(t *testing.T) {
 		}
 	}
 }
+
+// TestReaderThatLeftEndsOnlyAFollow: who simulates or applies follows the job on, who only looks at one does not.
+func TestReaderThatLeftEndsOnlyAFollow(t *testing.T) {
+	for _, stays := range []bool{true, false} {
+		read, write := io.Pipe()
+		_ = read.Close()
+		a := &app{System: System{Stdout: write, Stderr: io.Discard}, raw: true}
+		if stays {
+			a.changes(false)
+		}
+		if err := a.console().Print(proto.Stdout, 0, []byte("x")); (err == nil) != stays {
+			t.Errorf("stays %v: %v", stays, err)
+		}
+	}
+}

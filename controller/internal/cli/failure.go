@@ -16,6 +16,10 @@ import (
 
 // end tells how it ended, in this one place, and returns the exit code.
 func (a *app) end(verb string, err error) exit.Code {
+	if a.paper.unread() && !a.stays.Load() {
+		a.closeView()
+		return exit.OK // who has read enough asked for no more
+	}
 	failure := exit.From(err)
 	if failure != nil {
 		copied := *failure

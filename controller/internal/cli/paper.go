@@ -13,9 +13,10 @@ import (
 // paper is standard output. It remembers the first write that failed: a full disk must not pass
 // for success where what is printed is all that was asked for.
 type paper struct {
-	out io.Writer
-	mu  sync.Mutex
-	err error
+	out   io.Writer
+	leave func() // is told when who reads has left
+	mu    sync.Mutex
+	err   error
 }
 
 func (p *paper) Write(text []byte) (int, error) {
@@ -26,15 +27,28 @@ func (p *paper) Write(text []byte) (int, error) {
 		if p.err == nil {
 			p.err = err
 		}
+		if left(err) {
+			p.leave()
+		}
 	}
 	return n, err
+}
+
+// left says that who read has left, as with `| head`.
+func left(err error) bool { return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) }
+
+// unread says that who read has left.
+func (p *paper) unread() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return left(p.err)
 }
 
 // lost is why what was printed is not whole; nil too where who read it has left (`| head`), and misses nothing.
 func (p *paper) lost() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if errors.Is(p.err, syscall.EPIPE) || errors.Is(p.err, io.ErrClosedPipe) {
+	if left(p.err) {
 		return nil
 	}
 	var at *fs.PathError
@@ -45,11 +59,10 @@ func (p *paper) lost() error {
 }
 
 // changes says that what is done counts more than what is printed of it: it goes on when who reads
-// has left, and really changing something, it ends well when the output could not be written.
+// has left, and really changing something, it ends well when the output could not be written. Other
+// commands end, and end well, when nobody reads on.
 func (a *app) changes(really bool) {
-	if a.KeepPipes != nil {
-		a.KeepPipes()
-	}
+	a.stays.Store(true)
 	a.acts = really
 }
 
@@ -66,3 +79,6 @@ func (a *app) unwritten(failure *exit.Error) *exit.Error {
 	told.Code = exit.LocalFailed
 	return &told
 }
+
+// goesOn says that a job is followed on although its output was lost by err.
+func (a *app) goesOn(err error) bool { return a.acts || a.stays.Load() && left(err) }

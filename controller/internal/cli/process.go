@@ -16,14 +16,15 @@ func ThisProcess() System {
 	in, out := int(os.Stdin.Fd()), int(os.Stdout.Fd())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// A write to a reader that has left fails, and does not end the process. Not Ignore, which children inherit.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	dir, _ := os.Getwd()         // "" is told where hosts.toml is looked for
 	hostname, _ := os.Hostname() // as told to the host's audit, where empty is told too
 	s := System{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
 		Dir: dir, Hostname: hostname, Signals: signals, Exit: os.Exit, Now: time.Now,
 		Asks: term.IsTerminal(in) && term.IsTerminal(int(os.Stderr.Fd())), Live: term.IsTerminal(out),
-		Width:     func() int { return width(out) },
-		KeepPipes: func() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }, // not Ignore, which children inherit
+		Width: func() int { return width(out) },
 	}
 	if s.Asks {
 		s.Secret = func(question string) ([]byte, error) { return secret(in, question) }

@@ -35,8 +35,6 @@ type System struct {
 	Signals <-chan os.Signal
 	Exit    func(code int)
 	Restore func()
-	// KeepPipes has a write to a reader that has left fail, instead of ending the process; nil where it does not end.
-	KeepPipes func()
 	// Dial replaces SSH in tests; nil means SSH.
 	Dial func(ctx context.Context, target fleet.Target) (fleet.Agent, error)
 	Now  func() time.Time
@@ -48,8 +46,9 @@ type System struct {
 type app struct {
 	System
 	flags  flags
-	paper  *paper // is Stdout
-	acts   bool   // something is changed: see changes
+	paper  *paper      // is Stdout
+	acts   bool        // something is changed: see changes
+	stays  atomic.Bool // who reads may leave: see changes
 	viewMu sync.Mutex
 	shown  view.View
 	sshMu  sync.Mutex
@@ -79,6 +78,13 @@ func Run(system System) int {
 	a.Stdout = a.paper
 	ctx, stop := a.interruptible()
 	defer stop()
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
+	a.paper.leave = func() {
+		if !a.stays.Load() {
+			leave()
+		}
+	}
 	defer a.showTyping()
 	defer a.closeView() // after a panic too
 	root := a.root()
