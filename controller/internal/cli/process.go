@@ -2,11 +2,13 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
@@ -27,7 +29,7 @@ func ThisProcess() System {
 		Width: func() int { return width(out) },
 	}
 	if s.Asks {
-		s.Secret = func(question string) ([]byte, error) { return secret(in, question) }
+		s.Secret = func(question string) ([]byte, error) { return secret(in, os.Stderr, question) }
 		if state, err := term.GetState(in); err == nil {
 			s.Restore = func() { _ = term.Restore(in, state) } // the process ends: nothing else can be done
 		}
@@ -43,9 +45,29 @@ func width(fd int) int {
 	return 80
 }
 
-// secret reads a line without showing it.
-func secret(fd int, question string) ([]byte, error) {
-	fmt.Fprint(os.Stderr, question)
-	defer fmt.Fprintln(os.Stderr)
+// secret reads a line without showing it. The terminal is told so before anybody can see the question, since an
+// answer is pasted at once; what was typed before it is dropped, as by ssh.
+func secret(fd int, screen io.Writer, question string) ([]byte, error) {
+	show, err := hideTyping(fd)
+	if err != nil {
+		return nil, err
+	}
+	defer show()
+	fmt.Fprint(screen, question)
+	defer fmt.Fprintln(screen)
 	return term.ReadPassword(fd)
+}
+
+// hideTyping turns the echo of a terminal off, until show is called.
+func hideTyping(fd int) (show func(), err error) {
+	before, err := unix.IoctlGetTermios(fd, getTermios)
+	if err != nil {
+		return nil, err
+	}
+	hidden := *before
+	hidden.Lflag &^= unix.ECHO
+	if err := unix.IoctlSetTermios(fd, setTermiosFlush, &hidden); err != nil {
+		return nil, err
+	}
+	return func() { _ = unix.IoctlSetTermios(fd, setTermios, before) }, nil // nothing else can be done
 }
