@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,7 +30,7 @@ func ThisProcess() System {
 		Width: func() int { return width(out) },
 	}
 	if s.Asks {
-		s.Secret = func(question string) ([]byte, error) { return secret(in, os.Stderr, question) }
+		s.Secret = func(question string) ([]byte, error) { return secret(os.Stdin, os.Stderr, question) }
 		if state, err := term.GetState(in); err == nil {
 			s.Restore = func() { _ = term.Restore(in, state) } // the process ends: nothing else can be done
 		}
@@ -47,15 +48,40 @@ func width(fd int) int {
 
 // secret reads a line without showing it. The terminal is told so before anybody can see the question, since an
 // answer is pasted at once; what was typed before it is dropped, as by ssh.
-func secret(fd int, screen io.Writer, question string) ([]byte, error) {
-	show, err := hideTyping(fd)
+func secret(keys *os.File, screen io.Writer, question string) ([]byte, error) {
+	show, err := hideTyping(int(keys.Fd()))
 	if err != nil {
 		return nil, err
 	}
 	defer show()
 	fmt.Fprint(screen, question)
 	defer fmt.Fprintln(screen)
-	return term.ReadPassword(fd)
+	return secretLine(keys)
+}
+
+// secretLine reads up to a newline, into one piece of memory that the caller can wipe. Ctrl-D gives up.
+func secretLine(keys io.Reader) ([]byte, error) {
+	line := make([]byte, 0, 1024) // as much as a terminal keeps of a line is 4096, and nobody types that
+	var one [1]byte
+	defer clear(one[:])
+	for {
+		n, err := keys.Read(one[:])
+		switch {
+		case n == 1 && one[0] == '\n':
+			return line, nil
+		case n == 1 && len(line) < cap(line):
+			line = append(line, one[0])
+			continue
+		case n == 1:
+			err = errors.New("it is too long")
+		case err == nil:
+			continue
+		case errors.Is(err, io.EOF):
+			err = errors.New("nothing was typed")
+		}
+		clear(line)
+		return nil, err
+	}
 }
 
 // hideTyping turns the echo of a terminal off, until show is called.
@@ -65,7 +91,8 @@ func hideTyping(fd int) (show func(), err error) {
 		return nil, err
 	}
 	hidden := *before
-	hidden.Lflag &^= unix.ECHO
+	hidden.Lflag = hidden.Lflag&^unix.ECHO | unix.ICANON | unix.ISIG
+	hidden.Iflag |= unix.ICRNL
 	if err := unix.IoctlSetTermios(fd, setTermiosFlush, &hidden); err != nil {
 		return nil, err
 	}

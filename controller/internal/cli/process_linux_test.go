@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -46,11 +47,24 @@ func TestNothingIsShownOnceTheQuestionIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer slave.Close()
-	got, err := secret(int(slave.Fd()), &screen{t: t, master: master, slave: slave}, "password: ")
+	got, err := secret(slave, &screen{t: t, master: master, slave: slave}, "password: ")
 	if err != nil || string(got) != "hush" {
 		t.Errorf("%q, %v", got, err)
 	}
 	if settings, err := unix.IoctlGetTermios(int(slave.Fd()), getTermios); err != nil || settings.Lflag&unix.ECHO == 0 {
 		t.Errorf("typing is not shown afterwards (%v)", err)
+	}
+}
+
+func TestSecretLine(t *testing.T) {
+	for typed, want := range map[string]string{"hush\nmore": "hush", "\n": "", " hush \n": " hush "} {
+		if got, err := secretLine(strings.NewReader(typed)); err != nil || string(got) != want {
+			t.Errorf("%q: %q, %v", typed, got, err)
+		}
+	}
+	for _, typed := range []string{"", "hush", strings.Repeat("x", 2000) + "\n"} {
+		if got, err := secretLine(strings.NewReader(typed)); err == nil || got != nil {
+			t.Errorf("%.10q: %q, %v", typed, got, err)
+		}
 	}
 }
