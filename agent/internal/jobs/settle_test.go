@@ -106,3 +106,35 @@ func TestARunnerThatCameAndWentLeavesItsCommand(t *testing.T) {
 		t.Errorf("%v, %v", running, err)
 	}
 }
+
+// TestAStepThatNobodySawEnd: what was only looked at is as it was, what was run waits for a word.
+func TestAStepThatNobodySawEnd(t *testing.T) {
+	for at, want := range map[proto.StepState]proto.StepState{
+		proto.StepChecking: proto.StepSimulated, proto.StepRunning: proto.StepInterrupted, proto.StepVerifying: proto.StepUnverified,
+	} {
+		h, p := jobstest.NewHost(t), jobstest.Plan()
+		h.Approve(p)
+		id := h.NewID()
+		if _, err := h.Start(proto.JobStartArgs{ID: id, Kind: proto.KindApply, Plan: p}); err != nil {
+			t.Fatal(err)
+		}
+		runner := h.Runner()
+		runner.Saved = func(record store.Record) error {
+			if record.Job.Steps[0].State == at {
+				return jobstest.ErrKilled
+			}
+			return nil
+		}
+		if err := runner.Run(t.Context(), id); !errors.Is(err, jobstest.ErrKilled) {
+			t.Fatalf("%s: run: %v", at, err)
+		}
+		h.Engine.SetAlive(id, false)
+		job := h.Job(id)
+		if step := job.Steps[0]; job.State != proto.JobInterrupted || step.State != want || (step.Detail == "") != (want == proto.StepSimulated) {
+			t.Errorf("%s: the job is %s, the step %s (%s), want %s", at, job.State, step.State, step.Detail, want)
+		}
+		if status, err := h.Service.PlanStatus(t.Context(), proto.PlanStatusArgs{Plan: p}); err != nil || status.Steps[0].State != want {
+			t.Errorf("%s: the plan's step is %+v, %v, want %s", at, status.Steps, err, want)
+		}
+	}
+}
