@@ -3,30 +3,18 @@ package cli
 import (
 	"encoding/json"
 	"io"
-	"net"
-	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 
+	"github.com/re-connect/rpctl/agent/internal/peer/peertest"
 	"github.com/re-connect/rpctl/proto"
 )
 
 // TestInstanceServesTheSocketOnItsStandardInput starts the process as systemd does. Its agent.toml is
 // not there: it still greets, says why it can serve nothing, and ends.
 func TestInstanceServesTheSocketOnItsStandardInput(t *testing.T) {
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ours, theirs := os.NewFile(uintptr(fds[0]), "ours"), os.NewFile(uintptr(fds[1]), "theirs")
-	conn, err := net.FileConn(ours)
-	_ = ours.Close()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn, theirs := peertest.Pair(t)
 	instance := exec.Command("rp-agent", "instance")
 	instance.Stdin, instance.Stdout = theirs, theirs
 	var complaints strings.Builder

@@ -7,14 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/audit"
 	"github.com/re-connect/rpctl/agent/internal/peer"
+	"github.com/re-connect/rpctl/agent/internal/peer/peertest"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -106,22 +105,13 @@ func call(t *testing.T, caller peer.Caller, f *fakeHost) *talk {
 
 func callHost(t *testing.T, caller peer.Caller, host Host) *talk {
 	t.Helper()
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return converse(t, endOf(t, fds[0]), endOf(t, fds[1]), caller, host)
-}
-
-func endOf(t *testing.T, fd int) net.Conn {
-	t.Helper()
-	file := os.NewFile(uintptr(fd), "socket")
+	ours, file := peertest.Pair(t)
 	defer file.Close()
-	conn, err := net.FileConn(file)
+	theirs, err := net.FileConn(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return conn
+	return converse(t, ours, theirs, caller, host)
 }
 
 func converse(t *testing.T, ours, theirs net.Conn, caller peer.Caller, host Host) *talk {

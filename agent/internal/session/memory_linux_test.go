@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/re-connect/rpctl/agent/internal/peer/peertest"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -155,17 +156,7 @@ var vmHWM = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
 // highest feeds an agent and returns the most memory that it had, and how much it was sent.
 func highest(t *testing.T, program string, feed func(io.Writer) error) (used, sent int64) {
 	t.Helper()
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ours, theirs := os.NewFile(uintptr(fds[0]), "ours"), os.NewFile(uintptr(fds[1]), "theirs")
-	conn, err := net.FileConn(ours)
-	_ = ours.Close()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn, theirs := peertest.Pair(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	child := exec.CommandContext(ctx, program)
@@ -182,7 +173,7 @@ func highest(t *testing.T, program string, feed func(io.Writer) error) (used, se
 	if err := feed(to); err != nil && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
 		t.Fatal(err)
 	}
-	_ = conn.(*net.UnixConn).CloseWrite() // it may be gone
+	_ = conn.CloseWrite() // it may be gone
 	if err := child.Wait(); err != nil {
 		t.Fatalf("%v: %s", err, told.String())
 	}
