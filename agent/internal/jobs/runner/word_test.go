@@ -13,15 +13,46 @@ import (
 	"github.com/re-connect/rpctl/agent/internal/jobs/jobstest"
 	"github.com/re-connect/rpctl/agent/internal/jobs/store"
 	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
 )
+
+// approved is a host with an approved plan, whose first step's real run has a fault.
+func approved(t *testing.T, fault jobstest.Fault) (*jobstest.Host, plan.Plan) {
+	t.Helper()
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	h.Engine.Script = real(1, fault)
+	return h, p
+}
+
+// begin admits a job, which no runner has taken up yet.
+func begin(t *testing.T, h *jobstest.Host, args proto.JobStartArgs) proto.JobID {
+	t.Helper()
+	args.ID = h.NewID()
+	if _, err := h.Start(args); err != nil {
+		t.Fatal(err)
+	}
+	return args.ID
+}
+
+func cancelAtOnce(t *testing.T, service *jobs.Service, id proto.JobID) error {
+	_, err := service.Cancel(t.Context(), proto.JobCancelArgs{ID: id, Now: true}, jobstest.Caller)
+	return err
+}
+
+// left is what remains of the first step; -1 where that is not known.
+func left(job proto.Job) int64 {
+	if job.Steps[0].Remaining == nil {
+		return -1
+	}
+	return *job.Steps[0].Remaining
+}
 
 // TestHalfDoneStep: the console dies at row 12 of 41.
 func TestHalfDoneStep(t *testing.T) {
-	h, p := jobstest.NewHost(t), jobstest.Plan()
-	h.Approve(p)
-	h.Engine.Script = real(1, jobstest.Fault{Limit: 12})
+	h, p := approved(t, jobstest.Fault{Limit: 12})
 	job := h.Do(apply(p))
-	if job.State != proto.JobFailed || states(job) != "failed simulated simulated" || job.Steps[0].Remaining == nil || *job.Steps[0].Remaining != 29 {
+	if job.State != proto.JobFailed || states(job) != "failed simulated simulated" || left(job) != 29 {
 		t.Fatalf("%s %s, %+v, %v", job.State, states(job), job.Steps[0], job.Error)
 	}
 	h.Engine.Script = nil
@@ -37,52 +68,42 @@ func TestHalfDoneStep(t *testing.T) {
 	}
 }
 
-// TestRerunMustLeadToTheForecast: people who came after the approval are not moved by a rerun either.
 // TestWhatRemainsIsOfTheLastRun: a second run that is cut off leaves nobody with the figure of the first.
 func TestWhatRemainsIsOfTheLastRun(t *testing.T) {
-	h, p := jobstest.NewHost(t), jobstest.Plan()
-	h.Approve(p)
-	h.Engine.Script = real(1, jobstest.Fault{Limit: 12})
-	if job := h.Do(apply(p)); job.Steps[0].Remaining == nil || *job.Steps[0].Remaining != 29 {
+	h, p := approved(t, jobstest.Fault{Limit: 12})
+	if job := h.Do(apply(p)); left(job) != 29 {
 		t.Fatalf("%+v", job.Steps[0])
 	}
-	again := resolved(p, "1.1", proto.ResolveRerun)
-	again.ID = h.NewID()
 	h.Engine.Script = real(1, jobstest.Fault{Limit: 5, NoEnd: true})
-	if _, err := h.Start(again); err != nil {
-		t.Fatal(err)
-	}
+	again := begin(t, h, resolved(p, "1.1", proto.ResolveRerun))
 	h.Engine.Start = func(after bool) error {
 		if after && h.Engine.Reals(p.Steps()[0].Step) == 2 {
 			return jobstest.ErrKilled
 		}
 		return nil
 	}
-	if err := h.Runner().Run(t.Context(), again.ID); !errors.Is(err, jobstest.ErrKilled) {
+	if err := h.Runner().Run(t.Context(), again); !errors.Is(err, jobstest.ErrKilled) {
 		t.Fatal(err)
 	}
-	h.Engine.SetAlive(again.ID, false)
-	if job := h.Job(again.ID); job.State != proto.JobInterrupted || job.Steps[0].Remaining != nil {
+	h.Engine.SetAlive(again, false)
+	if job := h.Job(again); job.State != proto.JobInterrupted || job.Steps[0].Remaining != nil {
 		t.Errorf("%s, %+v", job.State, job.Steps[0])
 	}
 }
 
 // TestRealRunRefusedAfterAWord: the step still waits for a word, and what is left of it is known.
 func TestRealRunRefusedAfterAWord(t *testing.T) {
-	h, p := jobstest.NewHost(t), jobstest.Plan()
-	h.Approve(p)
-	h.Engine.Script = real(1, jobstest.Fault{Limit: 12})
+	h, p := approved(t, jobstest.Fault{Limit: 12})
 	h.Do(apply(p))
 	h.Engine.Script = real(1, jobstest.Fault{Refused: true})
-	if job := h.Do(resolved(p, "1.1", proto.ResolveRerun)); job.Steps[0].State != proto.StepFailed || job.Steps[0].Remaining == nil || *job.Steps[0].Remaining != 29 {
+	if job := h.Do(resolved(p, "1.1", proto.ResolveRerun)); job.Steps[0].State != proto.StepFailed || left(job) != 29 {
 		t.Errorf("%s, %+v", job.State, job.Steps[0])
 	}
 }
 
+// TestRerunMustLeadToTheForecast: people who came after the approval are not moved by a rerun either.
 func TestRerunMustLeadToTheForecast(t *testing.T) {
-	h, p := jobstest.NewHost(t), jobstest.Plan()
-	h.Approve(p)
-	h.Engine.Script = real(1, jobstest.Fault{Limit: 12})
+	h, p := approved(t, jobstest.Fault{Limit: 12})
 	h.Do(apply(p))
 	h.Engine.Script = nil
 	h.World.Add(jobstest.CHU75.ID, "CHU 77", 1)
@@ -94,11 +115,9 @@ func TestRerunMustLeadToTheForecast(t *testing.T) {
 }
 
 func TestDoneByHand(t *testing.T) {
-	h, p := jobstest.NewHost(t), jobstest.Plan()
-	h.Approve(p)
-	h.Engine.Script = real(1, jobstest.Fault{NoEnd: true}) // it did all, and the host went down
+	h, p := approved(t, jobstest.Fault{NoEnd: true}) // it did all, and the host went down
 	job := h.Do(apply(p))
-	if job.State != proto.JobInterrupted || states(job) != "interrupted simulated simulated" || *job.Steps[0].Remaining != 0 {
+	if job.State != proto.JobInterrupted || states(job) != "interrupted simulated simulated" || left(job) != 0 {
 		t.Fatalf("%s %s, %+v", job.State, states(job), job.Steps[0])
 	}
 	h.Engine.Script = nil
@@ -114,7 +133,7 @@ func TestUnverified(t *testing.T) {
 	ok := console.End{Result: "success", Code: "exited", Status: "0"}
 	h.Engine.Script = real(1, jobstest.Fault{Limit: 40, End: &ok})
 	job := h.Do(apply(p))
-	if job.State != proto.JobFailed || states(job) != "unverified simulated simulated" || *job.Steps[0].Remaining != 1 {
+	if job.State != proto.JobFailed || states(job) != "unverified simulated simulated" || left(job) != 1 {
 		t.Errorf("%s %s, %+v", job.State, states(job), job.Steps[0])
 	}
 }
@@ -137,9 +156,7 @@ func TestAccommodationsLeftBehind(t *testing.T) {
 
 // TestRealRunThatIsNotStarted leaves the step as it was: it needs no word.
 func TestRealRunThatIsNotStarted(t *testing.T) {
-	h, p := jobstest.NewHost(t), jobstest.Plan()
-	h.Approve(p)
-	h.Engine.Script = real(1, jobstest.Fault{Refused: true})
+	h, p := approved(t, jobstest.Fault{Refused: true})
 	if job := h.Do(apply(p)); job.State != proto.JobFailed || states(job) != "stopped simulated simulated" || job.Error.Code != proto.CodePolkit {
 		t.Fatalf("%s %s, %v", job.State, states(job), job.Error)
 	}
@@ -182,45 +199,29 @@ func TestCancelNow(t *testing.T) {
 
 func cancelNow(t *testing.T, end console.End) {
 	t.Helper()
-	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h, p := approved(t, jobstest.Fault{Hang: true, Limit: 5})
 	h.Engine.OnStop = end
-	h.Approve(p)
-	h.Engine.Script = real(1, jobstest.Fault{Hang: true, Limit: 5})
-	args := apply(p)
-	args.ID = h.NewID()
-	if _, err := h.Start(args); err != nil {
-		t.Fatal(err)
-	}
+	id := begin(t, h, apply(p))
 	ran := make(chan error, 1)
-	go func() { ran <- h.Runner().Run(t.Context(), args.ID) }()
+	go func() { ran <- h.Runner().Run(t.Context(), id) }()
 	h.Until(func() bool { return h.Engine.Hanging() == 1 })
-	if asked, err := h.Service.Cancel(t.Context(), proto.JobCancelArgs{ID: args.ID, Now: true}, jobstest.Caller); err != nil || !asked.CancelAsked || !asked.CancelNow {
+	if asked, err := h.Service.Cancel(t.Context(), proto.JobCancelArgs{ID: id, Now: true}, jobstest.Caller); err != nil || !asked.CancelAsked || !asked.CancelNow {
 		t.Fatalf("%+v, %v", asked, err)
 	}
 	if err := <-ran; err != nil {
 		t.Fatal(err)
 	}
-	job := h.Job(args.ID)
-	if !job.CancelNow || job.State != proto.JobCancelled || states(job) != "interrupted simulated simulated" || job.Steps[0].Remaining == nil || *job.Steps[0].Remaining != 36 {
+	job := h.Job(id)
+	if !job.CancelNow || job.State != proto.JobCancelled || states(job) != "interrupted simulated simulated" || left(job) != 36 {
 		t.Errorf("%s %s, %+v, %v", job.State, states(job), job.Steps[0], job.Error)
 	}
 }
 
 // TestCancelNowTwice: who asks again after the command has ended changes nothing of why it ended.
 func TestCancelNowTwice(t *testing.T) {
-	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h, p := approved(t, jobstest.Fault{Hang: true, Limit: 5})
 	h.Engine.OnStop = console.End{Result: "success", Code: "exited", Status: "0"}
-	h.Approve(p)
-	h.Engine.Script = real(1, jobstest.Fault{Hang: true, Limit: 5})
-	args := apply(p)
-	args.ID = h.NewID()
-	if _, err := h.Start(args); err != nil {
-		t.Fatal(err)
-	}
-	cancel := func(service *jobs.Service) error {
-		_, err := service.Cancel(t.Context(), proto.JobCancelArgs{ID: args.ID, Now: true}, jobstest.Caller)
-		return err
-	}
+	id := begin(t, h, apply(p))
 	late := h.Parts
 	late.Now = func() time.Time { return time.Now().Add(time.Second) }
 	r, again := h.Runner(), false
@@ -230,69 +231,61 @@ func TestCancelNowTwice(t *testing.T) {
 			return nil
 		}
 		again = true
-		return cancel(late.Service())
+		return cancelAtOnce(t, late.Service(), id)
 	}
 	ran := make(chan error, 1)
-	go func() { ran <- r.Run(t.Context(), args.ID) }()
+	go func() { ran <- r.Run(t.Context(), id) }()
 	h.Until(func() bool { return h.Engine.Hanging() == 1 })
-	if err := cancel(h.Service); err != nil {
+	if err := cancelAtOnce(t, h.Service, id); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-ran; err != nil {
 		t.Fatal(err)
 	}
-	h.Engine.SetAlive(args.ID, false)
-	if job := h.Job(args.ID); !again || job.State != proto.JobCancelled || states(job) != "interrupted simulated simulated" {
+	h.Engine.SetAlive(id, false)
+	if job := h.Job(id); !again || job.State != proto.JobCancelled || states(job) != "interrupted simulated simulated" {
 		t.Errorf("%s %s, %v", job.State, states(job), job.Error)
 	}
 }
 
 // TestRunnerThatIsStoppedLeavesItsCommand: the next one finds it, and waits for it.
 func TestRunnerThatIsStoppedLeavesItsCommand(t *testing.T) {
-	h, p := jobstest.NewHost(t), jobstest.Plan()
-	h.Approve(p)
-	h.Engine.Script = real(1, jobstest.Fault{Hang: true, Limit: 41})
-	args := apply(p)
-	args.ID = h.NewID()
-	if _, err := h.Start(args); err != nil {
-		t.Fatal(err)
-	}
+	h, p := approved(t, jobstest.Fault{Hang: true, Limit: 41})
+	id := begin(t, h, apply(p))
 	ctx, stop := context.WithCancel(t.Context())
 	ran := make(chan error, 1)
-	go func() { ran <- h.Runner().Run(ctx, args.ID) }()
+	go func() { ran <- h.Runner().Run(ctx, id) }()
 	h.Until(func() bool { return h.Engine.Hanging() == 1 })
 	stop()
 	if err := <-ran; err == nil {
 		t.Fatal("a runner that was stopped says that the job has ended")
 	}
-	h.Engine.SetAlive(args.ID, false)
-	if job := h.Job(args.ID); job.State != proto.JobRunning {
+	h.Engine.SetAlive(id, false)
+	if job := h.Job(id); job.State != proto.JobRunning {
 		t.Errorf("while its command runs, the job is %s", job.State)
 	}
-	go func() { ran <- h.Runner().Run(t.Context(), args.ID) }()
+	go func() { ran <- h.Runner().Run(t.Context(), id) }()
 	h.Engine.End(console.End{Result: "success", Code: "exited", Status: "0"})
 	if err := <-ran; err != nil {
 		t.Fatal(err)
 	}
-	if job := h.Job(args.ID); job.State != proto.JobSucceeded || h.Engine.Reals(p.Groups[0].Steps[0]) != 1 {
+	if job := h.Job(id); job.State != proto.JobSucceeded || h.Engine.Reals(p.Groups[0].Steps[0]) != 1 {
 		t.Errorf("%s %s, %v", job.State, states(job), job.Error)
 	}
 }
 
 // TestCancelNowWhileTheCommandStarts: whoever asks finds no unit to stop yet, and the command ends all the same.
 func TestCancelNowWhileTheCommandStarts(t *testing.T) {
-	h, p := jobstest.NewHost(t), jobstest.Plan()
-	h.Approve(p)
-	h.Engine.Script = real(1, jobstest.Fault{Hang: true, Limit: 5})
+	h, p := approved(t, jobstest.Fault{Hang: true, Limit: 5})
 	args := apply(p)
-	args.ID = h.NewID()
+	args.ID = h.NewID() // it is asked to stop before there is anybody to tell the id
 	starts := 0
 	h.Engine.Start = func(after bool) error {
 		if after {
 			return nil
 		}
 		if starts++; starts == 2 { // the real run of the first step, after its dry run
-			if _, err := h.Service.Cancel(t.Context(), proto.JobCancelArgs{ID: args.ID, Now: true}, jobstest.Caller); err != nil {
+			if err := cancelAtOnce(t, h.Service, args.ID); err != nil {
 				t.Error(err)
 			}
 		}
@@ -307,7 +300,7 @@ func TestCancelNowWhileTheCommandStarts(t *testing.T) {
 		t.Fatalf("the command goes on: %v", err)
 	}
 	job := h.Job(args.ID)
-	if job.State != proto.JobCancelled || states(job) != "interrupted simulated simulated" || job.Steps[0].Remaining == nil || *job.Steps[0].Remaining != 36 {
+	if job.State != proto.JobCancelled || states(job) != "interrupted simulated simulated" || left(job) != 36 {
 		t.Errorf("%s %s, %+v, %v", job.State, states(job), job.Steps[0], job.Error)
 	}
 }
@@ -316,25 +309,20 @@ func TestCancelNowWhileTheCommandStarts(t *testing.T) {
 func TestCancelNowAsAStepEnds(t *testing.T) {
 	h, p := jobstest.NewHost(t), jobstest.Plan()
 	h.Approve(p)
-	args := apply(p)
-	args.ID = h.NewID()
-	if _, err := h.Start(args); err != nil {
-		t.Fatal(err)
-	}
+	id := begin(t, h, apply(p))
 	r, asked := h.Runner(), false
 	r.Saved = func(record store.Record) error {
 		if real := record.Last("1.1", store.Real); real != nil && !real.Open() && !asked {
 			asked = true
-			_, err := h.Service.Cancel(t.Context(), proto.JobCancelArgs{ID: args.ID, Now: true}, jobstest.Caller)
-			return err
+			return cancelAtOnce(t, h.Service, id)
 		}
 		return nil
 	}
-	if err := r.Run(t.Context(), args.ID); err != nil {
+	if err := r.Run(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	h.Engine.SetAlive(args.ID, false)
-	if job := h.Job(args.ID); !asked || job.State != proto.JobCancelled || states(job) != "verified simulated simulated" || h.Engine.Stopped != 0 {
+	h.Engine.SetAlive(id, false)
+	if job := h.Job(id); !asked || job.State != proto.JobCancelled || states(job) != "verified simulated simulated" || h.Engine.Stopped != 0 {
 		t.Errorf("%s %s, %v, stopped %d times", job.State, states(job), job.Error, h.Engine.Stopped)
 	}
 }
@@ -347,19 +335,14 @@ func TestUnreadableReleaseEndsTheJob(t *testing.T) {
 	} {
 		h, p := jobstest.NewHost(t), jobstest.Plan()
 		h.Approve(p)
-		args := apply(p)
-		args.ID = h.NewID()
-		if _, err := h.Start(args); err != nil {
-			t.Fatal(err)
-		}
+		id := begin(t, h, apply(p))
 		h.Unreadable = unreadable
-		job := h.Finish(args.ID)
+		job := h.Finish(id)
 		if job.State != proto.JobFailed || job.Error.Code != proto.CodeRelease || !strings.Contains(job.Error.Message, unreadable.Error()) || counts(h.World) != before {
 			t.Errorf("%s: %s, %v", name, job.State, job.Error)
 		}
 	}
-	h, p := jobstest.NewHost(t), jobstest.Plan()
-	h.Approve(p)
+	h, p := approved(t, jobstest.Fault{})
 	h.Engine.Script = real(1, jobstest.Fault{Before: func() { h.Unreadable = errors.New("permission denied") }})
 	if job := h.Do(apply(p)); states(job) != "verified stopped simulated" || !strings.Contains(job.Error.Message, "permission denied") {
 		t.Errorf("in the middle: %s, %v", states(job), job.Error)
@@ -370,9 +353,7 @@ func TestUnreadableReleaseEndsTheJob(t *testing.T) {
 // reads the proof is told so, whichever job brought the word. A simulation on the way tells it of what is done,
 // and the approval does not hang on it.
 func TestTheReceiptTellsWhichStepsWereResolved(t *testing.T) {
-	h, p := jobstest.NewHost(t), jobstest.Plan()
-	h.Approve(p)
-	h.Engine.Script = real(1, jobstest.Fault{Limit: 12})
+	h, p := approved(t, jobstest.Fault{Limit: 12})
 	h.Do(apply(p))
 	h.World.Add(jobstest.CHU77.ID, "other", 1)
 	h.Engine.Script = real(2, jobstest.Fault{Refused: true})
@@ -403,9 +384,7 @@ func TestTheReceiptTellsWhichStepsWereResolved(t *testing.T) {
 
 // TestAStepThatWaitsIsLedOn: the host asks for one simulation, and once it has that for the word.
 func TestAStepThatWaitsIsLedOn(t *testing.T) {
-	h, p := jobstest.NewHost(t), jobstest.Plan()
-	h.Approve(p)
-	h.Engine.Script = real(1, jobstest.Fault{Limit: 12})
+	h, p := approved(t, jobstest.Fault{Limit: 12})
 	h.Do(apply(p))
 	h.Engine.Script = nil
 	next := func() string {
