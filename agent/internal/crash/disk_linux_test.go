@@ -66,6 +66,9 @@ func (r *trial) strike(t *testing.T, strike powercut.Strike) {
 			}
 			left, err := powercut.Read(h.state)
 			h.must(err)
+			if !strike.Stays && !strings.HasPrefix(out.Failed[0], "unlink ") {
+				h.clean(left)
+			}
 			r.honest(open(t, h.state), out, strike)
 			r.goesOn(open(t, h.state), false)
 			if strike.Stays { // for so long that systemd gave up on the runner
@@ -104,6 +107,16 @@ func (r *trial) honest(h *host, out powercut.Outcome, strike powercut.Strike) {
 	}
 }
 
+// clean fails where a temporary file is left by a process that could remove it.
+func (h *host) clean(left powercut.Tree) {
+	h.TB.Helper()
+	for path := range left {
+		if temporary.MatchString(path) {
+			h.TB.Errorf("left at once: %s", path)
+		}
+	}
+}
+
 // consoleHit says that a command's output or end failed: that is systemd's to write, and a job ends badly of it.
 func consoleHit(failed []string) bool {
 	return slices.ContainsFunc(failed, func(call string) bool {
@@ -119,7 +132,7 @@ func (h *host) clear(err error) {
 	says := slices.ContainsFunc(powercut.Troubles, func(trouble powercut.Trouble) bool { return strings.Contains(text, trouble.Says()) })
 	var refusal *proto.Error
 	known := errors.As(err, &refusal) && refusal.Code == proto.CodeStorage && refusal.Next != ""
-	if !says || !known || strings.Contains(text, "\n") || !strings.HasPrefix(text, "cannot ") {
+	if !says || !known || !strings.Contains(text, h.state) || strings.Contains(text, "\n") || !strings.HasPrefix(text, "cannot ") {
 		h.TB.Fatalf("this says too little: %q (%T)", text, err)
 	}
 }

@@ -18,16 +18,16 @@ import (
 // change is what is done to a host as root.
 type change struct {
 	before func(f *fakeHost)
-	do     func(f *fakeHost)
+	do     func(f *fakeHost) error
 }
 
 var changes = map[string]change{
-	"install": {before: func(*fakeHost) {}, do: func(f *fakeHost) { f.install(later()) }},
+	"install": {before: func(*fakeHost) {}, do: func(f *fakeHost) error { return f.try(later()) }},
 	"upgrade": {
 		before: func(f *fakeHost) { f.install(preprod()) },
-		do: func(f *fakeHost) {
+		do: func(f *fakeHost) error {
 			f.Agent = binaryOf("agent 2")
-			f.install(later())
+			return f.try(later())
 		},
 	},
 	"uninstall": {before: func(f *fakeHost) { f.install(later()) }, do: (*fakeHost).uninstall},
@@ -41,11 +41,20 @@ func later() proto.SetupSpec {
 	return spec
 }
 
-func (f *fakeHost) uninstall() {
-	f.t.Helper()
+func (f *fakeHost) uninstall() error {
 	plan, err := NewUninstall(f.t.Context(), f.Host)
-	f.must(err)
-	f.must(plan.Apply(f.t.Context()))
+	if err != nil {
+		return err
+	}
+	return plan.Apply(f.t.Context())
+}
+
+func (f *fakeHost) try(spec proto.SetupSpec) error {
+	plan, err := New(f.t.Context(), f.Host, spec)
+	if err != nil {
+		return err
+	}
+	return plan.Apply(f.t.Context())
 }
 
 // reopened is a fake host on what an earlier one left: who is in passwd(5) there does not get lost.
@@ -75,9 +84,11 @@ func TestScene(t *testing.T) {
 	scenes := map[string]powercut.Scene{}
 	for name, c := range changes {
 		scenes[name] = func(t *testing.T, root string, told func(string)) error {
-			c.do(reopened(t, root))
-			told("done")
-			return nil
+			err := c.do(reopened(t, root))
+			if err == nil {
+				told("done")
+			}
+			return err
 		}
 	}
 	powercut.Act(t, scenes)
@@ -151,7 +162,9 @@ func (r *stopped) check(t *testing.T, root string, where func()) {
 	is := read(t, root)
 	r.whole(is, fail)
 	f := reopened(t, root)
-	r.do(f)
+	if err := r.do(f); err != nil {
+		fail("the same command fails: %v", err)
+	}
 	done := read(t, root)
 	key := "var/lib/rp-agent/receipt_key"
 	if had, has := is[key], done[key]; had.Data != "" && had.Data != has.Data {

@@ -182,10 +182,6 @@ func (s Store) List() ([]Record, error) {
 const lockWait = 5 * time.Second
 
 func storage(what string, err error) *proto.Error {
-	var at *fs.PathError
-	if errors.As(err, &at) {
-		err = at.Err
-	}
 	return &proto.Error{
 		Code:    proto.CodeStorage,
 		Message: fmt.Sprintf("cannot %s: %v", what, err),
