@@ -12,6 +12,9 @@ import (
 	"github.com/re-connect/rpctl/controller/internal/exit"
 )
 
+// ErrNoStatus says that nobody knows how a command ended.
+var ErrNoStatus = errors.New("the connection ended before the command did")
+
 // Exec is a command that runs on a host.
 type Exec struct {
 	channel ssh.Channel
@@ -87,7 +90,7 @@ func (c *Conn) noSession(ctx context.Context, err error) error {
 // watch notes how the command ended; requests is closed with the channel.
 func (e *Exec) watch(requests <-chan *ssh.Request) {
 	defer close(e.ended)
-	e.err = errors.New("the connection ended before the command did")
+	e.err = ErrNoStatus
 	for request := range requests {
 		switch {
 		case request.Type == "exit-status" && len(request.Payload) == 4:

@@ -32,28 +32,31 @@ func (v *Visit) becomeRoot(ctx context.Context) error {
 		return nil
 	}
 	var lost *exit.Error
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case errors.As(err, &lost): // nobody is asked for what cannot be sent
-		return err
-	case v.host.Password == nil:
-		return &exit.Error{Code: exit.Refused, Host: v.host.Name, Err: err,
-			Message: "cannot become root: sudo asks for a password, and there is nobody to ask: use a terminal, or --login with a user who may use sudo without a password",
-			Next:    "ssh -t " + v.host.Name + " sudo -v"}
+	if v.host.Password == nil || ctx.Err() != nil || errors.As(err, &lost) { // nobody is asked for what cannot be sent
+		return v.notRoot(ctx, err, "sudo asks for a password, and there is nobody to ask: use a terminal, or --login with a user who may use sudo without a password")
 	}
 	if v.secret, err = v.host.Password(ctx); err != nil {
-		return err
+		return v.notRoot(ctx, err, "there is no password for sudo: "+err.Error())
 	}
 	v.become = sudoPassword
 	if _, err := v.asRoot(ctx, "true", nil); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return &exit.Error{Code: exit.Refused, Host: v.host.Name, Err: err, Message: "cannot become root: sudo refused; try the password again, or --login with another user",
-			Next: "ssh -t " + v.host.Name + " sudo -v"}
+		return v.notRoot(ctx, err, "sudo refused; try the password again, or --login with another user")
 	}
 	return nil
+}
+
+// notRoot is why nobody became root: a connection that was lost is no refusal of sudo's.
+func (v *Visit) notRoot(ctx context.Context, err error, why string) error {
+	var lost *exit.Error
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if errors.As(err, &lost) {
+		named := *lost
+		named.Host = v.host.Name
+		return &named
+	}
+	return &exit.Error{Code: exit.Refused, Host: v.host.Name, Err: err, Message: "cannot become root: " + why, Next: "ssh -t " + v.host.Name + " sudo -v"}
 }
 
 // withoutPassword looks whether sudo asks for no password for this very program, as a line of sudoers(5) may say: the

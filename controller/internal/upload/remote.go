@@ -11,6 +11,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/re-connect/rpctl/controller/internal/connect"
+	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/internal/secret"
 )
@@ -48,6 +49,9 @@ func (r Remote) Run(ctx context.Context, command string, stdin io.Reader) ([]byt
 	<-fed // what is read may be the caller's to wipe; nothing is written any more
 	if ctx.Err() != nil {
 		return answer, ctx.Err()
+	}
+	if errors.Is(err, connect.ErrNoStatus) {
+		err = &exit.Error{Code: exit.Unreachable, Err: err, Message: fmt.Sprintf("the connection was lost while %s ran", strings.Fields(command)[0])}
 	}
 	if err == nil && status != 0 {
 		err = fmt.Errorf("%s: status %d: %s", strings.Fields(command)[0], status, lastLine(complaint))
