@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/re-connect/rpctl/lab/labtest"
 	"github.com/re-connect/rpctl/lab/sshhost"
 )
 
@@ -19,23 +20,22 @@ func TestCore(t *testing.T) {
 		t.Skip("a program that crashes leaves no core here: see core_pattern in core(5)")
 	}
 	in := make(chan struct{})
-	d := newDesk(t, passphrase, func(ctx context.Context, _ sshhost.Request, _ io.Reader, _, _ io.Writer) int {
+	private, public := lockedKey(t)
+	d := newDesk(t, private, public, func(ctx context.Context, _ sshhost.Request, _ io.Reader, _, _ io.Writer) int {
 		close(in)
 		<-ctx.Done()
 		return -1
 	})
-	s := onTerminal(t, d.dir, []string{beRpctl + "=1", "HOME=" + d.dir, "GOTRACEBACK=crash"}, "sh", append([]string{
+	s := labtest.OnTerminal(t, d.dir, []string{beRpctl + "=1", "HOME=" + d.dir, "GOTRACEBACK=crash"}, "sh", append([]string{
 		"-c", `ulimit -c unlimited; exec "$@"`, "sh", os.Args[0], "status", "--env", "preprod"}, d.args...)...)
-	s.until(asked).until(": ").typed(passphrase + "\n")
+	s.Until(asked).Until(": ").Type(passphrase + "\n")
 	select {
 	case <-in:
-	case <-s.drained:
-		t.Fatalf("rpctl did not log in:\n%s", s.screen())
+	case <-s.Gone():
+		t.Fatalf("rpctl did not log in:\n%s", s.Screen())
 	}
-	if err := s.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
-		t.Fatal(err)
-	}
-	status, shown := s.end()
+	s.Signal(syscall.SIGQUIT)
+	status, shown := s.End()
 	if !status.Signaled() || !strings.Contains(shown, "goroutine ") {
 		t.Fatalf("it did not crash: %v\n%s", status, shown)
 	}

@@ -1,17 +1,16 @@
 package secrets
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/pem"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
 
 	"github.com/re-connect/rpctl/controller/internal/cli"
+	"github.com/re-connect/rpctl/lab/labtest"
 	"github.com/re-connect/rpctl/lab/sshhost"
 )
 
@@ -45,18 +44,21 @@ type desk struct {
 	args []string // that lead to them
 }
 
-// newDesk makes a key with a passphrase, or without, and starts a host.
-func newDesk(t *testing.T, passphrase string, handler sshhost.Handler) *desk {
+// newDesk has the halves of a key, and starts a host.
+func newDesk(t *testing.T, private, public string, handler sshhost.Handler) *desk {
 	t.Helper()
 	dir := t.TempDir()
-	private, public := newKey(t, passphrase)
-	host, err := sshhost.Start(sshhost.Options{Authorized: []ssh.PublicKey{public}, Handler: handler})
+	authorized, _, _, _, err := ssh.ParseAuthorizedKey([]byte(public))
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, err := sshhost.Start(sshhost.Options{Authorized: []ssh.PublicKey{authorized}, Handler: handler})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(host.Close)
 	for name, content := range map[string]string{
-		"key": private, "key.pub": string(ssh.MarshalAuthorizedKey(public)), "known_hosts": host.KnownHostsLine() + "\n", "hosts.toml": hostsTOML,
+		"key": private, "key.pub": public, "known_hosts": host.KnownHostsLine() + "\n", "hosts.toml": hostsTOML,
 		"ssh_config": fmt.Sprintf("Host %s\n    HostName 127.0.0.1\n    Port %d\n    User app\n    IdentityFile %s\n    IdentitiesOnly yes\n    IdentityAgent none\n"+
 			"    UserKnownHostsFile %s\n    GlobalKnownHostsFile /dev/null\n    ControlPath none\n", alias, host.Addr().Port, filepath.Join(dir, "key"), filepath.Join(dir, "known_hosts")),
 	} {
@@ -67,29 +69,38 @@ func newDesk(t *testing.T, passphrase string, handler sshhost.Handler) *desk {
 	return &desk{dir: dir, host: host, args: []string{"--hosts", "hosts.toml", "--ssh-config", "ssh_config"}}
 }
 
-// newKey is a private key, not made by ssh-keygen: that has the passphrase in its command line.
-func newKey(t *testing.T, passphrase string) (private string, public ssh.PublicKey) {
+// lockedKey is a private key with the passphrase. It is made before anybody looks at the processes, since ssh-keygen
+// has the passphrase in its command line; -a 1, or opening it takes half a minute under the race detector.
+func lockedKey(t *testing.T) (private, public string) {
 	t.Helper()
-	_, key, err := ed25519.GenerateKey(rand.Reader)
+	file := filepath.Join(t.TempDir(), "key")
+	if out, err := exec.CommandContext(t.Context(), "ssh-keygen", "-q", "-a", "1", "-t", "ed25519", "-N", passphrase, "-f", file).CombinedOutput(); err != nil {
+		t.Skipf("no key can be made here: %v: %s", err, out)
+	}
+	return read(t, file), read(t, file+".pub")
+}
+
+// openKey is one without.
+func openKey(t *testing.T) (private, public string) {
+	t.Helper()
+	pem, key, err := sshhost.NewClientKey("developer")
 	if err != nil {
 		t.Fatal(err)
 	}
-	block, err := ssh.MarshalPrivateKey(key, "developer")
-	if passphrase != "" {
-		block, err = ssh.MarshalPrivateKeyWithPassphrase(key, "developer", []byte(passphrase))
-	}
+	return string(pem), string(ssh.MarshalAuthorizedKey(key))
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := ssh.NewSignerFromKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(block)), signer.PublicKey()
+	return string(content)
 }
 
 // rpctl starts rpctl rpctl on a terminal.
-func (d *desk) rpctl(t *testing.T, args ...string) *terminal {
+func (d *desk) rpctl(t *testing.T, args ...string) *labtest.Terminal {
 	t.Helper()
-	return onTerminal(t, d.dir, []string{beRpctl + "=1", "HOME=" + d.dir, "GOTRACEBACK=all"}, os.Args[0], append(args, d.args...)...)
+	return labtest.OnTerminal(t, d.dir, []string{beRpctl + "=1", "HOME=" + d.dir, "GOTRACEBACK=all"}, os.Args[0], append(args, d.args...)...)
 }

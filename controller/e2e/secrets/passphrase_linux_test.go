@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/re-connect/rpctl/lab/labtest"
 	"github.com/re-connect/rpctl/lab/sshhost"
 )
 
@@ -19,6 +20,7 @@ const (
 // TestPassphrase: the passphrase of a key is in no output, file, command line or environment, on neither side of
 // the connection, while rpctl runs and after, however it ends.
 func TestPassphrase(t *testing.T) {
+	private, public := lockedKey(t)
 	for name, c := range map[string]struct {
 		args []string
 		keys []string // for each question
@@ -31,9 +33,9 @@ func TestPassphrase(t *testing.T) {
 		"right at last":     {[]string{"doctor", "--env", "preprod"}, []string{mistyped + "\n", mistyped + "\n", passphrase + "\n"}, false, true, 1},
 		"wrong":             {[]string{"status", "--env", "preprod"}, []string{mistyped + "\n", mistyped + "\n", mistyped + "\n"}, false, false, 5},
 		"wrong, as events":  {[]string{"status", "--env", "preprod", "--json"}, []string{mistyped + "\n", mistyped + "\n", mistyped + "\n"}, false, false, 5},
-		"Ctrl-C":            {[]string{"status", "--env", "preprod"}, []string{passphrase + ctrlC}, false, false, 130},
-		"Ctrl-C, later":     {[]string{"status", "--env", "preprod"}, []string{mistyped + "\n", passphrase + ctrlC}, false, false, 130},
-		"end of file":       {[]string{"status", "--env", "preprod"}, []string{"\x04"}, false, false, 5},
+		"Ctrl-C":            {[]string{"status", "--env", "preprod"}, []string{passphrase + labtest.CtrlC}, false, false, 130},
+		"Ctrl-C, later":     {[]string{"status", "--env", "preprod"}, []string{mistyped + "\n", passphrase + labtest.CtrlC}, false, false, 130},
+		"end of file":       {[]string{"status", "--env", "preprod"}, []string{labtest.CtrlD}, false, false, 5},
 		"the host cuts":     {[]string{"status", "--env", "preprod"}, []string{passphrase + "\n"}, true, true, 5},
 		"for an install":    {[]string{"agent", "install", "--env", "preprod"}, []string{passphrase + "\n"}, false, true, 8},
 		"a flag is unknown": {[]string{"status", "--env", "preprod", "--passphrase", "x"}, nil, false, false, 2},
@@ -41,19 +43,19 @@ func TestPassphrase(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := &heard{t: t}
-			d := newDesk(t, passphrase, h.handle)
+			d := newDesk(t, private, public, h.handle)
 			if c.cut {
 				h.cut = d.host.Close
 			}
 			s := d.rpctl(t, c.args...)
 			for _, keys := range c.keys {
-				s.until(asked).until(": ").typed(keys)
+				s.Until(asked).Until(": ").Type(keys)
 			}
-			status, shown := s.end()
+			status, shown := s.End()
 			if status.ExitStatus() != c.exit {
 				t.Errorf("exit %d, want %d:\n%s", status.ExitStatus(), c.exit, shown)
 			}
-			if !s.shows() {
+			if !s.Shows() {
 				t.Error("the terminal no longer shows what is typed")
 			}
 			if got := h.commands(); (got != "") != c.in {

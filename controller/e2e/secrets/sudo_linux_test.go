@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/re-connect/rpctl/lab/labtest"
 	"github.com/re-connect/rpctl/lab/sshhost"
 )
 
@@ -24,6 +25,7 @@ const (
 // TestSudo: the password that an install asks for is in no output, file, command line or environment while sudo has
 // it and after, whatever sudo, the host and the person do with it. lab/story does it with sudo itself.
 func TestSudo(t *testing.T) {
+	private, public := openKey(t)
 	for name, c := range map[string]struct {
 		verb  []string
 		keys  string
@@ -40,32 +42,32 @@ func TestSudo(t *testing.T) {
 		"not confirmed":      {verb: []string{"install"}, keys: password + "\nno\n", exit: 4, shown: "not confirmed"},
 		"wrong":              {verb: []string{"install", "--yes"}, keys: mistyped + "\n", exit: 4, shown: "sudo refused"},
 		"wrong, as events":   {verb: []string{"install", "--yes", "--json"}, keys: mistyped + "\n", exit: 4, shown: "sudo refused"},
-		"Ctrl-C":             {verb: []string{"install", "--yes"}, keys: password + ctrlC, exit: 130, shown: "interrupted"},
-		"Ctrl-D":             {verb: []string{"install", "--yes"}, keys: "\x04", exit: 4, shown: "no password for sudo: nothing was typed"},
+		"Ctrl-C":             {verb: []string{"install", "--yes"}, keys: password + labtest.CtrlC, exit: 130, shown: "interrupted"},
+		"Ctrl-D":             {verb: []string{"install", "--yes"}, keys: labtest.CtrlD, exit: 4, shown: "no password for sudo: nothing was typed"},
 		"cut within sudo":    {verb: []string{"install", "--yes"}, keys: password + "\n", sudo: "cut", exit: 5, shown: "the connection was lost while sudo ran"},
-		"Ctrl-C within sudo": {verb: []string{"install", "--yes"}, keys: password + "\n", sudo: "hang", then: ctrlC, exit: 130, shown: "interrupted"},
+		"Ctrl-C within sudo": {verb: []string{"install", "--yes"}, keys: password + "\n", sudo: "hang", then: labtest.CtrlC, exit: 130, shown: "interrupted"},
 		"sudo repeats it":    {verb: []string{"install", "--yes"}, keys: password + "\n", sudo: "say", exit: 8, shown: "[hidden]"},
 		"setup repeats it":   {verb: []string{"install", "--yes"}, keys: password + "\n", sudo: "print", exit: 8, shown: "[hidden]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := &admin{t: t, does: c.sudo, reached: make(chan struct{}), files: map[string][]byte{}}
-			d := newDesk(t, "", a.handle)
+			d := newDesk(t, private, public, a.handle)
 			a.cut = d.host.Close
 			args := append(append([]string{"agent"}, c.verb...), "--env", "preprod", "--login", "admin")
-			s := d.rpctl(t, append(args, "--binary", agentFor(t))...).until(question).typed(c.keys)
+			s := d.rpctl(t, append(args, "--binary", agentFor(t))...).Until(question).Type(c.keys)
 			if c.then != "" {
 				select {
 				case <-a.reached:
-					s.typed(c.then)
-				case <-s.drained:
+					s.Type(c.then)
+				case <-s.Gone():
 				}
 			}
-			status, shown := s.end()
+			status, shown := s.End()
 			if status.ExitStatus() != c.exit || !strings.Contains(shown, c.shown) {
 				t.Errorf("exit %d, want %d with %q:\n%s", status.ExitStatus(), c.exit, c.shown, shown)
 			}
-			if !s.shows() {
+			if !s.Shows() {
 				t.Error("the terminal no longer shows what is typed")
 			}
 			nowhere(t, "the terminal", shown, password, mistyped)

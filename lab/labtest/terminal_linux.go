@@ -1,4 +1,4 @@
-package secrets
+package labtest
 
 import (
 	"context"
@@ -15,31 +15,35 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// patience is how long something may take that should happen at once.
-const patience = 60 * time.Second
+// atTerminal is how long a program on a terminal may take.
+const atTerminal = 90 * time.Second
 
-const ctrlC = "\x03"
+// CtrlC and CtrlD are keys: the first interrupts, the second is the end of what is typed.
+const (
+	CtrlC = "\x03"
+	CtrlD = "\x04"
+)
 
-// terminal is a program on a terminal of its own, with somebody before it.
-type terminal struct {
-	t       *testing.T
+// Terminal is a program on a terminal of its own, with somebody before it.
+type Terminal struct {
+	t       testing.TB
 	cmd     *exec.Cmd
 	master  *os.File
 	drained chan struct{} // closed when nobody has the terminal open any more
 
 	mu    sync.Mutex
 	shown string
-	read  int // up to here it was read by until
+	read  int // up to here it was read by Until
 	more  chan struct{}
 }
 
-// onTerminal starts a program on a new terminal.
-func onTerminal(t *testing.T, dir string, env []string, program string, args ...string) *terminal {
+// OnTerminal starts a program on a new terminal, with more variables in its environment.
+func OnTerminal(t testing.TB, dir string, env []string, program string, args ...string) *Terminal {
 	t.Helper()
 	master, slave := openTerminal(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), atTerminal)
 	t.Cleanup(cancel)
-	s := &terminal{t: t, master: master, drained: make(chan struct{}), more: make(chan struct{}, 1)}
+	s := &Terminal{t: t, master: master, drained: make(chan struct{}), more: make(chan struct{}, 1)}
 	s.cmd = exec.CommandContext(ctx, program, args...)
 	s.cmd.Dir, s.cmd.Env = dir, append(os.Environ(), env...)
 	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = slave, slave, slave
@@ -52,7 +56,7 @@ func onTerminal(t *testing.T, dir string, env []string, program string, args ...
 	return s
 }
 
-func openTerminal(t *testing.T) (master, slave *os.File) {
+func openTerminal(t testing.TB) (master, slave *os.File) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -74,7 +78,7 @@ func openTerminal(t *testing.T) (master, slave *os.File) {
 }
 
 // watch reads the screen; it ends with EIO when the last program has closed the terminal.
-func (s *terminal) watch() {
+func (s *Terminal) watch() {
 	defer close(s.drained)
 	buffer := make([]byte, 4096)
 	for {
@@ -92,14 +96,15 @@ func (s *terminal) watch() {
 	}
 }
 
-func (s *terminal) screen() string {
+// Screen is all that was shown so far.
+func (s *Terminal) Screen() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.shown
 }
 
-// until waits for a text to be shown, after what was waited for before.
-func (s *terminal) until(text string) *terminal {
+// Until waits for a text to be shown, after what was waited for before.
+func (s *Terminal) Until(text string) *Terminal {
 	s.t.Helper()
 	seen := func() bool {
 		s.mu.Lock()
@@ -112,7 +117,7 @@ func (s *terminal) until(text string) *terminal {
 	}
 	for over := false; !seen(); {
 		if over {
-			s.t.Fatalf("%q was not shown, but:\n%s", text, s.screen())
+			s.t.Fatalf("%q was not shown, but:\n%s", text, s.Screen())
 		}
 		select {
 		case <-s.more:
@@ -123,8 +128,8 @@ func (s *terminal) until(text string) *terminal {
 	return s
 }
 
-// typed types keys.
-func (s *terminal) typed(keys string) *terminal {
+// Type types keys.
+func (s *Terminal) Type(keys string) *Terminal {
 	s.t.Helper()
 	if _, err := s.master.WriteString(keys); err != nil {
 		s.t.Fatal(err)
@@ -132,21 +137,32 @@ func (s *terminal) typed(keys string) *terminal {
 	return s
 }
 
-// end waits for the program's end and returns how it ended, and all that was shown.
-func (s *terminal) end() (syscall.WaitStatus, string) {
+// End waits for the program's end and returns how it ended, and all that was shown.
+func (s *Terminal) End() (syscall.WaitStatus, string) {
 	s.t.Helper()
 	err := s.cmd.Wait()
 	var failed *exec.ExitError
 	if err != nil && !errors.As(err, &failed) {
-		s.t.Fatalf("%v\n%s", err, s.screen())
+		s.t.Fatalf("%v\n%s", err, s.Screen())
 	}
 	<-s.drained
 	status, _ := s.cmd.ProcessState.Sys().(syscall.WaitStatus)
-	return status, s.screen()
+	return status, s.Screen()
 }
 
-// shows says whether the terminal shows what is typed.
-func (s *terminal) shows() bool {
+// Gone is closed when no program has the terminal open any more.
+func (s *Terminal) Gone() <-chan struct{} { return s.drained }
+
+// Signal sends the program a signal.
+func (s *Terminal) Signal(signal os.Signal) {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(signal); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Shows says whether the terminal shows what is typed.
+func (s *Terminal) Shows() bool {
 	settings, err := unix.IoctlGetTermios(int(s.master.Fd()), unix.TCGETS)
 	if err != nil {
 		s.t.Fatal(err)
