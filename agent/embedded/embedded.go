@@ -157,6 +157,14 @@ func (h *Host) Supervisor() *supervisor.Supervisor {
 // Upgrade has new conversations meet an agent of another version; those that there are go on with the old one.
 func (h *Host) Upgrade(agent string) { h.agent.Store(&agent) }
 
+// Idle waits until no conversation goes on and no job; nobody may begin one meanwhile.
+func (h *Host) Idle() {
+	h.serving.Wait()
+	if h.jobs != nil {
+		h.jobs.Idle()
+	}
+}
+
 // Close ends all conversations and all processes, and waits for both.
 func (h *Host) Close() error {
 	h.cancel()

@@ -169,6 +169,33 @@ func (h *Host) Running() *embedded.Host {
 	return h.running
 }
 
+// Idle waits until both sides of every connection have closed it (where the host is Wired), nobody is
+// logged in, no conversation with the agent goes on and no job; nobody may begin any meanwhile. The end
+// of ctx is an error that says what was still there.
+func (h *Host) Idle(ctx context.Context) error {
+	if h.wire != nil {
+		if err := h.wire.Idle(ctx); err != nil {
+			return err
+		}
+	}
+	if err := h.server.Idle(ctx); err != nil {
+		return err
+	}
+	running, over := h.Running(), make(chan struct{})
+	go func() {
+		defer close(over)
+		if running != nil {
+			running.Idle()
+		}
+	}()
+	select {
+	case <-over:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("a conversation or a job goes on: %w", context.Cause(ctx))
+	}
+}
+
 // Reboot cuts all connections, kills all that runs and boots the host again on the same disk. Who
 // connects meanwhile is cut off. ctx bounds the boot.
 func (h *Host) Reboot(ctx context.Context) error {

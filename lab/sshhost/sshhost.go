@@ -74,6 +74,7 @@ type Server struct {
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
+	idle  chan struct{} // closed when there are no conns; nil while nobody waits for that
 }
 
 // Start listens and serves until Close.
@@ -188,5 +189,28 @@ func (s *Server) track(conn net.Conn) bool {
 func (s *Server) untrack(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.conns, conn)
+	if delete(s.conns, conn); len(s.conns) == 0 && s.idle != nil {
+		close(s.idle)
+		s.idle = nil
+	}
+}
+
+// Idle waits until every connection has ended, with all that was run over it. The end of ctx is an error.
+func (s *Server) Idle(ctx context.Context) error {
+	s.mu.Lock()
+	if len(s.conns) == 0 {
+		s.mu.Unlock()
+		return nil
+	}
+	if s.idle == nil {
+		s.idle = make(chan struct{})
+	}
+	idle := s.idle
+	s.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("somebody is still logged in: %w", context.Cause(ctx))
+	}
 }

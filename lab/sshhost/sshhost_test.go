@@ -231,3 +231,34 @@ func TestCutAfter(t *testing.T) {
 		t.Error("the connection was not cut")
 	}
 }
+
+// TestIdle: a host is idle when what ran over the last connection has ended, and not before.
+func TestIdle(t *testing.T) {
+	began, end := make(chan struct{}), make(chan struct{})
+	server, client := enter(t, sshhost.Options{Handler: func(context.Context, sshhost.Request, io.Reader, io.Writer, io.Writer) int {
+		close(began)
+		<-end
+		return 0
+	}})
+	session, err := client.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := session.Start("cmd"); err != nil {
+		t.Fatal(err)
+	}
+	<-began
+	client.Close()
+	now, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := server.Idle(now); err == nil {
+		t.Error("idle while a command runs")
+	}
+	close(end)
+	if err := server.Idle(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := server.Idle(now); err != nil {
+		t.Errorf("nobody is there, and still %v", err)
+	}
+}

@@ -19,9 +19,10 @@ const (
 type line struct {
 	client, host *net.TCPConn
 	weather      func() Weather
+	struck       func() // called when the line is cut
 	up, down     direction
 	muted        atomic.Bool
-	over         chan struct{} // closed when both connections are
+	over         chan struct{} // closed when nothing passes any more
 	once         sync.Once
 }
 
@@ -38,8 +39,8 @@ type chunk struct {
 	due   time.Time
 }
 
-func newLine(client, host *net.TCPConn, cut *Cut, weather func() Weather) *line {
-	l := &line{client: client, host: host, weather: weather, over: make(chan struct{})}
+func newLine(client, host *net.TCPConn, cut *Cut, weather func() Weather, struck func()) *line {
+	l := &line{client: client, host: host, weather: weather, struck: struck, over: make(chan struct{})}
 	l.up.from, l.up.to, l.down.from, l.down.to = client, host, host, client
 	switch {
 	case cut == nil:
@@ -56,31 +57,55 @@ func (l *line) run() {
 	var wait sync.WaitGroup
 	for _, d := range []*direction{&l.up, &l.down} {
 		if d.cut != nil && d.cut.After <= 0 {
-			l.end(d.cut.How)
+			l.cut(d)
 		}
 		arriving := make(chan chunk, onTheWay)
 		wait.Go(func() { l.take(d, arriving) })
 		wait.Go(func() { l.give(d, arriving) })
 	}
 	wait.Wait()
-	l.end(Close)
+	l.shut()
 }
 
-// end ends the line. One that is mute stays so until both sides have given up.
+func (l *line) cut(d *direction) {
+	l.struck()
+	l.end(d.cut.How)
+}
+
+// end ends the line. One that is mute stays so until both sides have given up. Where both are told with
+// FIN, what they still say is read and dropped: to close(2) with bytes unread would send RST.
 func (l *line) end(how Ending) {
 	if how == Mute {
 		l.muted.Store(true)
 		return
 	}
 	l.once.Do(func() {
+		close(l.over)
 		for _, conn := range []*net.TCPConn{l.client, l.host} {
 			if how == Reset {
 				_ = conn.SetLinger(0) // close(2) then sends RST
+				_ = conn.Close()
+			} else {
+				_ = conn.CloseWrite() // it may be closed
 			}
-			_ = conn.Close()
 		}
-		close(l.over)
 	})
+}
+
+// shut leaves nothing of the line, whatever its sides do.
+func (l *line) shut() {
+	l.once.Do(func() { close(l.over) })
+	_, _ = l.client.Close(), l.host.Close()
+}
+
+// dead says whether nothing passes any more.
+func (l *line) dead() bool {
+	select {
+	case <-l.over:
+		return true
+	default:
+		return l.muted.Load()
+	}
 }
 
 // take reads what one side says.
@@ -89,11 +114,10 @@ func (l *line) take(d *direction, arriving chan<- chunk) {
 	for {
 		buffer := make([]byte, chunkSize)
 		n, err := d.from.Read(buffer)
-		if n > 0 && !l.muted.Load() {
+		if n > 0 && !l.dead() {
 			select {
 			case arriving <- chunk{buffer[:n], time.Now().Add(l.weather().Latency)}:
-			case <-l.over:
-				return
+			case <-l.over: // read on: see end
 			}
 		}
 		if err != nil {
@@ -121,7 +145,7 @@ func (l *line) give(d *direction, arriving <-chan chunk) {
 
 // write lets the first bytes through, as many as the weather allows at once.
 func (l *line) write(d *direction, bytes []byte) (n int, ok bool) {
-	if l.muted.Load() {
+	if l.dead() {
 		return 0, false
 	}
 	w := l.weather()
@@ -143,7 +167,7 @@ func (l *line) write(d *direction, bytes []byte) (n int, ok bool) {
 	n, err := d.to.Write(bytes)
 	switch {
 	case ends:
-		l.end(d.cut.How)
+		l.cut(d)
 	case err != nil: // its reader has gone: the writer hears of it as without a proxy
 		l.end(Reset)
 	}

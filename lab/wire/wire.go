@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"sync"
@@ -14,7 +15,7 @@ type Ending int
 
 // The endings.
 const (
-	Close Ending = iota // both ends are told, as by a host that goes down in order
+	Close Ending = iota // both ends get FIN, as by a host that goes down in order
 	Reset               // both ends get RST, as by a firewall that forgot the connection
 	Mute                // bytes vanish from now on and nobody is told: a pulled cable
 )
@@ -46,6 +47,9 @@ type Proxy struct {
 	next    *Cut // of the next one alone
 	lines   map[*line]struct{}
 	newest  *line
+	struck  int           // cuts that were made
+	taken   int           // connections that are not over
+	idle    chan struct{} // closed when there are none; nil while nobody waits for that
 }
 
 // Listen stands in front of an address, on a port of its own of the loopback.
@@ -103,16 +107,59 @@ func (p *Proxy) Passed() (up, down int64) {
 	return p.newest.up.passed.Load(), p.newest.down.passed.Load()
 }
 
+// Cuts is how many connections were cut since the proxy was made.
+func (p *Proxy) Cuts() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.struck
+}
+
+func (p *Proxy) strike() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.struck++
+}
+
 // Close ends all connections, and returns when nothing is left of them.
 func (p *Proxy) Close() {
 	p.mu.Lock()
 	p.closed = true
 	for l := range p.lines {
-		l.end(Close)
+		l.shut()
 	}
 	p.mu.Unlock()
 	_ = p.listener.Close()
 	p.wait.Wait()
+}
+
+// Idle waits until both sides of every connection have closed it. The end of ctx is an error.
+func (p *Proxy) Idle(ctx context.Context) error {
+	p.mu.Lock()
+	if p.taken == 0 {
+		p.mu.Unlock()
+		return nil
+	}
+	if p.idle == nil {
+		p.idle = make(chan struct{})
+	}
+	idle := p.idle
+	p.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("a connection was not closed: %w", context.Cause(ctx))
+	}
+}
+
+// count keeps the number of connections that are not over.
+func (p *Proxy) count(change int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken += change; p.taken == 0 && p.idle != nil {
+		close(p.idle)
+		p.idle = nil
+	}
 }
 
 func (p *Proxy) accept() {
@@ -121,7 +168,11 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		p.wait.Go(func() { p.serve(client.(*net.TCPConn)) })
+		p.count(+1)
+		p.wait.Go(func() {
+			defer p.count(-1)
+			p.serve(client.(*net.TCPConn))
+		})
 	}
 }
 
@@ -154,7 +205,7 @@ func (p *Proxy) open(client, host *net.TCPConn) *line {
 	if p.next != nil {
 		cut, p.next = p.next, nil
 	}
-	l := newLine(client, host, cut, p.now)
+	l := newLine(client, host, cut, p.now, p.strike)
 	p.lines[l], p.newest = struct{}{}, l
 	return l
 }

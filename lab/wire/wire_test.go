@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -145,5 +146,48 @@ func TestNextIsOne(t *testing.T) {
 	_, _ = client.Write([]byte("abc"))
 	if got, _ := io.ReadAll(host); string(got) != "a" {
 		t.Errorf("%q arrives", got)
+	}
+}
+
+// TestCloseIsNoReset: who is still talking when the line is closed hears the end, and no RST.
+func TestCloseIsNoReset(t *testing.T) {
+	p, client, host := pair(t, func(p *wire.Proxy) { p.CutEach(&wire.Cut{After: 1}) })
+	talk := make([]byte, 1<<20)
+	talked := make(chan struct{})
+	go func() {
+		defer close(talked)
+		_, _ = client.Write(talk) // all of it is taken, and dropped
+	}()
+	if _, err := host.Write([]byte("ab")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(client); string(got) != "a" || err != nil {
+		t.Errorf("%q arrives, then %v", got, err)
+	}
+	if _, err := io.Copy(io.Discard, host); err != nil {
+		t.Errorf("the host hears %v", err)
+	}
+	<-talked
+	if p.Cuts() != 1 {
+		t.Errorf("%d connections were cut", p.Cuts())
+	}
+}
+
+// TestIdle: a connection is over when both sides have closed it.
+func TestIdle(t *testing.T) {
+	p, client, host := pair(t, nothing)
+	now, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, side := range []net.Conn{client, host} {
+		if err := p.Idle(now); err == nil {
+			t.Error("a connection that is open counts as over")
+		}
+		side.Close()
+	}
+	if err := p.Idle(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := p.Idle(now); err != nil {
+		t.Errorf("nothing is open, and still %v", err)
 	}
 }

@@ -71,6 +71,9 @@ func (e *Engine) Close() error {
 	return nil
 }
 
+// Idle waits until no runner and no command is left; nobody may start a runner meanwhile.
+func (e *Engine) Idle() { e.wait.Wait() }
+
 // StartRunner starts a runner, unless there is one.
 func (e *Engine) StartRunner(_ context.Context, id proto.JobID) error {
 	e.mu.Lock()
