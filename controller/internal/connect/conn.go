@@ -21,8 +21,11 @@ type Conn struct {
 }
 
 // newConn keeps a logged-in connection alive, and notices when it no longer is.
-func (d *Dialer) newConn(client *ssh.Client, via string, below *Conn) *Conn {
-	conn := &Conn{client: client, via: via, below: below, startWithin: d.options.StartWithin, closed: make(chan struct{})}
+func (d *Dialer) newConn(client *ssh.Client, r Resolved, via string, below *Conn) *Conn {
+	conn := &Conn{
+		client: client, via: via, below: below, startWithin: d.options.StartWithin,
+		stuck: d.ssh(r.typed, "-v"), closed: make(chan struct{}),
+	}
 	go conn.keepalive(d.options.KeepaliveEvery, d.options.KeepaliveWithin)
 	return conn
 }

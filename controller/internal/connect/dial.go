@@ -66,7 +66,7 @@ func (d *Dialer) direct(ctx context.Context, r Resolved) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.newConn(client, "direct", nil), nil
+	return d.newConn(client, r, "direct", nil), nil
 }
 
 // noTCP says why nothing answers at an address.
@@ -102,7 +102,7 @@ func (d *Dialer) jump(ctx context.Context, r Resolved, jumps []hop, depth int) (
 		below.Close()
 		return nil, err
 	}
-	conn := d.newConn(client, "", below)
+	conn := d.newConn(client, r, "", below)
 	conn.jumps = append(slices.Clone(below.jumps), last.String())
 	return conn, nil
 }

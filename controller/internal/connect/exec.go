@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"golang.org/x/crypto/ssh"
 
@@ -81,6 +82,8 @@ func (c *Conn) noSession(ctx context.Context, err error) error {
 		failed.Message = fmt.Sprintf("the host opens no further session (MaxSessions in its sshd_config): %s", safe(refused.Message))
 	case errors.Is(err, context.DeadlineExceeded):
 		failed.Message = fmt.Sprintf("no answer within %s over an open connection (%s)", c.startWithin, c.Via())
+	case over(err), strings.HasSuffix(err.Error(), "<nil>"): // x/crypto's: it read a message of a connection that had ended
+		failed.Message = fmt.Sprintf("the connection (%s) was lost before a command was started", c.Via())
 	default:
 		failed.Message = fmt.Sprintf("the connection (%s) was lost: %s", c.Via(), safe(err.Error()))
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -68,10 +69,17 @@ func (l *login) explain(err error) error {
 		return l.refused(err)
 	case strings.Contains(text, "no common algorithm"):
 		return &failure{message: "no algorithm in common with the host: " + safe(text), next: next, err: err}
-	case !l.asked && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)):
+	case !l.asked && over(err):
 		return &failure{message: "the host closed the connection in the SSH handshake (sshd overloaded, this address blocked, or no sshd at that port)", next: next, err: err}
+	case over(err):
+		return &failure{message: "the connection was lost while logging in", next: next, err: err}
 	}
 	return &failure{message: "the SSH handshake failed: " + safe(text), next: next, err: err}
+}
+
+// over says whether an error is only how Go tells that a connection has ended.
+func over(err error) bool {
+	return slices.ContainsFunc([]error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, net.ErrClosed}, func(end error) bool { return errors.Is(err, end) })
 }
 
 // refused says which keys were offered in vain, and which could not be.
