@@ -24,8 +24,9 @@ import (
 	"github.com/re-connect/rpctl/proto/plan"
 )
 
-// sweepEvery is the distance of two cuts: 1 is every byte (docs/faults.md says how long that takes).
-var sweepEvery = flag.Int64("sweep", 1499, "cut the line after every so many bytes")
+// sweepEvery is the distance of two cuts, each of which starts a process of rpctl. Every byte is cut in
+// controller/e2e/cuts, where rpctl is in the process.
+var sweepEvery = flag.Int64("sweep", 2999, "cut the line after every so many bytes")
 
 const (
 	sweepers = 4
@@ -33,8 +34,8 @@ const (
 	toldWithin = 30 * time.Second
 	// mutedWithin is how long where nobody told it: keepalives, and the time of a handshake.
 	mutedWithin = 30*time.Second + keepalives
-	// freeWithin is how long a host may take to give back what a cut connection held.
-	freeWithin = 10 * time.Second
+	// freeWithin is how long a host may take to end what a cut connection began.
+	freeWithin = 30 * time.Second
 )
 
 // sweeper has a host of its own, so that some cuts can be tried at the same time.
@@ -55,8 +56,34 @@ type attempt struct {
 	up, down       int64 // bytes of the last connection
 }
 
-// sweep starts hosts and gives each cut to one of them.
-func sweep[C any](t *testing.T, cuts []C, try func(sweeper, C)) {
+// sweep types a command over a line that is sound, and gives each cut of such a line to one of the hosts.
+func sweep[C any](t *testing.T, args []string, cutsOf func(up, down int64) []C, try func(sweeper, C)) {
+	t.Helper()
+	hosts := farm(t)
+	sound := hosts[0].typed(fair, toldWithin, hosts[0].words(args)...)
+	if sound.code != 0 {
+		t.Fatalf("%v ends with %d: %s", args, sound.code, sound.stderr)
+	}
+	cuts := cutsOf(sound.up, sound.down)
+	t.Logf("%v: %d bytes up, %d down; %d cuts", args, sound.up, sound.down, len(cuts))
+	queue := make(chan C, len(cuts))
+	for _, c := range cuts {
+		queue <- c
+	}
+	close(queue)
+	var wait sync.WaitGroup
+	for _, s := range hosts {
+		wait.Go(func() {
+			for c := range queue {
+				try(s, c)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// farm starts the hosts.
+func farm(t *testing.T) (all []sweeper) {
 	t.Helper()
 	rpctl := builtRpctl(t)
 	after := make([]atomic.Int64, sweepers)
@@ -80,20 +107,10 @@ func sweep[C any](t *testing.T, cuts []C, try func(sweeper, C)) {
 	}
 	t.Cleanup(lab.Close)
 	plans := writeSweptPlan(t, lab)
-	queue := make(chan C, len(cuts))
-	for _, c := range cuts {
-		queue <- c
-	}
-	close(queue)
-	var wait sync.WaitGroup
 	for i, e := range environments {
-		wait.Go(func() {
-			for c := range queue {
-				try(sweeper{t, lab, lab.Host(e.Hosts[0]), rpctl, plans, &after[i]}, c)
-			}
-		})
+		all = append(all, sweeper{t, lab, lab.Host(e.Hosts[0]), rpctl, plans, &after[i]})
 	}
-	wait.Wait()
+	return all
 }
 
 func builtRpctl(t *testing.T) string {
@@ -174,20 +191,15 @@ func (s sweeper) told(what string, a attempt, codes ...int) {
 
 func fair(*wire.Proxy) {}
 
-// free waits until nobody holds the host, which is a matter of moments.
+// free waits until the host has noticed that rpctl has gone, and wants it to be nobody's then.
 func (s sweeper) free(what string) {
-	lock := filepath.Join(s.host.Agent.State, "lease")
-	if !becomes(freeWithin, func() bool { return len(heldOf([]string{lock})) == 0 }) {
-		s.Errorf("%s: the host is held %s after rpctl has gone", what, freeWithin)
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), freeWithin)
+	defer cancel()
+	if err := s.host.Idle(ctx); err != nil {
+		s.Errorf("%s: %s after rpctl has gone: %v", what, freeWithin, err)
 	}
-}
-
-// becomes waits until something is so, and says whether it ever was.
-func becomes(within time.Duration, so func() bool) bool {
-	for deadline := time.Now().Add(within); !so(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			return false
-		}
+	if held := heldOf([]string{filepath.Join(s.host.Agent.State, "lease")}); len(held) > 0 {
+		s.Errorf("%s: rpctl has gone, and the host is held", what)
 	}
-	return true
 }

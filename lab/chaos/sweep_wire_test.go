@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/re-connect/rpctl/lab/wire"
 	"github.com/re-connect/rpctl/proto"
 )
+
+// told are the ends that both sides hear of.
+func told(up, down int64) []wire.Cut { return wireCuts(up, down, wire.Close, wire.Reset) }
 
 // wireCuts are cuts this way and that, of a connection that carries so many bytes.
 func wireCuts(up, down int64, how ...wire.Ending) (cuts []wire.Cut) {
@@ -24,21 +26,6 @@ func wireCuts(up, down int64, how ...wire.Ending) (cuts []wire.Cut) {
 		}
 	}
 	return cuts
-}
-
-// carried is how many bytes a command's connection carries where nothing cuts it.
-func carried(t *testing.T, args ...string) (up, down int64) {
-	t.Helper()
-	var once sync.Once
-	sweep(t, []int{0}, func(s sweeper, _ int) {
-		a := s.typed(fair, toldWithin, s.words(args)...)
-		once.Do(func() { up, down = a.up, a.down })
-		if a.code != 0 {
-			t.Fatalf("%v ends with %d: %s", args, a.code, a.stderr)
-		}
-	})
-	t.Logf("%v: %d bytes up, %d down", args, up, down)
-	return up, down
 }
 
 // words puts the sweeper's plan where PLAN stands.
@@ -60,39 +47,31 @@ func name(c wire.Cut) string {
 // TestSweepOfTheWire cuts every connection of `rpctl status` after N bytes, for N over the whole of it.
 func TestSweepOfTheWire(t *testing.T) {
 	t.Parallel()
-	up, down := carried(t, "status")
-	cuts := wireCuts(up, down, wire.Close, wire.Reset)
-	sweep(t, cuts, func(s sweeper, c wire.Cut) {
+	sweep(t, []string{"status"}, told, func(s sweeper, c wire.Cut) {
 		a := s.typed(func(p *wire.Proxy) { p.CutEach(&c) }, toldWithin, "status")
 		s.told(name(c), a, 0, 3, 5, 6)
 	})
-	t.Logf("%d cuts", len(cuts))
 }
 
-// TestSweepOfHalfOpenLines lets bytes vanish after N, and tells nobody.
+// TestSweepOfHalfOpenLines lets bytes vanish in four places, and tells nobody.
 func TestSweepOfHalfOpenLines(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("each cut is half a minute of waiting")
 	}
-	up, down := carried(t, "status")
-	cuts := wireCuts(up, down, wire.Mute)
-	if *sweepEvery > 100 {
-		cuts = []wire.Cut{{After: 10, How: wire.Mute}, {After: down / 2, How: wire.Mute}, {After: up / 2, Up: true, How: wire.Mute}, {After: down * 9 / 10, How: wire.Mute}}
+	places := func(up, down int64) []wire.Cut {
+		return []wire.Cut{{After: 10, How: wire.Mute}, {After: down / 2, How: wire.Mute}, {After: up / 2, Up: true, How: wire.Mute}, {After: down * 9 / 10, How: wire.Mute}}
 	}
-	sweep(t, cuts, func(s sweeper, c wire.Cut) {
+	sweep(t, []string{"status"}, places, func(s sweeper, c wire.Cut) {
 		a := s.typed(func(p *wire.Proxy) { p.CutEach(&c) }, mutedWithin, "status")
 		s.told(name(c), a, 0, 3, 5, 6, 8)
 	})
-	t.Logf("%d cuts", len(cuts))
 }
 
 // TestSweepOfARestart: whatever cuts the connection of who holds a host, the host is free again.
 func TestSweepOfARestart(t *testing.T) {
 	t.Parallel()
-	up, down := carried(t, "restart")
-	cuts := wireCuts(up, down, wire.Close, wire.Reset)
-	sweep(t, cuts, func(s sweeper, c wire.Cut) {
+	sweep(t, []string{"restart"}, told, func(s sweeper, c wire.Cut) {
 		a := s.typed(func(p *wire.Proxy) { p.CutEach(&c) }, toldWithin, "restart")
 		s.told(name(c), a, 0, 3, 5, 6)
 		s.free(name(c))
@@ -100,34 +79,30 @@ func TestSweepOfARestart(t *testing.T) {
 			s.Errorf("%s: afterwards status ends with %d: %s", name(c), a.code, a.stderr)
 		}
 	})
-	t.Logf("%d cuts", len(cuts))
 }
 
 // TestSweepOfASimulation cuts the first connection alone: the job is started once or not at all, it
 // comes to its end, and rpctl sees it there or says how to ask.
 func TestSweepOfASimulation(t *testing.T) {
 	t.Parallel()
-	up, down := carried(t, "migrate", "--plan", "PLAN")
-	cuts := wireCuts(up, down, wire.Close, wire.Reset)
-	sweep(t, cuts, func(s sweeper, c wire.Cut) {
+	sweep(t, []string{"migrate", "--plan", "PLAN"}, told, func(s sweeper, c wire.Cut) {
 		s.simulates(name(c), func(p *wire.Proxy) { p.CutNext(c) })
 	})
-	t.Logf("%d cuts", len(cuts))
 }
 
 // TestSweepOfTheProtocol cuts the agent's own words after N bytes: the greeting and the first events.
 func TestSweepOfTheProtocol(t *testing.T) {
 	t.Parallel()
-	const firstEvents = 2000
-	var cuts []int64
-	for n := int64(1); n <= firstEvents; n += max(1, *sweepEvery/4) {
-		cuts = append(cuts, n)
+	firstEvents := func(int64, int64) (cuts []int64) {
+		for n := int64(1); n <= 2000; n += max(1, *sweepEvery/4) {
+			cuts = append(cuts, n)
+		}
+		return cuts
 	}
-	sweep(t, cuts, func(s sweeper, n int64) {
+	sweep(t, []string{"migrate", "--plan", "PLAN"}, firstEvents, func(s sweeper, n int64) {
 		s.simulates(fmt.Sprintf("cut after %d bytes of the agent's", n), func(*wire.Proxy) { s.cut.Store(n) })
 		s.cut.Store(0)
 	})
-	t.Logf("%d cuts", len(cuts))
 }
 
 // simulates is a simulation over a line that is cut once.
@@ -135,12 +110,10 @@ func (s sweeper) simulates(what string, prepare func(*wire.Proxy)) {
 	before := len(s.jobs(what))
 	a := s.typed(prepare, toldWithin, "migrate", "--plan", s.plan)
 	s.told(what, a, 0, 3, 5, 6)
-	ended := becomes(freeWithin, func() bool {
-		return !slices.ContainsFunc(s.jobs(what), func(r record) bool { return !r.Job.State.Ended() })
-	})
+	s.free(what)
 	jobs := s.jobs(what)
 	switch {
-	case !ended:
+	case slices.ContainsFunc(jobs, func(r record) bool { return !r.Job.State.Ended() }):
 		s.Errorf("%s: a job has no end: %+v", what, jobs)
 	case len(jobs) > before+1:
 		s.Errorf("%s: %d jobs were started", what, len(jobs)-before)
