@@ -24,6 +24,7 @@ type ssh struct {
 	dialer   *connect.Dialer
 	operator string
 	greeting time.Duration // from the command that starts rp-agent to its first word
+	alive    time.Duration
 	warn     func(host, text string)
 }
 
@@ -38,13 +39,14 @@ func (a *app) sshOf() *ssh {
 		}
 		options := connect.Options{
 			SSHConfig: config, DialWithin: a.flags.timeout, HandshakeWithin: handshakes * a.flags.timeout, StartWithin: greetings * a.flags.timeout,
+			KeepaliveEvery: a.Alive, KeepaliveWithin: a.Alive,
 		}
 		if a.Secret != nil {
 			options.Passphrase = func(ctx context.Context, keyFile string) ([]byte, error) {
 				return a.askSecret(ctx, "passphrase of "+safe(keyFile)+": ")
 			}
 		}
-		a.ssh = &ssh{dialer: connect.New(options), operator: a.operator(), greeting: greetings * a.flags.timeout, warn: a.warn}
+		a.ssh = &ssh{dialer: connect.New(options), operator: a.operator(), greeting: greetings * a.flags.timeout, alive: a.Alive, warn: a.warn}
 	}
 	return a.ssh
 }
@@ -56,7 +58,7 @@ func (s *ssh) dial(ctx context.Context, target fleet.Target) (fleet.Agent, error
 		return nil, err
 	}
 	client, err := agentclient.Open(ctx, agentclient.Over(conn), agentclient.Options{
-		Host: target.Host, Environment: target.Environment, Operator: s.operator, Warn: s.warn, GreetingWithin: s.greeting,
+		Host: target.Host, Environment: target.Environment, Operator: s.operator, Warn: s.warn, GreetingWithin: s.greeting, PingEvery: s.alive,
 	})
 	if err != nil {
 		_ = conn.Close() // what failed before is what is told

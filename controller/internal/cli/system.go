@@ -35,6 +35,9 @@ type System struct {
 	Signals <-chan os.Signal
 	Exit    func(code int)
 	Restore func()
+	// Alive is how often rpctl asks a host for a sign of life, and gives its agent one, and how long an answer
+	// may take; 0 means the defaults of packages connect and agentclient.
+	Alive time.Duration
 	// Dial replaces SSH in tests; nil means SSH.
 	Dial func(ctx context.Context, target fleet.Target) (fleet.Agent, error)
 	Now  func() time.Time
