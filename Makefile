@@ -49,12 +49,13 @@ chaos: build
 	@$(GOBUILD) -o bin/chaos ./lab/cmd/chaos
 	@bin/chaos -runs $(SEEDS) -seed $(SEED)
 
-# The same on a real host of the lab, as root on Debian; SUITE=trixie for Debian 13.
+# The same on a real host of the lab, as root on Debian; SUITE=trixie for Debian 13, DATABASE=mariadb
+# for an application on MariaDB, whose server is struck too.
 SUITE ?= bookworm
 chaos-real: build
 	@$(GOBUILD) -o bin/chaos ./lab/cmd/chaos
 	@$(MAKE) --no-print-directory VERSION=$(VERSION)-next build-next
-	@bin/chaos -real -suite $(SUITE) -runs $(SEEDS) -seed $(SEED)
+	@bin/chaos -real -suite $(SUITE) -database '$(DATABASE)' -runs $(SEEDS) -seed $(SEED)
 
 build-next:
 	@$(GOBUILD) -o bin/rp-agent-next ./agent/cmd/rp-agent

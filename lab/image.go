@@ -15,6 +15,15 @@ import (
 	"github.com/gofrs/flock"
 )
 
+// recipe is how an image is made: Debian's minimum, more packages, and commands that are run in it once.
+type recipe struct {
+	packages []string
+	commands [][]string
+}
+
+// plain is the image of a host without a database server.
+var plain = recipe{packages, customise}
+
 // packages are what a host has beside Debian's minimum; the application's Symfony is Debian's own.
 var packages = []string{
 	"systemd", "systemd-sysv", "dbus", "openssh-server", "polkitd", "sudo", "iproute2", "procps",
@@ -49,14 +58,14 @@ var customise = [][]string{
 }
 
 // imageName changes whenever an image built before would not do.
-func imageName(s Suite) string {
-	sum := sha256.Sum256(fmt.Append(nil, packages, customise))
+func (r recipe) imageName(s Suite) string {
+	sum := sha256.Sum256(fmt.Append(nil, r.packages, r.commands))
 	return fmt.Sprintf("%s-%x", s, sum[:6])
 }
 
-// buildImage returns the cached root file system of the suite, which it builds where
+// image returns the cached root file system of the suite, which it builds where
 // there is none. A build that breaks off leaves no image.
-func buildImage(ctx context.Context, o Options) (string, error) {
+func (r recipe) image(ctx context.Context, o Options) (string, error) {
 	cache := filepath.Join(o.Dir, "cache")
 	// Builders of the same image wait for the first one.
 	building := flock.New(filepath.Join(cache, string(o.Suite)+".lock"))
@@ -65,12 +74,12 @@ func buildImage(ctx context.Context, o Options) (string, error) {
 	}
 	defer func() { _ = building.Unlock() }()
 
-	image := filepath.Join(cache, imageName(o.Suite))
+	image := filepath.Join(cache, r.imageName(o.Suite))
 	if _, err := os.Stat(image); err == nil {
 		return image, os.Chtimes(image, time.Time{}, time.Now())
 	}
 	if o.Log != nil {
-		fmt.Fprintf(o.Log, "lab: building the %s image (about 30 s, once)\n", o.Suite)
+		fmt.Fprintf(o.Log, "lab: building the %s image (about a minute, once)\n", o.Suite)
 	}
 	if err := dropOldImages(cache); err != nil {
 		return "", err
@@ -79,7 +88,7 @@ func buildImage(ctx context.Context, o Options) (string, error) {
 	if err := os.RemoveAll(partial); err != nil {
 		return "", fmt.Errorf("cannot remove what a broken build left: %w", err)
 	}
-	if err := build(ctx, o.Suite, partial); err != nil {
+	if err := r.build(ctx, o.Suite, partial); err != nil {
 		return "", errors.Join(err, os.RemoveAll(partial))
 	}
 	return image, os.Rename(partial, image)
@@ -107,12 +116,12 @@ func dropOldImages(cache string) error {
 	return nil
 }
 
-func build(ctx context.Context, s Suite, dir string) error {
-	include := "--include=" + strings.Join(packages, ",")
+func (r recipe) build(ctx context.Context, s Suite, dir string) error {
+	include := "--include=" + strings.Join(r.packages, ",")
 	if err := command(ctx, "mmdebstrap", "--quiet", "--variant=minbase", include, string(s), dir); err != nil {
 		return err
 	}
-	for _, argv := range customise {
+	for _, argv := range r.commands {
 		if err := command(ctx, "chroot", append([]string{dir}, argv...)...); err != nil {
 			return err
 		}

@@ -17,12 +17,15 @@ import (
 // insideVar is what a test looks at that wants to run as root inside a host.
 const insideVar = "RPCTL_LAB_HOST"
 
+// mariaDBVar is what a test looks at beside it that wants the host's MariaDB.
+const mariaDBVar = "RPCTL_LAB_MARIADB"
+
 // TestInside runs the tests of every package that asks for it ($RPCTL_LAB_HOST in a test
 // file) inside a fresh preprod: as root, on both systemds, where they may break what they like.
 func TestInside(t *testing.T) {
 	labtest.Need(t)
 	root := labtest.Local(t, "go", "list", "-m", "-f", "{{.Dir}}")
-	packages := insidePackages(t, root)
+	packages, onMariaDB := packagesWith(t, root, insideVar), packagesWith(t, root, mariaDBVar)
 	if !slices.Contains(packages, "agent/internal/units/systemd") {
 		t.Fatalf("the search for packages is broken, it found only %v", packages)
 	}
@@ -33,15 +36,20 @@ func TestInside(t *testing.T) {
 	labtest.EachSuite(t, func(t *testing.T, suite lab.Suite) {
 		for _, pkg := range packages {
 			t.Run(pkg, func(t *testing.T) {
-				l := labtest.Up(t, lab.Options{Slot: lab.SlotTest, Suite: suite, Roles: []lab.Role{lab.Preprod}})
-				runInside(t, l.Host(lab.Preprod), root, pkg, binaries[pkg])
+				o := lab.Options{Slot: lab.SlotTest, Suite: suite, Roles: []lab.Role{lab.Preprod}}
+				environment := []string{insideVar + "=1"}
+				if slices.Contains(onMariaDB, pkg) {
+					o.Database = lab.MariaDB
+					environment = append(environment, mariaDBVar+"=1")
+				}
+				runInside(t, labtest.Up(t, o).Host(lab.Preprod), root, pkg, binaries[pkg], environment)
 			})
 		}
 	})
 }
 
-// insidePackages finds the folders with a test file that names the variable.
-func insidePackages(t *testing.T, root string) []string {
+// packagesWith finds the folders with a test file that names the variable.
+func packagesWith(t *testing.T, root, variable string) []string {
 	var found []string
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(name, "_test.go") {
@@ -52,7 +60,7 @@ func insidePackages(t *testing.T, root string) []string {
 			return err
 		}
 		data, err := os.ReadFile(name)
-		if bytes.Contains(data, []byte(`"`+insideVar+`"`)) {
+		if bytes.Contains(data, []byte(`"`+variable+`"`)) {
 			found = append(found, dir)
 		}
 		return err
@@ -76,7 +84,7 @@ func compileTest(t *testing.T, root, pkg string) string {
 }
 
 // runInside runs the binary where its package's testdata is, as `go test` would.
-func runInside(t *testing.T, h *lab.Host, root, pkg, binary string) {
+func runInside(t *testing.T, h *lab.Host, root, pkg, binary string, environment []string) {
 	const dir = "/root/inside"
 	if err := h.CopyIn(t.Context(), binary, dir+"/inside.test", 0o755); err != nil {
 		t.Fatal(err)
@@ -87,7 +95,7 @@ func runInside(t *testing.T, h *lab.Host, root, pkg, binary string) {
 			t.Fatal(err)
 		}
 	}
-	out, err := h.Run(t.Context(), "env", "--chdir="+dir, insideVar+"=1", "./inside.test", "-test.v", "-test.timeout=5m")
+	out, err := h.Run(t.Context(), slices.Concat([]string{"env", "--chdir=" + dir}, environment, []string{"./inside.test", "-test.v", "-test.timeout=5m"})...)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, withoutPassed(out))
 	}

@@ -1,7 +1,8 @@
 // Package lab makes real hosts on one machine: a bastion, preprod and prod, each
 // a Debian under systemd-nspawn with its own systemd, D-Bus, polkit and sshd, and
 // on the last two a small Symfony application with real Messenger workers in
-// Deployer's layout. It needs root on a Debian machine.
+// Deployer's layout, on SQLite or on a MariaDB of its own host ([Options.Database]). It needs
+// root on a Debian machine.
 //
 // The hosts share the machine's network; each sshd listens on port 22 of its own
 // loopback address (2222 where 22 is taken), so nothing leaves the machine. Everything that the lab
@@ -25,6 +26,8 @@ type Options struct {
 	Slot  Slot   // several labs may be up at once, each in a slot of its own
 	Suite Suite  // Bookworm when empty
 	Roles []Role // Roles when empty
+	// Database is what preprod and prod keep the application's data in; SQLite when empty.
+	Database Database
 	// Keep lets the hosts outlive this process: `make lab`. Without it what is
 	// left of an earlier lab in the slot is taken for the remains of a crash.
 	Keep bool
@@ -35,7 +38,8 @@ type Options struct {
 
 // Lab is a set of hosts that are up, and what a developer needs to reach them.
 type Lab struct {
-	Suite Suite
+	Suite    Suite
+	Database Database
 	// Dir holds everything of this lab: hosts, keys, configuration, work tree.
 	Dir   string
 	slot  Slot
@@ -49,7 +53,7 @@ type Lab struct {
 var ErrUp = errors.New("a lab is up already")
 
 // Up makes the hosts and returns when each has booted and answers on its SSH port.
-// The image is built first where the cache has none (about 30 s; needs the network).
+// The image is built first where the cache has none (about a minute; needs the network).
 // A failure leaves nothing running.
 func Up(ctx context.Context, o Options) (*Lab, error) {
 	o, err := o.checked()
@@ -60,7 +64,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{Suite: o.Suite, Dir: o.runDir(), slot: o.Slot, log: o.Log, lock: lock}
+	l := &Lab{Suite: o.Suite, Database: o.Database, Dir: o.runDir(), slot: o.Slot, log: o.Log, lock: lock}
 	if o.Keep {
 		if s, err := readState(l.Dir); err == nil && len(s.running(l.Dir)) > 0 {
 			lock.release()
@@ -89,7 +93,7 @@ func (l *Lab) start(ctx context.Context, o Options) error {
 		return err
 	}
 	l.port = port
-	image, err := buildImage(ctx, o)
+	images, err := o.images(ctx)
 	if err != nil {
 		return err
 	}
@@ -100,7 +104,7 @@ func (l *Lab) start(ctx context.Context, o Options) error {
 	for _, role := range o.Roles {
 		l.hosts = append(l.hosts, l.newHost(role))
 	}
-	if err := l.each(func(h *Host) error { return h.create(ctx, image) }); err != nil {
+	if err := l.each(func(h *Host) error { return h.create(ctx, images[h.Role], o.database(h.Role)) }); err != nil {
 		return err
 	}
 	if err := l.writeKnownHosts(); err != nil {
@@ -166,7 +170,7 @@ func Open(o Options) (*Lab, error) {
 	if err != nil || len(s.running(o.runDir())) < len(s.Roles) {
 		return nil, errors.New("no lab is up: type `make lab` first")
 	}
-	l := &Lab{Suite: s.Suite, Dir: o.runDir(), slot: o.Slot, port: s.Port, log: o.Log, lock: &lock{}}
+	l := &Lab{Suite: s.Suite, Database: s.Database, Dir: o.runDir(), slot: o.Slot, port: s.Port, log: o.Log, lock: &lock{}}
 	for _, role := range s.Roles {
 		l.hosts = append(l.hosts, l.newHost(role))
 	}

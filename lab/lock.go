@@ -46,16 +46,17 @@ func (l *lock) release() error {
 
 // state is what `make lab` leaves for `status` and `lab-down`.
 type state struct {
-	Suite Suite
-	Roles []Role
-	Port  string
-	Since time.Time
+	Suite    Suite
+	Database Database
+	Roles    []Role
+	Port     string
+	Since    time.Time
 }
 
 const stateFile = "lab.json"
 
 func (l *Lab) writeState(roles []Role) error {
-	data, err := json.Marshal(state{l.Suite, roles, l.port, time.Now()})
+	data, err := json.Marshal(state{l.Suite, l.Database, roles, l.port, time.Now()})
 	if err != nil {
 		return err
 	}

@@ -114,6 +114,9 @@ func (o Options) checked() (Options, error) {
 	if !slices.Contains(slots, o.Slot) {
 		return o, fmt.Errorf("unknown slot %q", o.Slot)
 	}
+	if o.Database != SQLite && o.Database != MariaDB {
+		return o, fmt.Errorf("unknown database %q: there are %q and SQLite, which is the empty one", o.Database, MariaDB)
+	}
 	for _, r := range o.Roles {
 		if !slices.Contains(Roles, r) {
 			return o, fmt.Errorf("unknown role %q: there are %v", r, Roles)

@@ -31,7 +31,7 @@ const Idle = "messenger_worker_export@1"
 const AppPath = "/home/" + appUser + "/www"
 
 // create makes the host's file system from the image, ready to boot.
-func (h *Host) create(ctx context.Context, image string) error {
+func (h *Host) create(ctx context.Context, image string, database Database) error {
 	if err := os.MkdirAll(filepath.Dir(h.root), 0o700); err != nil {
 		return fmt.Errorf("cannot make the hosts' folder: %w", err)
 	}
@@ -55,7 +55,10 @@ func (h *Host) create(ctx context.Context, image string) error {
 	if err := h.writeWorkers(root); err != nil {
 		return err
 	}
-	return h.firstRelease(ctx, root)
+	if err := h.firstRelease(ctx, root); err != nil {
+		return err
+	}
+	return h.writeDatabase(root, database)
 }
 
 // writeSystem gives the host its name and its sshd its only address.

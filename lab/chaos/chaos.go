@@ -52,9 +52,9 @@ func (o Options) kinds() []fault {
 	switch {
 	case o.Real == nil:
 	case o.Real.Lab != nil:
-		all = unbroken(realFaults)
+		all = o.Real.withDatabase(unbroken(realFaults))
 	default:
-		all = realFaults
+		all = o.Real.withDatabase(realFaults)
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(f fault) bool { return !strings.Contains(f.name, o.Only) })
 }

@@ -19,6 +19,8 @@ import (
 // Real is how a campaign plays on real hosts: systemd, sshd, polkit, PHP. It needs root on Debian.
 type Real struct {
 	Suite lab.Suite
+	// Database is what the lab that the campaign makes keeps the application's data in.
+	Database lab.Database
 	// Agents are absolute paths of rp-agents that an upgrade brings in turn: the one that is installed, and another.
 	Agents []string
 	// Lab is a lab that is up, with the agent installed; when nil the campaign makes its own, whose
@@ -55,7 +57,8 @@ func openReal(ctx context.Context, options Options) (*stage, error) {
 	if options.Real.Load != nil {
 		defer options.Real.Load()()
 	}
-	o := lab.Options{Slot: options.Real.slot(), Suite: options.Real.Suite, Roles: []lab.Role{lab.Preprod}, Log: options.Log}
+	o := lab.Options{Slot: options.Real.slot(), Suite: options.Real.Suite, Roles: []lab.Role{lab.Preprod},
+		Database: options.Real.Database, Log: options.Log}
 	l, err := lab.Up(ctx, o)
 	if err != nil {
 		return nil, err

@@ -1,5 +1,5 @@
 // Package migration holds `rpctl migrate` to its promises on real hosts: the programs that are
-// shipped, a real sshd behind a bastion, systemd, polkit and PHP, on both Debian releases. It is
+// shipped, a real sshd behind a bastion, systemd, polkit, PHP and MariaDB, on both Debian releases. It is
 // tests only. What happened is asked of the application's own database, never of the tool.
 //
 // TestMigration goes through a ticket's life in order: simulated, refused, approved, applied in

@@ -32,6 +32,9 @@ func install(t *testing.T, s *stage) {
 			}
 		}
 		console(t, h, "app:seed-migration")
+		if people := sql(t, h, "SELECT COUNT(*) FROM individual"); people == "0" {
+			t.Errorf("%s: the application's data are not in MariaDB", h.Role)
+		}
 	}
 	key := strings.Join(strings.Fields(labtest.On(t, s.preprod, "ssh-keygen", "-y", "-f", "/var/lib/rp-agent/receipt_key"))[:2], " ")
 	trusted := labtest.Read(t, s.prod, "/etc/rp-agent/trusted_hosts")

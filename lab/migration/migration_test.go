@@ -38,6 +38,11 @@ var chapters = labtest.Chapters[*stage]{
 	{"a shared accommodation", sharedAccommodation},
 	{"the data change on the way", drifted},
 	{"cancelled at once", cutNow},
+	{"no database to simulate on", noDatabase},
+	{"the database dies in a step", databaseDies},
+	{"the database stays away", databaseStaysAway},
+	{"somebody holds the rows", rowsHeld},
+	{"a database that knows no case", caseless},
 	{"approved with ssh-keygen elsewhere", signedElsewhere},
 	{"approved in another's name", forSomebody},
 	{"the glass holds", glassHolds},
@@ -49,7 +54,7 @@ func TestMigration(t *testing.T) {
 	labtest.Need(t)
 	bin := labtest.Build(t, labtest.Rpctl, labtest.RpAgent)
 	labtest.EachSuite(t, func(t *testing.T, suite lab.Suite) {
-		l := labtest.Up(t, lab.Options{Slot: lab.SlotMigration, Suite: suite})
+		l := labtest.Up(t, lab.Options{Slot: lab.SlotMigration, Suite: suite, Database: lab.MariaDB})
 		s := &stage{
 			Lab: l, Developer: labtest.NewDeveloper(l, bin), plans: t.TempDir(),
 			preprod: l.Host(lab.Preprod), prod: l.Host(lab.Prod),

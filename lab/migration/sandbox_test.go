@@ -33,6 +33,7 @@ type able struct {
 	Read               map[string]bool // what could be read, by path
 	Write              map[string]bool // where a file could be made, by folder
 	Connect            map[string]bool // which sockets took a connection
+	Database           map[string]bool // at which addresses a database answered
 	NoNewPrivs, CapEff string
 	Seccomp            string
 	Output             string // what its standard output is
@@ -62,6 +63,14 @@ func sandbox(t *testing.T, s *stage) {
 	for name, can := range inside.Connect {
 		if can || !outside.Connect[name] {
 			t.Errorf("it can connect to %s: %t; a login of the same user: %t", name, can, outside.Connect[name])
+		}
+	}
+	if len(inside.Database) != 2 {
+		t.Errorf("it was asked for databases at %v", inside.Database)
+	}
+	for at, can := range inside.Database {
+		if !can {
+			t.Errorf("it cannot reach the database at %s; a login of the same user: %t", at, outside.Database[at])
 		}
 	}
 	wantWrite := map[string]bool{shared + "/var": true, lab.AppPath + "/releases": false, "/home/app": false, "/var/tmp": true, "/etc": false, "/var/lib/rp-agent-console/specs": false}

@@ -53,6 +53,9 @@ func (c *checker) pair(earlier, later Located) {
 			"put it into a plan of its own, simulated after the first is applied", earlier.ID, later.Origin.ID)
 	case sameOrigin && earlier.NoField:
 		c.warn(later.path(), "step %s moves everybody out of %d: nobody will be left for this one", earlier.ID, later.Origin.ID)
+	case (sameOrigin || earlier.Destination.ID == later.Origin.ID) && earlier.nearly(later.Step):
+		c.warn(later.path(), "the value %q differs from that of step %s, %q, only in what many databases do not tell apart (case, accents, blanks at the end): "+
+			"where the application's does not, both steps choose the same people", later.Value, earlier.ID, earlier.Value)
 	case earlier.Destination.ID == later.Origin.ID:
 		c.chain(earlier, later)
 	}

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 )
@@ -134,6 +136,22 @@ func phpApplication() string {
 	return "../../symfony"
 }
 
+var databases atomic.Int64
+
+// ownDatabase is the application's setting for PHP: inside a host of the lab one of that host's MariaDB, elsewhere
+// nothing, which is SQLite. So both answer as the stand-in does, which knows neither.
+func ownDatabase(t *testing.T) []byte {
+	t.Helper()
+	if os.Getenv("RPCTL_LAB_MARIADB") == "" {
+		return nil
+	}
+	name := fmt.Sprintf("golden%d", databases.Add(1))
+	if out, err := exec.CommandContext(t.Context(), "mariadb", "-e", "CREATE DATABASE "+name).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return fmt.Appendf(nil, "DATABASE_URL=\"mysql://root@localhost/%s?unix_socket=/run/mysqld/mysqld.sock\"\n", name)
+}
+
 // deployed is an application with its seed, and who runs its console.
 type deployed struct{ php, www string }
 
@@ -146,6 +164,9 @@ func deploy(t *testing.T, php string, knobs map[string]any) deployed {
 		}
 	}
 	if err := os.MkdirAll(filepath.Join(d.www, "shared/var"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(d.www, "shared/.env.local"), ownDatabase(t), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	seed := filepath.Join(d.www, "seed.json")

@@ -30,10 +30,14 @@ func main() {
 	flag.StringVar(&options.Rpctl, "rpctl", beside.Program("rpctl"), "the rpctl to type")
 	real := flag.Bool("real", false, "play on a real host (root on Debian), a run at a time")
 	suite := flag.String("suite", string(lab.Bookworm), "the Debian release of the real host")
+	database := flag.String("database", string(lab.SQLite), "what the real host's application keeps its data in: mariadb, or SQLite when empty")
 	flag.Parse()
 	if *real {
 		options.Parallel = 1
-		options.Real = &chaos.Real{Suite: lab.Suite(*suite), Agents: []string{beside.Program("rp-agent"), beside.Program("rp-agent-next")}}
+		options.Real = &chaos.Real{
+			Suite: lab.Suite(*suite), Database: lab.Database(*database),
+			Agents: []string{beside.Program("rp-agent"), beside.Program("rp-agent-next")},
+		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

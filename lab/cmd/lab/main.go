@@ -14,7 +14,8 @@ import (
 
 const usage = `usage: lab COMMAND
   prepare      install the Debian packages that this machine lacks for a lab (root)
-  up           make and boot the hosts; LAB_SUITE=trixie for Debian 13 (root)
+  up           make and boot the hosts; LAB_SUITE=trixie for Debian 13,
+               LAB_DATABASE=mariadb for an application on MariaDB (root)
   down         stop and remove them; the cached images stay (root)
   status       which hosts run
   ssh-config   the file for ssh -F
@@ -33,7 +34,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
 		return fmt.Errorf("no command\n%s", usage)
 	}
-	options := lab.Options{Suite: lab.Suite(os.Getenv("LAB_SUITE")), Keep: true, Log: out}
+	options := lab.Options{Suite: lab.Suite(os.Getenv("LAB_SUITE")), Database: lab.Database(os.Getenv("LAB_DATABASE")), Keep: true, Log: out}
 	switch args[0] {
 	case "prepare":
 		return lab.Prepare(out)

@@ -35,6 +35,9 @@
             }),
         'Connect' => $each(['/run/dbus/system_bus_socket', '/run/rp-agent.sock'],
             static fn (string $path): bool => false !== @stream_socket_client("unix://$path", $code, $why, 2)),
+        // Whoever has a MariaDB before them is greeted with its version.
+        'Database' => $each(['unix:///run/mysqld/mysqld.sock', 'tcp://'.gethostname().':3306'],
+            static fn (string $at): bool => ($socket = @stream_socket_client($at, $code, $why, 2)) && str_contains((string) fread($socket, 128), 'MariaDB')),
         'NoNewPrivs' => $field('NoNewPrivs'),
         'CapEff' => $field('CapEff'),
         'Seccomp' => $field('Seccomp'),

@@ -32,4 +32,12 @@ final class Release
     {
         return dirname($this->root, 2).'/shared/'.$path;
     }
+
+    /** A setting of the environment, else of shared/.env.local, as Symfony reads both; a unit passes no environment on. */
+    public function setting(string $name): string
+    {
+        $file = $this->shared('.env.local');
+
+        return getenv($name) ?: (is_file($file) ? parse_ini_file($file, false, \INI_SCANNER_RAW) : [])[$name] ?? '';
+    }
 }

@@ -22,9 +22,9 @@ final class Drift
         }
         $found = $this->database->rows('SELECT id FROM individual i WHERE organization_id = ? AND deleted = 0 AND NOT EXISTS
             (SELECT 1 FROM individual m JOIN custom_value v ON v.individual_id = m.id WHERE m.household_id = i.household_id AND v.slug = ?)
-            ORDER BY id DESC LIMIT ?', [$this->rule->origin, $this->rule->slug, $people]);
+            ORDER BY id DESC LIMIT '.$people, [$this->rule->origin, $this->rule->slug]);
         foreach ($found as $row) {
-            $this->database->execute('INSERT OR REPLACE INTO custom_value VALUES (?, ?, ?)', [$row['id'], $this->rule->slug, $this->rule->value]);
+            $this->database->execute('REPLACE INTO custom_value VALUES (?, ?, ?)', [$row['id'], $this->rule->slug, $this->rule->value]);
         }
     }
 }

@@ -21,7 +21,7 @@ final class EffectsCommand extends Command
 
     protected function execute(InputInterface $input, OutputInterface $output): int
     {
-        $database = new Database($this->release->shared('var/app.db'));
+        $database = new Database($this->release);
         $database->readOnly();
         $told = [
             'runs' => (new RunLog($this->release))->all(),

@@ -44,7 +44,7 @@ final class MigrateCommand extends Command
             $knobs = new Knobs($this->release);
             $this->decorate($output, $knobs);
             $rule = Rule::from($input);
-            $database = new Database($this->release->shared('var/app.db'));
+            $database = new Database($this->release);
             $dryRun ? $database->readOnly() : (new Drift($database, $rule))->apply($knobs->driftPeople);
             $survey = new Survey($database, $rule);
         } catch (Refusal $refusal) {

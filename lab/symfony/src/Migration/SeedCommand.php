@@ -24,7 +24,8 @@ final class SeedCommand extends Command
     {
         $file = $input->getArgument('file') ?? $this->release->path('seed.json');
         $seed = json_decode((string) file_get_contents($file), true, 8, \JSON_THROW_ON_ERROR);
-        $database = new Database($this->release->shared('var/app.db'));
+        $database = new Database($this->release);
+        $database->create();
         $database->transaction(fn () => $this->replace($database, $seed));
         (new RunLog($this->release))->clear();
         $output->writeln(sprintf('%d centres, %d individus', \count($seed['centres']), \count($seed['individuals'])));

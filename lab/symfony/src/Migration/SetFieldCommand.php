@@ -25,9 +25,9 @@ final class SetFieldCommand extends Command
 
     protected function execute(InputInterface $input, OutputInterface $output): int
     {
-        $database = new Database($this->release->shared('var/app.db'));
+        $database = new Database($this->release);
         $key = [(int) $input->getArgument('individual'), $input->getArgument('slug')];
-        $database->execute('INSERT OR REPLACE INTO custom_value VALUES (?, ?, ?)', [...$key, $input->getArgument('value')]);
+        $database->execute('REPLACE INTO custom_value VALUES (?, ?, ?)', [...$key, $input->getArgument('value')]);
 
         return 0;
     }

@@ -95,14 +95,15 @@ final class Survey
         if (null === $this->rule->slug) {
             return $all;
         }
-        $valueOf = [];
-        $sql = "SELECT i.household_id AS household, v.value FROM individual i JOIN custom_value v ON v.individual_id = i.id
+        // The database compares, as an application's query lets it: by its collation.
+        $matches = [];
+        $sql = "SELECT i.household_id AS household, v.value = ? AS matches FROM individual i JOIN custom_value v ON v.individual_id = i.id
             WHERE v.slug = ? AND v.value <> '' AND $this->seen ORDER BY i.principal DESC, i.id";
-        foreach ($this->database->rows($sql, [$this->rule->slug]) as $row) {
-            $valueOf[$row['household']] ??= $row['value'];
+        foreach ($this->database->rows($sql, [$this->rule->value, $this->rule->slug]) as $row) {
+            $matches[$row['household']] ??= (bool) $row['matches'];
         }
         $household = array_column($this->database->rows('SELECT id, household_id FROM individual'), 'household_id', 'id');
 
-        return array_values(array_filter($all, fn (int $id): bool => ($valueOf[$household[$id]] ?? null) === $this->rule->value));
+        return array_values(array_filter($all, fn (int $id): bool => $matches[$household[$id]] ?? false));
     }
 }
