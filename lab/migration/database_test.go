@@ -44,7 +44,7 @@ func (s *stage) midway(t *testing.T, name string) (plan string, watching *labtes
 // halfDone holds what the tool says of a first step that failed to what the database says.
 func (s *stage) halfDone(t *testing.T, plan, job, why string, out labtest.Outcome) {
 	t.Helper()
-	out.Failure(t, "failed", "step 1.1 failed", "--resolve 1.1=rerun")
+	out.Failure(t, "failed", "step 1.1 is failed", why, "--resolve 1.1=rerun")
 	if said := printed(out); !strings.Contains(said, why) {
 		t.Errorf("the console does not say %q:\n%s", why, said)
 	}
@@ -52,7 +52,7 @@ func (s *stage) halfDone(t *testing.T, plan, job, why string, out labtest.Outcom
 		t.Errorf("step 1.1 is %+v", step)
 	}
 	s.movesOf(t, 10, 0)
-	s.Rpctl(t, 4, migrateArgs(plan, "preprod", applying...)...).Failure(t, "refused", "gate 8 (unresolved) is closed: step 1.1 failed")
+	s.Rpctl(t, 4, migrateArgs(plan, "preprod", applying...)...).Failure(t, "refused", "gate 8 (unresolved) is closed: step 1.1 is failed")
 }
 
 // finishing is the operator's word on a first step that is half done.
@@ -112,7 +112,7 @@ func databaseStaysAway(t *testing.T, s *stage) {
 	plan, watching, job := s.midway(t, "away")
 	labtest.On(t, s.preprod, "systemctl", "stop", database)
 	goOn(t, s.preprod)
-	watching.Ends(t, 1).Failure(t, "failed", "step 1.1 failed", "--resolve 1.1=rerun")
+	watching.Ends(t, 1).Failure(t, "failed", "step 1.1 is failed", "gone away", "--resolve 1.1=rerun")
 	if step := s.onlyJob(t, job).Steps[0]; step.State != proto.StepFailed || step.Remaining != nil {
 		t.Errorf("step 1.1 is %+v", step)
 	}

@@ -6,22 +6,27 @@ import (
 	"github.com/re-connect/rpctl/lab/chaos"
 )
 
-// firstFault begins five seeds that hit a bridge, sshd and a bridge, a socket instance twice, and a runner.
-const firstFault = 288
+// someFaults are a few runs of the campaign of docs/faults.md: five seeds that hit a bridge twice, PHP and a
+// socket instance, a socket instance, and a runner; and each kind that only a host with a database has.
+var someFaults = []chaos.Options{
+	{First: 312, Runs: 5},
+	{First: 1, Runs: 2, Only: "database"},
+}
 
-// faults is a few runs of the campaign of docs/faults.md, on the hosts that the chapters before used:
-// what strikes is the connection's processes and the plan's own.
+// faults plays them on the hosts that the chapters before used: what strikes is the connection's processes, the
+// plan's own, and the database's.
 func faults(t *testing.T, s *stage) {
-	results, err := chaos.Campaign(t.Context(), chaos.Options{
-		Rpctl: s.Bin + "/rpctl", Dir: t.TempDir(), First: firstFault, Runs: 5, Parallel: 1, Log: t.Output(),
-		Real: &chaos.Real{Lab: s.Lab, Agents: []string{s.Bin + "/rp-agent"}},
-	})
-	if err != nil || len(results) != 5 {
-		t.Fatal(len(results), err)
-	}
-	for _, r := range results {
-		if len(r.Violations) > 0 {
-			t.Errorf("seed %d (%v): %q", r.Seed, r.Faults, r.Violations)
+	for _, o := range someFaults {
+		o.Rpctl, o.Dir, o.Parallel, o.Log = s.Bin+"/rpctl", t.TempDir(), 1, t.Output()
+		o.Real = &chaos.Real{Lab: s.Lab, Agents: []string{s.Bin + "/rp-agent"}}
+		results, err := chaos.Campaign(t.Context(), o)
+		if err != nil || len(results) != o.Runs {
+			t.Fatal(len(results), err)
+		}
+		for _, r := range results {
+			if len(r.Violations) > 0 {
+				t.Errorf("seed %d (%v): %q", r.Seed, r.Faults, r.Violations)
+			}
 		}
 	}
 }

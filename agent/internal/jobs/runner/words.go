@@ -25,7 +25,7 @@ const (
 // what looks like a secret is left out: a console that fails prints its configuration. The output itself has all.
 func (w *work) lastWords(out outcome) string {
 	for _, path := range []string{w.Folders.Stderr(out.run.Console), w.Folders.Stdout(out.run.Console)} {
-		if words := bytes.TrimSpace(tail(path, maxLook)); len(words) > 0 {
+		if words := withoutUsage(bytes.TrimSpace(tail(path, maxLook))); len(words) > 0 {
 			said := secret.Mask(string(words))
 			said = strings.ToValidUTF8(said[max(0, len(said)-maxWords):], "")
 			return "; its output ends with: " + opening + strings.ReplaceAll(printable.Line(said), closing, `"`) + closing
@@ -33,6 +33,14 @@ func (w *work) lastWords(out outcome) string {
 	}
 	return "; it printed nothing"
 }
+
+// usage is how a command is typed, which Symfony's console prints after an exception's own words.
+var usage = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\s*\n(?:\x1b\[[0-9;]*m)?[a-z0-9:_-]+ \[-[^\n]*$`)
+})
+
+// withoutUsage is what a command said without that: it is longer than what is shown, and says nothing of why.
+func withoutUsage(said []byte) []byte { return usage().ReplaceAll(said, nil) }
 
 // What the command said stands between these, and nothing else does.
 const opening, closing = "“", "”"
