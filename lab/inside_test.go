@@ -26,8 +26,8 @@ func TestInside(t *testing.T) {
 	labtest.Need(t)
 	root := labtest.Local(t, "go", "list", "-m", "-f", "{{.Dir}}")
 	packages, onMariaDB := packagesWith(t, root, insideVar), packagesWith(t, root, mariaDBVar)
-	if !slices.Contains(packages, "agent/internal/units/systemd") {
-		t.Fatalf("the search for packages is broken, it found only %v", packages)
+	if !slices.Contains(packages, "agent/internal/units/systemd") || !slices.Contains(onMariaDB, "lab/app/console") {
+		t.Fatalf("the search for packages is broken, it found only %v, and for MariaDB %v", packages, onMariaDB)
 	}
 	binaries := map[string]string{}
 	for _, pkg := range packages {

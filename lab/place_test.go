@@ -132,3 +132,22 @@ func TestUnits(t *testing.T) {
 		}
 	}
 }
+
+func TestChecked(t *testing.T) {
+	for want, o := range map[string]Options{
+		"unknown suite":      {Suite: "sid"},
+		"unknown slot":       {Slot: "mine"},
+		"unknown role":       {Roles: []Role{"staging"}},
+		"unknown database":   {Database: "oracle"},
+		"bad lab folder":     {Dir: "relative"},
+		"want an absolute p": {Dir: "/with space"},
+	} {
+		if _, err := o.checked(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: got %v, want %q", o, err, want)
+		}
+	}
+	o, err := Options{Database: MariaDB}.checked()
+	if err != nil || o.database(Bastion) != SQLite || o.database(Prod) != MariaDB {
+		t.Errorf("%+v, %v", o, err)
+	}
+}

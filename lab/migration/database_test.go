@@ -134,7 +134,7 @@ func rowsHeld(t *testing.T, s *stage) {
 
 	sql(t, s.preprod, "SET GLOBAL innodb_lock_wait_timeout = 50")
 	again := s.Start(t, finishing(plan)...)
-	labtest.Eventually(t, 30*time.Second, func() error {
+	labtest.Eventually(t, time.Minute, func() error {
 		if waiting := sql(t, s.preprod, "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"); waiting != "1" {
 			return errors.New("the step does not wait for the rows")
 		}
