@@ -66,15 +66,21 @@ func (s *sweeper) getenv(name string) string {
 	}[name]
 }
 
-// jobNamed is the id of a job in what rpctl says.
-var jobNamed = regexp.MustCompile(`\bjob [a-z0-9]{8,64}\b`)
+// particulars are what differs from one attempt to the next in what rpctl says.
+var particulars = []struct {
+	form *regexp.Regexp
+	name string
+}{
+	{regexp.MustCompile(`\bjob [a-z0-9]{8,64}\b`), "job ID"}, {regexp.MustCompile(`--env e\d+`), "--env ENV"},
+	{regexp.MustCompile(` -F \S+`), ""}, {regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"}, {regexp.MustCompile(`\s*\n\s*`), " / "},
+}
 
-// ending is how a command ended, in words that are the same for all hosts.
+// ending is how a command ended, in words that are the same for all of them.
 func (a attempt) ending(alias string) string {
 	_, last, _ := strings.Cut(a.said, "rpctl: ")
-	last = strings.ReplaceAll(strings.TrimSpace(last), "\n", " / ")
-	last = jobNamed.ReplaceAllString(strings.ReplaceAll(last, alias, "HOST"), "job ID")
-	last = regexp.MustCompile(`--env e\d+`).ReplaceAllString(last, "--env ENV")
-	last = regexp.MustCompile(` -F \S+`).ReplaceAllString(last, "")
+	last = strings.ReplaceAll(strings.TrimSpace(last), alias, "HOST")
+	for _, p := range particulars {
+		last = p.form.ReplaceAllString(last, p.name)
+	}
 	return strings.TrimSpace(fmt.Sprintf("%d %s", a.code, last))
 }
