@@ -67,8 +67,12 @@ func (r recipe) imageName(s Suite) string {
 // there is none. A build that breaks off leaves no image.
 func (r recipe) image(ctx context.Context, o Options) (string, error) {
 	cache := filepath.Join(o.Dir, "cache")
-	// Builders of the same image wait for the first one.
-	building := flock.New(filepath.Join(cache, string(o.Suite)+".lock"))
+	// Builders of the same image wait for the first one; those of another do not.
+	locks := filepath.Join(cache, "locks")
+	if err := os.MkdirAll(locks, 0o700); err != nil {
+		return "", fmt.Errorf("cannot lock the image cache: %w", err)
+	}
+	building := flock.New(filepath.Join(locks, r.imageName(o.Suite)))
 	if _, err := building.TryLockContext(ctx, pollEvery); err != nil {
 		return "", fmt.Errorf("cannot lock the image cache: %w", err)
 	}

@@ -6,10 +6,11 @@ import (
 	"github.com/re-connect/rpctl/lab/chaos"
 )
 
-// someFaults are a few runs of the campaign of docs/faults.md: five seeds that hit a bridge twice, PHP and a
-// socket instance, a socket instance, and a runner.
+// someFaults are a few runs of the campaign of docs/faults.md: four seeds that hit a bridge, PHP and a
+// socket instance, a socket instance, and a runner; and each kind that only a host with a database has.
 var someFaults = []chaos.Options{
-	{First: 312, Runs: 5},
+	{First: 313, Runs: 4},
+	{First: 1, Runs: 2, Only: "database"},
 }
 
 // faults plays them on the hosts that the chapters before used: what strikes is the connection's processes, the
