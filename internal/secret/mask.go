@@ -46,7 +46,10 @@ func Mask(text string) string {
 		name := text[at[2]:at[3]]
 		out.WriteString(text[:at[1]])
 		text = text[at[1]:]
-		if value := f.value.FindString(text); value != "" && Name(name) {
+		if !Name(name) { // what may be its value is not looked at: a host could have that done for every byte
+			continue
+		}
+		if value := f.value.FindString(text); value != "" {
 			out.WriteString(Hidden)
 			text = text[len(value):]
 		}

@@ -16,6 +16,15 @@ import (
 // excerptShown is how much of a host's own text an error message quotes, in bytes.
 const excerptShown = 160
 
+// messageShown is how much of an error of the agent is looked at and shown, in bytes: far above any.
+const messageShown = 16 << 10
+
+// excerpt is a host's own text for an error message, made safe, without what looks like a secret.
+func excerpt(text string) string {
+	const looked = 4 << 10 // a host may send a MiB
+	return printable.Excerpt(secret.Mask(text[:min(len(text), looked)]), excerptShown)
+}
+
 // LostError says that the connection ended after a request went out and before its
 // answer came: nobody knows whether it was done. It unwraps to an *exit.Error of
 // code Unreachable, or HostFailed where the agent itself ended; who asked several hosts makes that Partial.
@@ -79,7 +88,7 @@ func (c *Client) fault(code exit.Code, next, format string, args ...any) *exit.E
 
 // refusal is an error that the agent sent, made safe for a terminal.
 func (c *Client) refusal(sent *proto.Error) error {
-	safe := &proto.Error{Code: sent.Code, Message: printable.Line(secret.Mask(sent.Message)), Gate: sent.Gate}
+	safe := &proto.Error{Code: sent.Code, Message: printable.Line(secret.Mask(sent.Message[:min(len(sent.Message), messageShown)])), Gate: sent.Gate}
 	safe.Next = exit.Advice(printable.Line(sent.Next), c.options.Host, c.options.Environment)
 	if h := sent.Holder; h != nil {
 		safe.Holder = &proto.Holder{
@@ -101,7 +110,7 @@ func (c *Client) refusal(sent *proto.Error) error {
 // notProtocol quotes what a host said instead of the protocol.
 func (c *Client) notProtocol(problem string, said []byte) error {
 	if len(said) > 0 {
-		problem += `: "` + printable.Excerpt(secret.Mask(string(said)), excerptShown) + `"`
+		problem += `: "` + excerpt(string(said)) + `"`
 	}
 	return c.fault(exit.HostFailed, c.next("doctor"), "does not speak the protocol: %s", problem)
 }
@@ -150,7 +159,7 @@ func (c *Client) said(words string) string {
 	if words == "" {
 		return ""
 	}
-	return `: "` + printable.Excerpt(secret.Mask(words), excerptShown) + `"`
+	return `: "` + excerpt(words) + `"`
 }
 
 // endOfStream says what can be said of a conversation that ended with err.
