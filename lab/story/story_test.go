@@ -24,6 +24,7 @@ var chapters = labtest.Chapters[*stage]{
 	{"install without SFTP", installWithoutSFTP},
 	{"spoilt binaries", spoiltBinaries},
 	{"a change on the host is shown", changeOnHost},
+	{"password for sudo", passwordForSudo},
 	{"doctor", doctor},
 	{"deploy to preprod", deployPreprod},
 	{"what the host remembers", memory},
