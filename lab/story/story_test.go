@@ -25,6 +25,7 @@ var chapters = labtest.Chapters[*stage]{
 	{"spoilt binaries", spoiltBinaries},
 	{"a change on the host is shown", changeOnHost},
 	{"password for sudo", passwordForSudo},
+	{"the receipt key stays", receiptKeyStays},
 	{"doctor", doctor},
 	{"deploy to preprod", deployPreprod},
 	{"what the host remembers", memory},
