@@ -101,12 +101,12 @@ func (w *work) run(step plan.Located) error {
 	case err != nil:
 		return err
 	case out.gone:
-		return w.broken(step, proto.StepInterrupted, proto.JobInterrupted, "it left no record of its end: the host went down, or it was killed")
+		return w.broken(step, proto.StepInterrupted, proto.JobInterrupted, errors.New("it left no record of its end: the host went down, or it was killed"))
 	case !out.end.OK():
 		return w.brokenBy(step, out)
 	}
 	if _, err := w.result(step, out); err != nil {
-		return w.broken(step, proto.StepFailed, proto.JobFailed, "what it printed is not what a migration prints: "+err.Error())
+		return w.broken(step, proto.StepFailed, proto.JobFailed, fmt.Errorf("what it printed is not what a migration prints: %w", err))
 	}
 	return w.verify(step)
 }
@@ -132,7 +132,7 @@ func (w *work) brokenBy(step plan.Located, out outcome) error {
 	if out.end.Cut() {
 		state = proto.StepInterrupted
 	}
-	return w.broken(step, state, proto.JobFailed, out.end.String()+w.lastWords(out))
+	return w.broken(step, state, proto.JobFailed, &saidError{out.end.String(), w.lastWords(out)})
 }
 
 // stopped ends the job as cancelled when somebody had the real run of a step stopped before it ended. How
@@ -149,9 +149,9 @@ func (w *work) stopped(id plan.StepID) (bool, error) {
 }
 
 // broken ends the job at a step that may have changed data. What is left of it is looked at before the end.
-func (w *work) broken(step plan.Located, state proto.StepState, job proto.JobState, why string) error {
-	err := w.fail(step.ID, state, store.Ending{State: job, Look: step.ID, Error: &proto.Error{Code: proto.CodeHost,
-		Message: fmt.Sprintf("step %s is %s: %s; after a look at what remains your word on it is --apply with --resolve %s=rerun or %s=done and --reason", step.ID, state, why, step.ID, step.ID),
+func (w *work) broken(step plan.Located, state proto.StepState, job proto.JobState, why error) error {
+	err := w.fail(step.ID, state, store.Ending{State: job, Look: step.ID, Said: saidIn(why), Error: &proto.Error{Code: proto.CodeHost,
+		Message: fmt.Sprintf("step %s is %s: %v; after a look at what remains your word on it is --apply with --resolve %s=rerun or %s=done and --reason", step.ID, state, why, step.ID, step.ID),
 		Next:    "rpctl migrate status --plan PLAN --env " + w.Config.Environment}})
 	if err != nil {
 		return err
@@ -167,17 +167,15 @@ func (w *work) verify(step plan.Located) error {
 	if err != nil && !errors.As(err, &unseen) {
 		return err
 	}
-	why := ""
-	if err != nil {
-		why = err.Error()
-	} else {
-		why = left(result, w.record.Forecasts[step.Index], w.Config.Console.Tolerance)
+	why := err
+	if more := left(result, w.record.Forecasts[step.Index], w.Config.Console.Tolerance); err == nil && more != "" {
+		why = errors.New(more)
 	}
-	if why != "" {
+	if why != nil {
 		if stopped, err := w.stopped(step.ID); err != nil || stopped {
 			return err
 		}
-		return w.broken(step, proto.StepUnverified, proto.JobFailed, "the command ended well, but the dry run after it does not show that: "+why)
+		return w.broken(step, proto.StepUnverified, proto.JobFailed, fmt.Errorf("the command ended well, but the dry run after it does not show that: %w", why))
 	}
 	return w.verified(step, result)
 }

@@ -19,7 +19,7 @@ const maxOutput = 16 << 20
 // result is what a run printed, when it is the output of this very step. The error shows what could not be read.
 func (w *work) result(step plan.Located, out outcome) (proto.StepResult, error) {
 	if !out.end.OK() {
-		return proto.StepResult{}, fmt.Errorf("%s%s", out.end, w.lastWords(out))
+		return proto.StepResult{}, &saidError{out.end.String(), w.lastWords(out)}
 	}
 	output, err := readAll(w.Folders.Stdout(out.run.Console))
 	if err != nil {
@@ -27,7 +27,7 @@ func (w *work) result(step plan.Located, out outcome) (proto.StepResult, error) 
 	}
 	m, err := symfony.ParseMigration(output)
 	if err != nil {
-		return proto.StepResult{}, errors.New(secret.Mask(err.Error()) + w.lastWords(out)) // it may quote a line
+		return proto.StepResult{}, &saidError{"its tables cannot be read", ": " + secret.Mask(err.Error()) + w.lastWords(out)} // it may quote a line
 	}
 	return resultOf(step, m)
 }
@@ -40,8 +40,8 @@ func resultOf(step plan.Located, m symfony.Migration) (proto.StepResult, error) 
 		got  symfony.Centre
 	}{{"origin", step.Origin, m.Origin}, {"destination", step.Destination, m.Destination}} {
 		if c.got.ID != c.want.ID || !c.got.Name.Is(c.want.Name) {
-			return proto.StepResult{}, fmt.Errorf("the %s is %d %q in the plan, and the console says %d %q: correct the plan",
-				c.role, c.want.ID, c.want.Name, c.got.ID, printable.Excerpt(c.got.Name.String(), 200))
+			return proto.StepResult{}, &saidError{fmt.Sprintf("the %s is %d %q in the plan, and not to the console: correct the plan", c.role, c.want.ID, c.want.Name),
+				fmt.Sprintf("; the console says %d %q", c.got.ID, printable.Excerpt(c.got.Name.String(), 200))}
 		}
 	}
 	if step.WithAccommodations && m.Accommodations == nil {

@@ -120,8 +120,8 @@ func (w *work) do() error {
 			return err
 		}
 		if release == nil {
-			return w.end(proto.JobFailed, &proto.Error{Code: proto.CodeGate, Gate: gates.Alone,
-				Message: "cannot apply the plan: gate 7 (alone) is closed: another job changes the data of this application", Next: "rpctl jobs --env " + w.Config.Environment})
+			return w.end(store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeGate, Gate: gates.Alone,
+				Message: "cannot apply the plan: gate 7 (alone) is closed: another job changes the data of this application", Next: "rpctl jobs --env " + w.Config.Environment}})
 		}
 		defer release()
 	}
@@ -144,7 +144,7 @@ func (w *work) refused(err error) error {
 	if !errors.As(err, &refusal) || refusal.Code == proto.CodeStorage {
 		return err
 	}
-	return w.end(proto.JobFailed, refusal)
+	return w.end(store.Ending{State: proto.JobFailed, Error: refusal})
 }
 
 // goThrough does the steps until one of them, or a wish to cancel, decides how the job ends.

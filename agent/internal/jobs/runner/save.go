@@ -72,15 +72,18 @@ func (w *work) entry(action string) proto.AuditEntry {
 func (w *work) tell(action, result, format string, args ...any) error {
 	entry := w.entry(action)
 	entry.Result = result
-	entry.Detail = unquoted(fmt.Sprintf("job %s: ", w.record.Job.ID) + fmt.Sprintf(format, args...))
+	entry.Detail = fmt.Sprintf("job %s: ", w.record.Job.ID) + fmt.Sprintf(format, args...)
 	_, err := w.Audit.Append(entry)
 	return err
 }
 
 // stepEnded tells the audit where a step that changed data stands now.
 func (w *work) stepEnded(id plan.StepID) error {
-	step := w.record.Step(id)
-	return w.tell(audit.ActionStepEnd, string(step.State), "step %s %s", id, step.Detail)
+	step, detail := w.record.Step(id), ""
+	if w.record.Ending != nil {
+		detail = w.record.Ending.Unsaid()
+	}
+	return w.tell(audit.ActionStepEnd, string(step.State), "step %s %s", id, detail)
 }
 
 // conclude does what is left once it is decided how the job ends.
@@ -92,20 +95,16 @@ func (w *work) conclude() error {
 		}
 		ending = *w.record.Ending
 	}
-	return w.end(ending.State, ending.Error)
+	return w.end(ending)
 }
 
 // end writes that the job has ended. The audit is told first: a line twice is better than none.
-func (w *work) end(state proto.JobState, why *proto.Error) error {
-	detail := ""
-	if why != nil {
-		detail = why.Message
-	}
-	if err := w.tell(audit.ActionJobEnd, string(state), "plan %s %s", w.digest, detail); err != nil {
+func (w *work) end(ending store.Ending) error {
+	if err := w.tell(audit.ActionJobEnd, string(ending.State), "plan %s %s", w.digest, ending.Unsaid()); err != nil {
 		return err
 	}
 	job := &w.record.Job
-	job.State, job.Error, job.Ended = state, why, w.now()
+	job.State, job.Error, job.Ended = ending.State, ending.Error, w.now()
 	if err := w.saveJob(); err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func (w *work) missed(id plan.StepID, state proto.StepState, verb string, err er
 	if errors.Is(err, ErrNotStarted) {
 		code = proto.CodePolkit
 	}
-	return w.fail(id, state, store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: code,
+	return w.fail(id, state, store.Ending{State: proto.JobFailed, Said: saidIn(err), Error: &proto.Error{Code: code,
 		Message: fmt.Sprintf("cannot %s step %s: %v", verb, id, err), Next: fmt.Sprintf("rpctl attach %s --env %s", w.record.Job.ID, w.Config.Environment)}})
 }
 

@@ -28,7 +28,7 @@ func (w *work) lastWords(out outcome) string {
 		if words := withoutUsage(bytes.TrimSpace(tail(path, maxLook))); len(words) > 0 {
 			said := secret.Mask(string(words))
 			said = strings.ToValidUTF8(said[max(0, len(said)-maxWords):], "")
-			return "; its output ends with: " + opening + strings.ReplaceAll(printable.Line(said), closing, `"`) + closing
+			return "; its output ends with: “" + printable.Line(said) + "”"
 		}
 	}
 	return "; it printed nothing"
@@ -42,16 +42,20 @@ var usage = sync.OnceValue(func() *regexp.Regexp {
 // withoutUsage is what a command said without that: it is longer than what is shown, and says nothing of why.
 func withoutUsage(said []byte) []byte { return usage().ReplaceAll(said, nil) }
 
-// What the command said stands between these, and nothing else does.
-const opening, closing = "“", "”"
+// saidError is why something failed, and what the command said of it. People are shown both, the audit is told why
+// alone: it is kept for ever, and people's names or a secret without a name may be among the words.
+type saidError struct{ why, words string }
 
-var quoted = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`; its output ends with: ` + opening + `[^` + closing + `]*` + closing)
-})
+func (e *saidError) Error() string { return e.why + e.words }
 
-// unquoted is a text without the command's words, for the audit: it is kept for ever, and people's names or a
-// secret without a name may be among them.
-func unquoted(text string) string { return quoted().ReplaceAllString(text, "") }
+// saidIn is the part of an error's text that is the command's own.
+func saidIn(err error) string {
+	var said *saidError
+	if errors.As(err, &said) {
+		return said.words
+	}
+	return ""
+}
 
 // tail is the last n bytes of a file, or nothing.
 func tail(path string, n int64) []byte {

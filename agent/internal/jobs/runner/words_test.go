@@ -3,12 +3,14 @@ package runner_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/re-connect/rpctl/agent/internal/audit"
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/jobstest"
+	"github.com/re-connect/rpctl/proto"
 )
 
 // TestTheConsolesSecrets: a console that fails prints its configuration. The host keeps that output for those who
@@ -25,7 +27,11 @@ func TestTheConsolesSecrets(t *testing.T) {
 		// As Symfony 5.4 and 6.4 print an exception.
 		"a usage after why": {jobstest.Fault{End: &bad, Output: "\nIn Mover.php line 34:\n\n  MySQL server has gone away  \n\n\n" +
 			"app:migrate [-o|--origin" + strings.Repeat(" ORIGIN] [-o|--origin", 30) + "]\n\n"}, "MySQL server has gone away"},
-		"tables, and more": {jobstest.Fault{Output: said}, "Exception in Driver.php"},
+		"no tables": {jobstest.Fault{Output: said}, "Exception in Driver.php"},
+		"a line that fits no table": {jobstest.Fault{Output: "+------+-----------+------------+------------+-----------------+\n" +
+			"| Rôle | Centre ID | Centre Nom | Nb. suivis | Après migration |\n" +
+			"+------+-----------+------------+------------+-----------------+\n" +
+			"Jeanne Martin has no e-mail address\n" + strings.Repeat("-\n", 200)}, "Jeanne Martin"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, p := jobstest.NewHost(t), jobstest.Plan()
@@ -46,6 +52,23 @@ func TestTheConsolesSecrets(t *testing.T) {
 			}
 			nowhereBut(t, h.Parts.Folders.Output, h.Parts.State, "hush")
 		})
+	}
+}
+
+// TestTheAuditKeepsWhatPeopleSaid: a text of theirs that reads like a console's words is not taken for them.
+func TestTheAuditKeepsWhatPeopleSaid(t *testing.T) {
+	const reason = "the centre waits; its output ends with: “deleted by alice” and bob"
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Parts.Config.Console.BreakGlass = true
+	h.Simulate(p)
+	broken := apply(p)
+	broken.BreakGlass = reason
+	if job := h.Do(broken); job.State != proto.JobSucceeded {
+		t.Fatal(job.State, job.Error)
+	}
+	entries, err := audit.New(h.Parts.State).Last(99)
+	if err != nil || !slices.ContainsFunc(entries, func(e proto.AuditEntry) bool { return strings.HasSuffix(e.Detail, reason) }) {
+		t.Errorf("the audit has no %q: %+v, %v", reason, entries, err)
 	}
 }
 

@@ -8,6 +8,7 @@
 package store
 
 import (
+	"strings"
 	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
@@ -78,8 +79,18 @@ type Record struct {
 type Ending struct {
 	State proto.JobState `json:"state"`
 	Error *proto.Error   `json:"error,omitempty"`
+	// Said is what the command itself said, word for word as it stands in Error's message.
+	Said string `json:"said,omitempty"`
 	// Look is a step of which a dry run shall first tell what it left.
 	Look plan.StepID `json:"look,omitempty"`
+}
+
+// Unsaid is why a job ends without what its command said, for the audit; nothing where it ends well.
+func (e Ending) Unsaid() string {
+	if e.Error == nil {
+		return ""
+	}
+	return strings.ReplaceAll(e.Error.Message, e.Said, "")
 }
 
 // Current is the run that has not ended, or nil.
