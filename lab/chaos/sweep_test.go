@@ -145,7 +145,7 @@ func (s sweeper) typed(prepare func(*wire.Proxy), limit time.Duration, args ...s
 	prepare(proxy)
 	ctx, cancel := context.WithTimeout(s.Context(), limit)
 	defer cancel()
-	command := exec.CommandContext(ctx, s.rpctl, append(args, "--env", s.host.Environment, "--timeout", "3s")...)
+	command := exec.CommandContext(ctx, s.rpctl, append(args, "--env", s.host.Environment, "--timeout", "6s")...)
 	command.Dir = s.lab.WorkTree()
 	command.Env = append(os.Environ(), "RPCTL_SSH_CONFIG="+s.config(proxy), "RPCTL_HOSTS="+s.lab.HostsTOML())
 	var stdout, stderr bytes.Buffer

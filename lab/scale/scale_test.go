@@ -67,7 +67,7 @@ func TestTwoHundredHosts(t *testing.T) {
 	})
 	t.Run("dead hosts keep nobody waiting", func(t *testing.T) {
 		const partial = 3
-		order := hostsOf(t, run(t, partial, "status", "--json", "--timeout", "2s"))
+		order := hostsOf(t, run(t, partial, "status", "--json", "--timeout", "5s"))
 		if len(order) != sizes.Alive+sizes.Silent+sizes.Refusing+1 { // and the error at the end
 			t.Fatalf("%d events", len(order))
 		}
