@@ -47,16 +47,45 @@ func width(fd int) int {
 }
 
 // secret reads a line without showing it. The terminal is told so before anybody can see the question, since an
-// answer is pasted at once; what was typed before it is dropped, as by ssh.
-func secret(keys *os.File, screen io.Writer, question string) ([]byte, error) {
-	show, err := hideTyping(int(keys.Fd()))
+// answer is pasted at once; what was typed before it is dropped, as by ssh, and so is what follows no answer. After
+// a Ctrl-Z the shell has it show typing again: who comes back is asked once more.
+func secret(keys *os.File, screen io.Writer, question string) (line []byte, err error) {
+	resumed := make(chan os.Signal, 1)
+	signal.Notify(resumed, syscall.SIGCONT)
+	defer signal.Stop(resumed)
+	hide, show, err := typing(int(keys.Fd()))
 	if err != nil {
 		return nil, err
 	}
-	defer show()
+	if err := hide(); err != nil {
+		return nil, err
+	}
+	defer func() { show(err != nil) }()
 	fmt.Fprint(screen, question)
 	defer fmt.Fprintln(screen)
+	defer whenever(resumed, func() {
+		if hide() == nil {
+			fmt.Fprint(screen, "\n"+question)
+		}
+	})()
 	return secretLine(keys)
+}
+
+// whenever does something at each signal, until it is told to stop; then it is over.
+func whenever(signals <-chan os.Signal, do func()) (stop func()) {
+	stopped, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		for {
+			select {
+			case <-signals:
+				do()
+			case <-stopped:
+				return
+			}
+		}
+	}()
+	return func() { close(stopped); <-over }
 }
 
 // secretLine reads up to a newline, into one piece of memory that the caller can wipe. Ctrl-D gives up.
@@ -84,17 +113,23 @@ func secretLine(keys io.Reader) ([]byte, error) {
 	}
 }
 
-// hideTyping turns the echo of a terminal off, until show is called.
-func hideTyping(fd int) (show func(), err error) {
+// typing turns the echo of a terminal off, and back to what it is now; what was typed until then is dropped where
+// it is hidden, and on demand where it is shown.
+func typing(fd int) (hide func() error, show func(drop bool), err error) {
 	before, err := unix.IoctlGetTermios(fd, getTermios)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	hidden := *before
 	hidden.Lflag = hidden.Lflag&^unix.ECHO | unix.ICANON | unix.ISIG
 	hidden.Iflag |= unix.ICRNL
-	if err := unix.IoctlSetTermios(fd, setTermiosFlush, &hidden); err != nil {
-		return nil, err
+	hide = func() error { return unix.IoctlSetTermios(fd, setTermiosFlush, &hidden) }
+	show = func(drop bool) {
+		request := uint(setTermios)
+		if drop {
+			request = setTermiosFlush
+		}
+		_ = unix.IoctlSetTermios(fd, request, before) // nothing else can be done
 	}
-	return func() { _ = unix.IoctlSetTermios(fd, setTermios, before) }, nil // nothing else can be done
+	return hide, show, nil
 }
