@@ -43,7 +43,9 @@ func TestLostOnTheWay(t *testing.T) {
 			}
 			failures++
 			var failed *exit.Error
-			if !errors.As(err, &failed) || failed.Code != exit.Unreachable || ofGo.MatchString(failed.Message) || !strings.HasPrefix(failed.Next, "ssh -v") {
+			if !errors.As(err, &failed) {
+				t.Errorf("cut %+v: %v", cut, err)
+			} else if failed.Code != exit.Unreachable || ofGo.MatchString(failed.Message) || !strings.HasPrefix(failed.Next, "ssh -v") {
 				t.Errorf("cut %+v: %v, next %q", cut, err, failed.Next)
 			}
 		}
