@@ -41,7 +41,7 @@ const (
 	ActionStep       = "step"        // a step of a plan is about to change data
 	ActionStepEnd    = "step-end"    // and where it stands now
 	ActionBreakGlass = "BREAK-GLASS" // a job passes closed gates, with the operator's reason
-	ActionApprove    = "approve"     // an approval was accepted
+	ActionApprove    = "approve"     // an approval was accepted, and is kept next
 	ActionCancel     = "job-cancel"  // somebody asked a job to stop
 	ActionTorn       = "torn-line"   // the line before was cut off by a power loss or a full disk
 )

@@ -81,7 +81,7 @@ func (e *examination) lookAgain(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
-	e.managerErr = nil
+	e.close() // the line to systemd may be what has failed
 	for i, first := range e.report.Checks {
 		if first.OK {
 			continue
@@ -130,7 +130,7 @@ func (e *examination) installed() (*Installed, error) {
 	return e.Installed, nil
 }
 
-// connected is systemd, reached once for all probes.
+// connected is systemd, reached once for all probes of a look.
 func (e *examination) connected(ctx context.Context) (Manager, error) {
 	installed, err := e.installed()
 	if err != nil {
@@ -149,6 +149,7 @@ func (e *examination) close() {
 	if e.hangUp != nil {
 		_ = e.hangUp()
 	}
+	e.manager, e.managerErr, e.hangUp = nil, nil, nil
 }
 
 // configured is the host's configuration, or the reason to skip.

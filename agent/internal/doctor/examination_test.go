@@ -36,6 +36,29 @@ func TestBusThatIsGoneFailsOnlyWhatNeedsIt(t *testing.T) {
 	}
 }
 
+// TestBusThatCameBack: a line to systemd that broke at the first look is not what the second one looks through.
+func TestBusThatCameBack(t *testing.T) {
+	h := newHealthy(t)
+	hungUp, connect := 0, h.Installed.Connect
+	h.Installed.Connect = func(ctx context.Context) (Manager, func() error, error) {
+		manager, _, err := connect(ctx)
+		if hungUp == 0 {
+			manager = brokenManager{h.manager}
+		}
+		return manager, func() error { hungUp++; return nil }, err
+	}
+	if c := checks(t, examined(t, h))["polkit"]; !c.OK || hungUp != 2 {
+		t.Errorf("hung up %d times: %+v", hungUp, c)
+	}
+}
+
+// brokenManager is systemd behind a bus that was restarted.
+type brokenManager struct{ *fakeManager }
+
+func (brokenManager) PolkitVersion(context.Context) (string, error) {
+	return "", errors.New("dbus: connection closed by user")
+}
+
 type stuckReleases struct{}
 
 func (stuckReleases) Current() (proto.Release, error) { panic("stale file handle") }

@@ -3,6 +3,8 @@ package jobs_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -239,6 +241,19 @@ func TestApproveRefuses(t *testing.T) {
 				t.Errorf("%v, want …%s…", err, c.words)
 			}
 		})
+	}
+}
+
+// TestApprovalOfALostPlan: its error is one line, as every other.
+func TestApprovalOfALostPlan(t *testing.T) {
+	h := jobstest.NewHost(t)
+	s := h.Simulate(jobstest.Plan())
+	if err := os.Remove(filepath.Join(h.Parts.State, "plans", s.Plan, "plan.json")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := h.Service.Approve(t.Context(), proto.ApproveArgs{Approval: h.Approval(s)}, jobstest.Caller)
+	if err == nil || err.Error() != "the plan is not on this host: "+s.Plan {
+		t.Errorf("%v", err)
 	}
 }
 

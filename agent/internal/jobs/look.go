@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 
@@ -168,7 +167,7 @@ func (s *Service) Approve(ctx context.Context, args proto.ApproveArgs, caller Ca
 	}
 	p, err := s.Plans.Plan(digest)
 	if err != nil {
-		return proto.PlanStatus{}, errors.Join(err, fmt.Errorf("plan %s", digest))
+		return proto.PlanStatus{}, err
 	}
 	return s.PlanStatus(ctx, proto.PlanStatusArgs{Plan: p})
 }
