@@ -68,11 +68,10 @@ func (r recipe) imageName(s Suite) string {
 func (r recipe) image(ctx context.Context, o Options) (string, error) {
 	cache := filepath.Join(o.Dir, "cache")
 	// Builders of the same image wait for the first one; those of another do not.
-	locks := filepath.Join(cache, "locks")
-	if err := os.MkdirAll(locks, 0o700); err != nil {
+	building := imageLock(cache, r.imageName(o.Suite))
+	if err := os.MkdirAll(filepath.Dir(building.Path()), 0o700); err != nil {
 		return "", fmt.Errorf("cannot lock the image cache: %w", err)
 	}
-	building := flock.New(filepath.Join(locks, r.imageName(o.Suite)))
 	if _, err := building.TryLockContext(ctx, pollEvery); err != nil {
 		return "", fmt.Errorf("cannot lock the image cache: %w", err)
 	}
@@ -88,21 +87,29 @@ func (r recipe) image(ctx context.Context, o Options) (string, error) {
 	if err := dropOldImages(cache); err != nil {
 		return "", err
 	}
-	partial := image + ".partial"
+	partial := image + partialImage
 	if err := os.RemoveAll(partial); err != nil {
 		return "", fmt.Errorf("cannot remove what a broken build left: %w", err)
 	}
 	if err := r.build(ctx, o.Suite, partial); err != nil {
 		return "", errors.Join(err, os.RemoveAll(partial))
 	}
-	return image, os.Rename(partial, image)
+	return image, errors.Join(os.Chtimes(partial, time.Time{}, time.Now()), os.Rename(partial, image))
+}
+
+// partialImage is how the folder of an image that is being built ends.
+const partialImage = ".partial"
+
+// imageLock is held by whoever builds an image.
+func imageLock(cache, image string) *flock.Flock {
+	return flock.New(filepath.Join(cache, "locks", image))
 }
 
 // unusedFor is how long an image that nobody uses stays.
 const unusedFor = 7 * 24 * time.Hour
 
 // dropOldImages keeps the cache from growing with every change of the image; what
-// another work tree used lately stays.
+// another work tree used lately stays. The time of one that is being built is no sign: it may be that of a Debian package.
 func dropOldImages(cache string) error {
 	images, err := filepath.Glob(filepath.Join(cache, "*-*"))
 	if err != nil {
@@ -113,7 +120,11 @@ func dropOldImages(cache string) error {
 		if err != nil || time.Since(info.ModTime()) < unusedFor {
 			continue
 		}
-		if err := os.RemoveAll(dir); err != nil {
+		building := imageLock(cache, strings.TrimSuffix(filepath.Base(dir), partialImage))
+		if free, err := building.TryLock(); err != nil || !free {
+			continue
+		}
+		if err := errors.Join(os.RemoveAll(dir), building.Unlock()); err != nil {
 			return fmt.Errorf("cannot remove an old image: %w", err)
 		}
 	}
