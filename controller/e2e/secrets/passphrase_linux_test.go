@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"testing"
 
@@ -12,10 +13,12 @@ import (
 )
 
 const (
-	passphrase = "correct-horse-4711"
-	mistyped   = "the-mail-password-4712" // what is typed by mistake is as secret
-	asked      = "passphrase of "
+	mistyped = "the-mail-password-4712" // what is typed by mistake is as secret
+	asked    = "passphrase of "
 )
+
+// passphrase is this process's own: ssh-keygen of a test beside it has another in its command line.
+var passphrase = fmt.Sprintf("correct-horse-%d-4711", os.Getpid())
 
 // TestPassphrase: the passphrase of a key is in no output, file, command line or environment, on neither side of
 // the connection, while rpctl runs and after, however it ends.
