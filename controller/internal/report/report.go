@@ -94,7 +94,7 @@ func word(all []proto.ResolvedStep, id plan.StepID) string {
 	if r.First != nil {
 		first = fmt.Sprintf("sa première exécution devait en migrer %d", *r.First)
 	}
-	return fmt.Sprintf(", repris par --resolve %s : chiffre de ce qui restait, %s", printable.Line(r.As), first)
+	return fmt.Sprintf(", après --resolve %s : chiffre de ce qui restait, %s", printable.Line(r.As), first)
 }
 
 // done is how many steps were verified before the simulation.

@@ -289,8 +289,8 @@ func TestStepsThatWentOnByAWordAreMarked(t *testing.T) {
 	s.Simulation.Resolved = []proto.ResolvedStep{{Step: "1.1", As: proto.ResolveRerun, First: &forty}, {Step: "1.2", As: proto.ResolveDone}}
 	for name, text := range formats() {
 		wanted := []string{
-			", repris par --resolve rerun : chiffre de ce qui restait, sa première exécution devait en migrer 40",
-			", repris par --resolve done : chiffre de ce qui restait, sa première exécution en migrait un nombre non enregistré",
+			", après --resolve rerun : chiffre de ce qui restait, sa première exécution devait en migrer 40",
+			", après --resolve done : chiffre de ce qui restait, sa première exécution en migrait un nombre non enregistré",
 		}
 		if name == "json" {
 			wanted = []string{`"resolved": [`, `"as": "rerun"`, `"first": 40`}
@@ -301,7 +301,7 @@ func TestStepsThatWentOnByAWordAreMarked(t *testing.T) {
 			}
 		}
 	}
-	if first, rest, _ := strings.Cut(Slack(s), "\n→ vers DAHAR"); !strings.Contains(first, "41 migrés, déjà fait et vérifié, repris") || strings.Contains(rest, "repris") {
+	if first, rest, _ := strings.Cut(Slack(s), "\n→ vers DAHAR"); !strings.Contains(first, "41 migrés, déjà fait et vérifié, après --resolve") || strings.Contains(rest, "--resolve") {
 		t.Errorf("%s", first)
 	}
 }
