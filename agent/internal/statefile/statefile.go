@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/proto"
@@ -86,6 +87,9 @@ func Decode(data []byte, version int, content any) error {
 		return fmt.Errorf("it is damaged: it has no version")
 	}
 	if err := proto.DecodeStrict(f.Content, content); err != nil {
+		if strings.HasPrefix(err.Error(), "json: unknown field ") { // not each new field gives its file a new version
+			return fmt.Errorf("%w, or is damaged: %s", errNewer, printable.Excerpt(err.Error(), 200))
+		}
 		return fmt.Errorf("it is damaged: %s", printable.Excerpt(err.Error(), 200))
 	}
 	return nil

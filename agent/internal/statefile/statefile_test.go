@@ -38,14 +38,15 @@ func TestWrittenIsRead(t *testing.T) {
 }
 
 func TestReadRefuses(t *testing.T) {
-	for name, c := range map[string]struct{ text, want string }{
-		"newer":         {`{"version":4,"content":{"name":"x"}}`, "newer rp-agent (version 4"},
-		"no version":    {`{"content":{"name":"x"}}`, "no version"},
-		"cut off":       {`{"version":3,"cont`, "damaged"},
-		"empty":         {``, "damaged"},
-		"unknown field": {`{"version":3,"content":{"name":"x","more":1}}`, "damaged"},
-		"no content":    {`{"version":3}`, "damaged"},
-		"too long":      {strings.Repeat(" ", maxFile+1), "longer than"},
+	const doctor = "rp-agent doctor"
+	for name, c := range map[string]struct{ text, want, next string }{
+		"newer":         {`{"version":4,"content":{"name":"x"}}`, "newer rp-agent (version 4", Upgrade},
+		"no version":    {`{"content":{"name":"x"}}`, "no version", doctor},
+		"cut off":       {`{"version":3,"cont`, "damaged", doctor},
+		"empty":         {``, "damaged", doctor},
+		"unknown field": {`{"version":3,"content":{"name":"x","more":1}}`, `newer rp-agent, or is damaged: json: unknown field "more"`, Upgrade},
+		"no content":    {`{"version":3}`, "damaged", doctor},
+		"too long":      {strings.Repeat(" ", maxFile+1), "longer than", doctor},
 	} {
 		path := filepath.Join(t.TempDir(), "a.json")
 		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
@@ -53,8 +54,8 @@ func TestReadRefuses(t *testing.T) {
 		}
 		err := Read(path, 3, &thing{})
 		var refused *proto.Error
-		if !errors.As(err, &refused) || refused.Code != proto.CodeStorage || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v", name, err)
+		if !errors.As(err, &refused) || refused.Code != proto.CodeStorage || !strings.Contains(err.Error(), c.want) || refused.Next != c.next {
+			t.Errorf("%s: %#v", name, err)
 		}
 	}
 	if err := Read(filepath.Join(t.TempDir(), "none"), 3, &thing{}); !errors.Is(err, fs.ErrNotExist) {
