@@ -4,6 +4,7 @@
 package install
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -133,7 +134,12 @@ func (v *Visit) Close() error {
 func (v *Visit) fail(what string, err error) error {
 	var known *exit.Error
 	if errors.As(err, &known) {
-		return err
+		named := *known
+		named.Host = cmp.Or(named.Host, v.host.Name)
+		if named.Code == exit.Unreachable {
+			named.Next = cmp.Or(named.Next, "ssh -v "+v.host.Name)
+		}
+		return &named
 	}
 	return &exit.Error{Code: exit.HostFailed, Host: v.host.Name, Message: fmt.Sprintf("%s: %v", what, err), Err: err}
 }

@@ -172,6 +172,27 @@ func TestVisit(t *testing.T) {
 	}
 }
 
+// TestLostConnection: whenever it is lost, the host is named, and what to type next.
+func TestLostConnection(t *testing.T) {
+	begin := func(h *host) (*Visit, error) {
+		h.uid, h.files = "1000", map[string][]byte{}
+		return Begin(t.Context(), Host{Name: "pp1", Host: h}, binaries(t))
+	}
+	_, atFirst := begin(&host{lost: true})
+	late := &host{}
+	visit, err := begin(late)
+	if err != nil {
+		t.Fatal(err)
+	}
+	late.lost = true
+	_, inSetup := visit.Apply(t.Context(), proto.SetupSpec{})
+	for name, err := range map[string]error{"at first": atFirst, "in setup": inSetup} {
+		if failure := exit.From(err); failure == nil || failure.Code != exit.Unreachable || failure.Host != "pp1" || failure.Next != "ssh -v pp1" {
+			t.Errorf("%s: %+v", name, failure)
+		}
+	}
+}
+
 // TestPasswordIsForSudoAlone: it goes to no program that sudo lets run without it, nobody is asked in vain, and what
 // a host says of it is not repeated.
 func TestPasswordIsForSudoAlone(t *testing.T) {

@@ -52,9 +52,7 @@ func (v *Visit) notRoot(ctx context.Context, err error, why string) error {
 		return ctx.Err()
 	}
 	if errors.As(err, &lost) {
-		named := *lost
-		named.Host = v.host.Name
-		return &named
+		return v.fail("cannot become root", err)
 	}
 	return &exit.Error{Code: exit.Refused, Host: v.host.Name, Err: err, Message: "cannot become root: " + why, Next: "ssh -t " + v.host.Name + " sudo -v"}
 }
