@@ -56,23 +56,27 @@ func (a *app) doctor(ctx context.Context, env string) error {
 		}
 	})
 	if len(bad) > 0 {
-		return &exit.Error{Code: exit.Failed, Message: failedChecks(bad) + "; the fix stands below each of them", Next: a.again()}
+		return &exit.Error{Code: exit.Failed, Message: failedChecks(bad), Next: a.again()}
 	}
 	return nil
 }
 
-// failedChecks names the first few: what fails on a thousand hosts would hide the next command.
+// failedChecks names the first few: what fails on a thousand hosts, or has the name that a liar gives it, would
+// hide the next command.
 func failedChecks(bad []string) string {
-	const shown = 3
-	said := fmt.Sprintf("%d checks failed: ", len(bad))
+	const shown, longest = 3, 120
 	if len(bad) == 1 {
-		said = "a check failed: "
+		return "a check failed: " + printable.Excerpt(bad[0], longest) + "; the fix stands below it"
 	}
-	said += printable.Line(strings.Join(bad[:min(shown, len(bad))], ", "))
+	var names []string
+	for _, name := range bad[:min(shown, len(bad))] {
+		names = append(names, printable.Excerpt(name, longest))
+	}
+	said := fmt.Sprintf("%d checks failed: %s", len(bad), strings.Join(names, ", "))
 	if more := len(bad) - shown; more > 0 {
 		said += fmt.Sprintf(" and %d more", more)
 	}
-	return said
+	return said + "; the fix stands below each of them"
 }
 
 // showCheck shows the checks of a host as soon as it has answered: a dead one keeps nobody waiting for the others.
