@@ -93,11 +93,14 @@ func (a *app) report(options migrate.Options, format, out string) error {
 	if err != nil {
 		return err
 	}
-	approve := "rpctl migrate approve --plan " + exit.Word(options.PlanPath) + " --env " + options.Environment.Name
+	next := "rpctl migrate approve --plan " + exit.Word(options.PlanPath) + " --env " + options.Environment.Name
+	if source.AllDone() {
+		next = "rpctl migrate status --plan " + exit.Word(options.PlanPath) + " --env " + options.Environment.Name
+	}
 	if out == "" && !a.flags.json {
 		a.print(text.String())
 		if format == report.Formats[0] { // the question to who decides
-			fmt.Fprintf(a.Stderr, "  next: %s\n", safe(a.sameHosts(approve)))
+			fmt.Fprintf(a.Stderr, "  next: %s\n", safe(a.sameHosts(next)))
 		}
 		return nil
 	}
@@ -108,7 +111,7 @@ func (a *app) report(options migrate.Options, format, out string) error {
 		} else if err != nil {
 			return err
 		}
-		e.Text, e.Path, e.Next = "", out, approve
+		e.Text, e.Path, e.Next = "", out, next
 	}
 	a.emit(e)
 	return nil

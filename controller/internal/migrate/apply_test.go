@@ -361,6 +361,7 @@ func TestReport(t *testing.T) {
 	if _, err := Report(d.world, d.options); err != nil || !strings.Contains(d.of(event.Warning)[0].Text, "has expired") {
 		t.Errorf("%v %+v", err, d.of(event.Warning))
 	}
+	reportAfterApply(t, d)
 	path := storeOf(d.options.PlanPath).path("preprod-simulation.json")
 	body, _ := os.ReadFile(path)
 	if err := os.WriteFile(path, []byte(strings.Replace(string(body), `"moved":41`, `"moved":40`, 1)), 0o600); err != nil {

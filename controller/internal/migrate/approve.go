@@ -99,6 +99,12 @@ func (r *run) approvalOf(ctx context.Context, to fleet.Target, agent fleet.Agent
 	if err := call(ctx, agent, proto.OpPlanStatus, proto.PlanStatusArgs{Plan: r.Plan}, &status); err != nil {
 		return "", err
 	}
+	if status.Applied != nil && verified(status.Steps) {
+		return "", &exit.Error{
+			Code: exit.Refused, Host: to.Host, Message: "the plan is applied and verified already: there is nothing left to approve",
+			Next: r.command("migrate status", to.Environment),
+		}
+	}
 	if status.Simulation == nil {
 		return "", &exit.Error{
 			Code: exit.Refused, Host: to.Host, Message: "there is no simulation of this plan to approve",

@@ -33,5 +33,15 @@ func Report(world World, options Options) (report.Source, error) {
 	if step, accommodation, open := r.undecided(simulation); open {
 		r.warn(to, "nobody has decided to move accommodation %d of step %s, which people who stay share", accommodation, step)
 	}
-	return report.Source{Plan: r.Plan, Simulation: simulation}, nil
+	return report.Source{Plan: r.Plan, Simulation: simulation, Applied: r.appliedIn(to)}, nil
+}
+
+// appliedIn says whether the receipt beside the plan proves that all of it was applied and verified. One that
+// proves nothing is told: it may be of the plan as it was before a change.
+func (r *run) appliedIn(to fleet.Target) bool {
+	_, err := r.storedApplied(to.Environment)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.warn(to, "%s", err.Error())
+	}
+	return err == nil
 }

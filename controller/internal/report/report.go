@@ -18,6 +18,7 @@ import (
 type Source struct {
 	Plan       plan.Plan
 	Simulation proto.Simulation
+	Applied    bool // all of it was applied and verified since, as the host's receipt proves
 }
 
 // Formats are the names of the formats that go to a writer, in the order of the documentation.
@@ -97,16 +98,22 @@ func word(all []proto.ResolvedStep, id plan.StepID) string {
 	return fmt.Sprintf(", après --resolve %s : chiffre de ce qui restait, %s", printable.Line(r.As), first)
 }
 
-// done is how many steps were verified before the simulation.
+// isDone says whether a step, by its place in the plan, is verified: before the simulation, or since.
+func (s Source) isDone(at int) bool { return s.Applied || s.Simulation.Steps[at].Done }
+
+// done is how many steps are.
 func (s Source) done() int {
 	n := 0
-	for _, step := range s.Simulation.Steps {
-		if step.Done {
+	for i := range s.Simulation.Steps {
+		if s.isDone(i) {
 			n++
 		}
 	}
 	return n
 }
+
+// AllDone says that no command of the plan is left to run.
+func (s Source) AllDone() bool { return s.done() == len(s.Simulation.Steps) }
 
 // short is how a destination is called in one line: by its short name, or
 // without the words that it shares with its origin ("France Fraternités - ").

@@ -68,7 +68,7 @@ func runbook(t *testing.T) Source {
 			Step: f.Step, Forecast: f, Result: proto.StepResult{Figures: figures[i], Accommodations: &one},
 		})
 	}
-	return Source{p, simulation}
+	return Source{Plan: p, Simulation: simulation}
 }
 
 func TestSlackIsTheRunbooks(t *testing.T) {
@@ -109,6 +109,19 @@ func TestTrelloIsTheRunbooks(t *testing.T) {
 		"Commande 2 :\n\n```\n" + command + " -d 4960 -f migration-des-donnees -t \"CPH\"\n```\n"
 	if got := Trello(s); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestTrelloOfAnAppliedPlanHasNoCommand(t *testing.T) {
+	s := runbook(t)
+	slack := Slack(s)
+	s.Applied = true
+	const want = "8 étapes déjà faites et vérifiées, il ne reste aucune commande à lancer.\n"
+	if got := Trello(s); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := Slack(s); got != slack { // they are what the product owner was asked
+		t.Errorf("the figures of Slack became %q", got)
 	}
 }
 
@@ -205,7 +218,7 @@ func TestPeopleWhoAreMovedOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := Source{p, proto.Simulation{Plan: p.Digest()}}
+	s := Source{Plan: p, Simulation: proto.Simulation{Plan: p.Digest()}}
 	for i, f := range forecasts {
 		s.Simulation.Steps = append(s.Simulation.Steps, proto.SimulatedStep{Step: f.Step, Forecast: f, Result: proto.StepResult{Figures: figures[i]}})
 	}

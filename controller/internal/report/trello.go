@@ -23,7 +23,7 @@ func Trello(s Source) string {
 	}
 	var before *plan.Located // the step whose command was written last
 	for i, step := range steps {
-		if s.Simulation.Steps[i].Done {
+		if s.isDone(i) {
 			continue
 		}
 		newGroup := before == nil || before.Group != step.Group
