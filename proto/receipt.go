@@ -112,7 +112,7 @@ func ResolvedAs(all []ResolvedStep, id plan.StepID) (ResolvedStep, bool) {
 }
 
 // ResolvedStep is a step that failed or was interrupted and went on by an operator's word. Its figures in
-// the receipt are of what the last simulation found left of it.
+// the receipt are those of the simulation that counted then: of all of it, or, where the data had changed, of what was left.
 type ResolvedStep struct {
 	Step  plan.StepID `json:"step"`
 	As    string      `json:"as"`              // ResolveRerun or ResolveDone

@@ -47,6 +47,7 @@ func Simulate(ctx context.Context, world World, options Options) error {
 		next = r.command("migrate status", to.Environment)
 	}
 	r.figures(to, simulation, next)
+	r.leftOfKept(to, job, simulation)
 	if step, accommodation, open := r.undecided(simulation); open {
 		r.warn(to, "the plan says nothing of accommodation %d of step %s, or refuses it: record what was decided, then simulate again", accommodation, step)
 	}
@@ -56,6 +57,20 @@ func Simulate(ctx context.Context, world World, options Options) error {
 // begun says that the host simulated what is left of a plan that it has begun to apply.
 func begun(job proto.Job) bool {
 	return slices.ContainsFunc(job.Steps, func(s proto.JobStep) bool { return s.State == proto.StepVerified || s.Remaining != nil })
+}
+
+// leftOfKept tells how many are left of a half-done step whose earlier figures the host has kept: the table
+// shows those, which were approved, and the console has just shown fewer.
+func (r *run) leftOfKept(to fleet.Target, job proto.Job, simulation proto.Simulation) {
+	for _, now := range job.Steps {
+		at := slices.IndexFunc(simulation.Steps, func(s proto.SimulatedStep) bool { return s.Step == now.Step })
+		if at < 0 || now.State != proto.StepSimulated || now.Remaining == nil {
+			continue
+		}
+		if kept := simulation.Steps[at].Result.Moved; *now.Remaining != kept {
+			r.warn(to, "%d are left to move of step %s: the figures are still the earlier simulation's (%d), because what is left comes to the same totals", *now.Remaining, now.Step, kept)
+		}
+	}
 }
 
 // runJob starts a job and follows it from its first byte to its end.

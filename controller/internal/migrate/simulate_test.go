@@ -202,6 +202,31 @@ func TestSimulateAPlanThatHasBegun(t *testing.T) {
 	}
 }
 
+// TestSimulateTellsWhatIsLeftOfKeptFigures: where the host keeps the earlier figures, the table does not say how many are left.
+func TestSimulateTellsWhatIsLeftOfKeptFigures(t *testing.T) {
+	for name, c := range map[string]struct {
+		state proto.StepState
+		left  int64
+		want  string
+	}{
+		"kept":     {proto.StepSimulated, 29, "29 are left to move of step 1.1: the figures are still the earlier simulation's (41)"},
+		"new":      {proto.StepSimulated, 41, ""},
+		"verified": {proto.StepVerified, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, h := simulating(t)
+			h.job.Steps[0].State, h.job.Steps[0].Remaining = c.state, &c.left
+			if err := Simulate(t.Context(), d.world, d.options); err != nil {
+				t.Fatal(err)
+			}
+			told := d.of(event.Warning)
+			if c.want == "" && len(told) != 0 || c.want != "" && (len(told) != 1 || !strings.HasPrefix(told[0].Text, c.want)) {
+				t.Errorf("warned %+v, want %q", told, c.want)
+			}
+		})
+	}
+}
+
 func TestOutcomes(t *testing.T) {
 	three := int64(3)
 	for _, c := range []struct {

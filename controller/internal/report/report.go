@@ -85,7 +85,7 @@ func (s Source) origins() []origin {
 	return all
 }
 
-// word says that the figures of a step are of what was left of it when the operator spoke, and what was approved at first.
+// word says that a step went on by the operator's word, that its figures are those last approved, and what was approved at first.
 func word(all []proto.ResolvedStep, id plan.StepID) string {
 	r, went := proto.ResolvedAs(all, id)
 	if !went {
@@ -95,7 +95,7 @@ func word(all []proto.ResolvedStep, id plan.StepID) string {
 	if r.First != nil {
 		first = fmt.Sprintf("sa première exécution devait en migrer %d", *r.First)
 	}
-	return fmt.Sprintf(", après --resolve %s : chiffre de ce qui restait, %s", printable.Line(r.As), first)
+	return fmt.Sprintf(", après --resolve %s : chiffre approuvé en dernier, %s", printable.Line(r.As), first)
 }
 
 // isDone says whether a step, by its place in the plan, is verified: before the simulation, or since.

@@ -302,8 +302,8 @@ func TestStepsThatWentOnByAWordAreMarked(t *testing.T) {
 	s.Simulation.Resolved = []proto.ResolvedStep{{Step: "1.1", As: proto.ResolveRerun, First: &forty}, {Step: "1.2", As: proto.ResolveDone}}
 	for name, text := range formats() {
 		wanted := []string{
-			", après --resolve rerun : chiffre de ce qui restait, sa première exécution devait en migrer 40",
-			", après --resolve done : chiffre de ce qui restait, sa première exécution en migrait un nombre non enregistré",
+			", après --resolve rerun : chiffre approuvé en dernier, sa première exécution devait en migrer 40",
+			", après --resolve done : chiffre approuvé en dernier, sa première exécution en migrait un nombre non enregistré",
 		}
 		if name == "json" {
 			wanted = []string{`"resolved": [`, `"as": "rerun"`, `"first": 40`}

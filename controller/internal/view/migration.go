@@ -204,7 +204,7 @@ func AppliedTable(p plan.Plan, a proto.Applied, look Look) string {
 	return out + fmt.Sprintf("\napplied and verified on %s (%s), %s\n", printable.Line(a.Host), printable.Line(a.Environment), a.Time.Local().Format("2006-01-02 15:04"))
 }
 
-// resolvedMark stands behind a figure that is not all of what a step did.
+// resolvedMark stands behind a figure that may not be what one run of a step did.
 const resolvedMark = "*"
 
 // marked is the mark of a step that went on by a word, or nothing.
@@ -215,7 +215,8 @@ func marked(all []proto.ResolvedStep, id plan.StepID) string {
 	return ""
 }
 
-// resolved says of each marked step what its figures leave out.
+// resolved says of each marked step where its figures come from: they are of all of it, or, where the data
+// had changed and it was approved anew, of what was left. The number approved at first tells which.
 func resolved(all []proto.ResolvedStep, st style) string {
 	out := ""
 	for _, r := range all {
@@ -224,7 +225,7 @@ func resolved(all []proto.ResolvedStep, st style) string {
 			first = fmt.Sprintf("its first run was approved to move %d", *r.First)
 		}
 		out += st.warn(resolvedMark+" step "+printable.Line(string(r.Step))) +
-			fmt.Sprintf(" went on by --resolve %s: its figures are of what was left of it then;\n  %s\n", printable.Line(r.As), first)
+			fmt.Sprintf(" went on by --resolve %s: its figures are those last approved;\n  %s\n", printable.Line(r.As), first)
 	}
 	return out
 }

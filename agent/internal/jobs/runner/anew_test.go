@@ -109,8 +109,38 @@ func TestFiguresThatHoldAreKept(t *testing.T) {
 		t.Errorf("%+v, %v", kept, err)
 	}
 	refusedStart(t, h, apply(p), "gate 8 (unresolved) is closed: step 1.2 is failed")
-	if job := h.Do(resolved(p, "1.2", proto.ResolveRerun)); job.State != proto.JobSucceeded || counts(h.World) != after {
-		t.Errorf("%s, %v, %v", job.State, job.Error, counts(h.World))
+	job := h.Do(resolved(p, "1.2", proto.ResolveRerun))
+	if job.State != proto.JobSucceeded || counts(h.World) != after {
+		t.Fatalf("%s, %v, %v", job.State, job.Error, counts(h.World))
+	}
+	wholeInTheReceipt(t, job, first.Steps[1].Forecast)
+}
+
+// TestARerunAloneKeepsTheFigures: the word may come without a simulation before it, and the receipt says the same.
+func TestARerunAloneKeepsTheFigures(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	first := h.Simulate(p)
+	approve(t, h, first)
+	h.Engine.Script = real(2, jobstest.Fault{Limit: 4})
+	h.Do(apply(p))
+	h.Engine.Script = nil
+	job := h.Do(resolved(p, "1.2", proto.ResolveRerun))
+	if job.State != proto.JobSucceeded {
+		t.Fatalf("%s, %v", job.State, job.Error)
+	}
+	wholeInTheReceipt(t, job, first.Steps[1].Forecast)
+}
+
+// wholeInTheReceipt holds step 1.2, which a rerun ended and nothing had changed, to all that was approved of it.
+func wholeInTheReceipt(t *testing.T, job proto.Job, approved plan.Forecast) {
+	t.Helper()
+	var applied proto.Applied
+	if err := proto.DecodeStrict([]byte(job.Receipt.Body), &applied); err != nil {
+		t.Fatal(err)
+	}
+	r, went := proto.ResolvedAs(applied.Resolved, "1.2")
+	if applied.Steps[1] != approved || !went || r.As != proto.ResolveRerun || r.First == nil || *r.First != approved.Moved {
+		t.Errorf("the receipt says %+v, %+v; approved was %+v", applied.Steps[1], applied.Resolved, approved)
 	}
 }
 
