@@ -19,10 +19,11 @@ func (r *run) command(ctx context.Context) error {
 	}
 	r.commanded = true
 	if err := r.locally(ctx, r.argv); err != nil {
+		left, next := r.afterFailedCommand(ctx)
 		return &exit.Error{
 			Code:    exit.LocalFailed,
-			Message: fmt.Sprintf("the %s command failed: %v; no worker was restarted", r.operation, err),
-			Next:    r.afterFailedCommand(),
+			Message: fmt.Sprintf("the %s command failed: %v; no worker was restarted; %s", r.operation, err, left),
+			Next:    next,
 			Err:     err,
 		}
 	}
@@ -61,7 +62,7 @@ func (r *run) moved(ctx context.Context) error {
 	})
 	var stuck []string
 	for _, h := range r.remaining() {
-		if h.before != nil && h.before.Path == h.after.Path {
+		if h.before != nil && !h.moved() {
 			stuck = append(stuck, fmt.Sprintf("%s (still %s)", h.name(), printable.Line(h.after.Name)))
 		}
 	}
@@ -83,12 +84,48 @@ func (r *run) moved(ctx context.Context) error {
 	return nil
 }
 
-// afterFailedCommand is what to type when the command in the middle failed.
-func (r *run) afterFailedCommand() string {
-	if r.operation == opDeploy && len(r.Environment.Rollback) > 0 {
-		return "rpctl rollback --env " + r.Environment.Name
+// afterFailedCommand asks the hosts what the failed command did to current, and says that and what to type
+// next. Going back is named only where every host moved: where current stands, a rollback would go one too far.
+func (r *run) afterFailedCommand(ctx context.Context) (left, next string) {
+	status := "rpctl status --env " + r.Environment.Name // which release is current
+	moved, stood := r.movedAnyway(ctx)
+	switch {
+	case moved+stood < len(r.hosts):
+		return "whether `current` moved is not known", status
+	case moved == 0:
+		return "`current` did not move", r.again()
+	case stood > 0:
+		return fmt.Sprintf("`current` moved on %d of %d hosts", moved, len(r.hosts)), status
+	case r.operation == opDeploy && len(r.Environment.Rollback) > 0:
+		return "`current` has moved", "rpctl rollback --env " + r.Environment.Name
 	}
-	return "rpctl status --env " + r.Environment.Name // which release is current
+	return "`current` has moved", status
+}
+
+// movedAnyway counts the hosts whose current moved, and those where it stands as it was. A host that does not
+// tell is neither, and not out: the command's own failure is what counts.
+func (r *run) movedAnyway(ctx context.Context) (moved, stood int) {
+	if r.stopped(ctx) {
+		return 0, 0
+	}
+	r.busy("asking the hosts which release is current")
+	r.each(ctx, func(ctx context.Context, h *host) error {
+		var release proto.Release
+		if err := h.call(ctx, proto.OpRelease, nil, &release); err == nil {
+			h.after = &release
+		}
+		return nil
+	})
+	for _, h := range r.hosts {
+		switch {
+		case h.before == nil || h.after == nil:
+		case h.moved():
+			moved++
+		default:
+			stood++
+		}
+	}
+	return moved, stood
 }
 
 // again is the same operation once more.

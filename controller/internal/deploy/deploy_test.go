@@ -125,17 +125,41 @@ func TestFailedDeployCommandRestartsNothing(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		rollback []string
+		moves    []string // hosts whose current the command moves before it fails
+		silent   bool     // a host does not tell its release afterwards
 		says     string
+		next     string
+		code     string // HostReport.Code of pp1
 	}{
-		{"with a rollback command", []string{"dep", "rollback"}, "rpctl rollback --env preprod"},
-		{"without", nil, "rpctl status --env preprod"},
+		{"current stands", []string{"dep", "rollback"}, nil, false, "`current` did not move", "rpctl deploy --env preprod", codeUnchanged},
+		{"current moved", []string{"dep", "rollback"}, []string{"pp1", "pp2"}, false, "`current` has moved", "rpctl rollback --env preprod", codeOld},
+		{"moved, and no rollback command", nil, []string{"pp1", "pp2"}, false, "`current` has moved", "rpctl status --env preprod", codeOld},
+		{"moved on one", []string{"dep", "rollback"}, []string{"pp1"}, false, "`current` moved on 1 of 2 hosts", "rpctl status --env preprod", codeOld},
+		{"a host does not tell", []string{"dep", "rollback"}, []string{"pp1"}, true, "whether `current` moved is not known", "rpctl status --env preprod", codeOld},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench("pp1", "pp2")
 			b.options.Environment.Rollback = test.rollback
-			b.runErr = errors.New("make ended with status 2")
+			b.running = func(_ context.Context, argv []string) error {
+				if argv[0] != "make" {
+					return nil
+				}
+				for _, name := range test.moves {
+					b.hosts[name].move()
+				}
+				if test.silent {
+					b.hosts["pp2"].fail[proto.OpRelease] = errLostAgent
+				}
+				return errors.New("make ended with status 2")
+			}
 			err := Deploy(t.Context(), b.world, b.options)
-			b.want(t, err, exit.LocalFailed, "make ended with status 2", "no worker was restarted", test.says)
+			b.want(t, err, exit.LocalFailed, "make ended with status 2; no worker was restarted; "+test.says)
+			if got := exit.From(err).Next; got != test.next {
+				t.Errorf("next is %q, want %q", got, test.next)
+			}
+			if got := b.sink.report(t).Hosts[0].Code; got != test.code {
+				t.Errorf("pp1 runs %q, want %q", got, test.code)
+			}
 			if got := b.restarted(); len(got) > 0 {
 				t.Errorf("restarted %q", got)
 			}

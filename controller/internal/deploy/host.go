@@ -41,6 +41,11 @@ func (h *host) name() string { return h.target.Host }
 // in says that the host still takes part.
 func (h *host) in() bool { return h.agent != nil && h.err == nil }
 
+// moved says that current is known, and is not what it was.
+func (h *host) moved() bool {
+	return h.after != nil && (h.before == nil || h.before.Path != h.after.Path)
+}
+
 // units counts the expected instances.
 func (h *host) units() int {
 	count := 0

@@ -240,7 +240,7 @@ func (r *run) codeOf(h *host) string {
 		return codeNew
 	case h.asked:
 		return codeUnknown
-	case r.switched:
+	case r.switched, h.moved():
 		return codeOld
 	case r.unseen(h):
 		return codeUnknown
