@@ -157,7 +157,7 @@ func changeOnHost(t *testing.T, s *stage) {
 	labtest.Put(t, s.preprod, "/etc/rp-agent/agent.toml", strings.Replace(
 		labtest.Read(t, s.preprod, "/etc/rp-agent/agent.toml"), "messenger_worker_dmp@*", "messenger_worker_sms@*", 1))
 	labtest.On(t, s.preprod, "sh", "-c", "echo // >>"+rule)
-	s.Rpctl(t, 4, "deploy", "--env", "preprod").Failure(t, "refused", "messenger_worker_sms@*", "rpctl agent install --env preprod")
+	s.Rpctl(t, 4, "deploy", "--env", "preprod").Failure(t, "refused", "messenger_worker_sms@*", "rpctl agent diff --env preprod")
 	differences := strings.Join(changes(t, s.agent(t, 1, "diff", "preprod")), "\n")
 	for _, file := range []string{"/etc/rp-agent/agent.toml", rule} {
 		if !strings.Contains(differences, file) {

@@ -66,7 +66,7 @@ func TestRefusals(t *testing.T) {
 		{"configuration differs", func(b *bench) {
 			b.hosts["pp2"].hello.Config.Workers = []proto.UnitPattern{"messenger_worker@*.service"}
 		}, exit.Refused, []string{
-			"workers: hosts.toml has messenger_worker_async@*.service, host has messenger_worker@*.service", "rpctl agent install --env preprod",
+			"workers: hosts.toml has messenger_worker_async@*.service, host has messenger_worker@*.service", "rpctl agent diff --env preprod",
 		}},
 		{"lease held", func(b *bench) {
 			b.hosts["pp2"].fail[proto.OpLease] = &proto.Error{Code: proto.CodeLeaseHeld, Message: "held", Holder: &proto.Holder{

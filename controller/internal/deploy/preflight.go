@@ -112,7 +112,7 @@ func Fits(environment inventory.Environment, host string, hello proto.Hello) err
 		return &exit.Error{
 			Code:    exit.Refused,
 			Message: "the host's agent.toml is not what hosts.toml says: " + strings.Join(differences, "; "),
-			Next:    "rpctl agent install --env " + name,
+			Next:    "rpctl agent diff --env " + name, // not install: it would put a slip of hosts.toml on the host
 		}
 	}
 	return nil
