@@ -98,7 +98,8 @@ var passable = map[int]bool{Approval: true, Before: true}
 // Refusal is the first closed gate as an error, or nil when the plan may run.
 func Refusal(s Standing) *proto.Error {
 	if s.BreakGlass != "" && !s.Rules.BreakGlass {
-		return refuse(0, "break-glass is not allowed by this host's agent.toml", "")
+		return refuse(0, "break-glass is not allowed by this host's agent.toml",
+			"rpctl migrate status --plan PLAN --env "+s.Environment) // which gates are closed, and what opens them
 	}
 	for _, gate := range All(s) {
 		if gate.Open || s.BreakGlass != "" && passable[gate.Gate] {

@@ -185,7 +185,7 @@ func TestAWordOpensAnInterruptedStep(t *testing.T) {
 func TestBreakGlass(t *testing.T) {
 	s := ready()
 	s.Approval, s.Applied, s.BreakGlass = nil, nil, "people sleep outside"
-	if Refusal(s) == nil {
+	if refusal := Refusal(s); refusal == nil || refusal.Next != "rpctl migrate status --plan PLAN --env prod" {
 		t.Error("the host's file does not allow it")
 	}
 	s.Rules.BreakGlass = true
