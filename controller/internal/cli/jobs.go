@@ -52,7 +52,7 @@ func (a *app) attachCommand() *cobra.Command {
 		Use: "attach JOB --env ENVIRONMENT", Short: "Follow a job's output until it ends",
 		Long: "Follow a job's output until it ends. A lost connection is made again and goes on at the byte; Ctrl-C asks whether to\n" +
 			"detach, to cancel the job before its next step or to go on, and never kills what runs.\n\n" + followHelp,
-		Args: oneArg("JOB", "JOB --env ENVIRONMENT"),
+		Args: oneJob(&env),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			start, err := migrate.ParseFrom(from)
 			if err != nil {
@@ -83,7 +83,7 @@ func (a *app) cancelCommand() *cobra.Command {
 	var now bool
 	cmd := &cobra.Command{
 		Use: "cancel JOB --env ENVIRONMENT", Short: "Ask a job to stop before its next step",
-		Args: oneArg("JOB", "JOB --env ENVIRONMENT"),
+		Args: oneJob(&env),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a.changes(true)
 			id, err := migrate.CheckID(args[0], env)
@@ -100,4 +100,18 @@ func (a *app) cancelCommand() *cobra.Command {
 	a.envFlag(cmd, &env, "environment of hosts.toml")
 	cmd.Flags().BoolVar(&now, "now", false, "stop the running console command, too: its step is then half done")
 	return cmd
+}
+
+// oneJob wants exactly one job's id; who has none at hand finds it in the list of the environment that was typed.
+func oneJob(env *string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			return nil
+		}
+		next := "rpctl status" // of all environments
+		if *env != "" {
+			next = "rpctl jobs --env " + exit.Word(*env)
+		}
+		return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("%s takes one JOB, got %d words", cmd.CommandPath(), len(args)), Next: next}
+	}
 }
