@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/re-connect/rpctl/controller/internal/exit"
@@ -75,8 +76,16 @@ func failed(code exit.Code, what string, err error, next string) error {
 	if errors.As(err, &known) && (known.Code == exit.Interrupted || !errors.As(err, &ran) || ran.said == "") {
 		return known
 	}
-	return &exit.Error{Code: code, Message: what + ": " + printable.Line(err.Error()), Next: next, Err: err}
+	failure := &exit.Error{Code: code, Message: what + ": " + printable.Line(err.Error()), Next: next, Err: err}
+	if locked := leftLock.FindStringSubmatch(failure.Message); locked != nil {
+		failure.Message = strings.TrimSuffix(failure.Message, ".") + "; another git works there, or died and left it"
+		failure.Next = "ls -l " + exit.Word(locked[1]) // since when: the same git command would fail the same way
+	}
+	return failure
 }
+
+// leftLock is what git says of a lock file that is there already.
+var leftLock = regexp.MustCompile(`Unable to create '(.+\.lock)': File exists`)
 
 // bounded keeps the last maxOutput bytes that were written.
 type bounded struct{ bytes.Buffer }

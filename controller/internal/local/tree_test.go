@@ -330,7 +330,7 @@ func TestUpdateRefuses(t *testing.T) {
 		"remote is away":    {func(r repository) { must(r.t, os.Rename(r.remote, r.remote+".away")) }, exit.LocalFailed, "cannot fetch from origin: ", "git fetch origin"},
 		"would overwrite":   {func(r repository) { r.mate("dev", "theirs"); r.write("theirs", "mine, and not tracked") }, exit.LocalFailed, "cannot move dev forward: ", "git pull --ff-only"},
 		"cannot check out":  {func(r repository) { blockCheckout(r) }, exit.LocalFailed, "cannot check out dev: ", "git checkout dev"},
-		"index is locked":   {func(r repository) { r.mate("dev", "theirs"); r.write(".git/index.lock", "") }, exit.LocalFailed, "index.lock", ""},
+		"index is locked":   {func(r repository) { r.mate("dev", "theirs"); r.write(".git/index.lock", "") }, exit.LocalFailed, "index.lock': File exists; another git works there, or died and left it", "ls -l "},
 		"dirty meanwhile":   {func(r repository) { r.write("src/Kernel.php", "x") }, exit.Refused, "not committed", ""},
 		"follows local dev": {func(r repository) { r.git("branch", "--set-upstream-to=main", "dev"); r.commit("ours") }, exit.Refused, "dev has 1 commit that main has not", "git push"},
 	} {
