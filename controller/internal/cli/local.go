@@ -60,13 +60,19 @@ func (w workTree) Update(ctx context.Context, branch string) error {
 // finds its Makefile; dir itself where there is none.
 func treeRoot(dir string) string {
 	for folder := filepath.Clean(dir); ; folder = filepath.Dir(folder) {
-		if _, err := os.Lstat(filepath.Join(folder, ".git")); err == nil {
+		if inTree(folder) {
 			return folder
 		}
 		if folder == filepath.Dir(folder) {
 			return dir
 		}
 	}
+}
+
+// inTree says whether a folder is the root of a work tree.
+func inTree(root string) bool {
+	_, err := os.Lstat(filepath.Join(root, ".git"))
+	return err == nil
 }
 
 // look refuses a command that is not there, before anything is touched.
@@ -76,6 +82,12 @@ func look(dir string, argv []string) error {
 		path = filepath.Join(dir, path)
 	}
 	if _, err := exec.LookPath(path); err != nil {
+		if path != argv[0] && !inTree(dir) {
+			return &exit.Error{
+				Code: exit.Refused, Err: err, Next: "git status",
+				Message: "cannot run `" + strings.Join(argv, " ") + "`: " + dir + " is in no git work tree: go to the project's work tree; nothing was touched",
+			}
+		}
 		return &exit.Error{
 			Code: exit.LocalFailed, Err: err,
 			Message: "cannot run `" + strings.Join(argv, " ") + "`: " + argv[0] + " is not there or may not be executed: install it, or correct the command in hosts.toml; nothing was touched",
