@@ -121,6 +121,9 @@ func (r *run) interrupted(where string) (message, next string) {
 	switch {
 	case proved:
 		return where + ": all workers run the new code", "rpctl status --env " + env
+	case asked && restarted == total:
+		return where + fmt.Sprintf(": all %d units were seen to start again, not all were proved", total),
+			"rpctl status --env " + env // a restart would stop them a second time
 	case asked:
 		return fmt.Sprintf("%s: %d of %d units were seen to start again", where, restarted, total), r.finish()
 	case r.switched:
