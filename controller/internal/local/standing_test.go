@@ -50,8 +50,8 @@ func TestStandingRefusesWhatUpdateWould(t *testing.T) {
 		prepare func(repository)
 		next    string
 	}{
-		"ahead":    {func(r repository) { r.commit("mine") }, "git push"},
-		"parted":   {func(r repository) { r.mate("dev", "theirs"); r.commit("mine"); r.git("fetch", "--quiet") }, "git pull --rebase && git push"},
+		"ahead":    {func(r repository) { r.commit("mine") }, "git log origin/dev..dev"},
+		"parted":   {func(r repository) { r.mate("dev", "theirs"); r.commit("mine"); r.git("fetch", "--quiet") }, "git pull --rebase"},
 		"follower": {func(r repository) { r.git("branch", "--quiet", "--unset-upstream", "dev") }, "git branch --set-upstream-to=origin/dev dev"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -324,7 +324,7 @@ func TestUpdateRefuses(t *testing.T) {
 		want, next string
 	}{
 		"parted":            {func(r repository) { r.mate("dev", "theirs"); r.commit("ours") }, exit.Refused, "dev and origin/dev have parted: 1 commit here, 1 commit there", "git pull --rebase"},
-		"not pushed":        {func(r repository) { r.commit("one"); r.commit("two") }, exit.Refused, "dev has 2 commits that origin/dev has not", "git push"},
+		"not pushed":        {func(r repository) { r.commit("one"); r.commit("two") }, exit.Refused, "dev has 2 commits that origin/dev has not", "git log origin/dev..dev"},
 		"no upstream":       {func(r repository) { r.git("branch", "--unset-upstream", "dev") }, exit.Refused, "dev follows no branch of a remote", "git branch --set-upstream-to=origin/dev dev"},
 		"upstream gone":     {func(r repository) { r.git("push", "--quiet", "origin", "--delete", "dev"); r.git("fetch", "--prune") }, exit.Refused, "the branch that dev follows is gone from its remote", "git branch -vv"},
 		"remote is away":    {func(r repository) { must(r.t, os.Rename(r.remote, r.remote+".away")) }, exit.LocalFailed, "cannot fetch from origin: ", "git fetch origin"},
@@ -332,7 +332,7 @@ func TestUpdateRefuses(t *testing.T) {
 		"cannot check out":  {func(r repository) { blockCheckout(r) }, exit.LocalFailed, "cannot check out dev: ", "git checkout dev"},
 		"index is locked":   {func(r repository) { r.mate("dev", "theirs"); r.write(".git/index.lock", "") }, exit.LocalFailed, "index.lock': File exists; another git works there, or died and left it", "ls -l "},
 		"dirty meanwhile":   {func(r repository) { r.write("src/Kernel.php", "x") }, exit.Refused, "not committed", ""},
-		"follows local dev": {func(r repository) { r.git("branch", "--set-upstream-to=main", "dev"); r.commit("ours") }, exit.Refused, "dev has 1 commit that main has not", "git push"},
+		"follows local dev": {func(r repository) { r.git("branch", "--set-upstream-to=main", "dev"); r.commit("ours") }, exit.Refused, "dev has 1 commit that main has not", "git log main..dev"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRepository(t)

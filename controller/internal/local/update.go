@@ -92,11 +92,11 @@ func cannotFollow(branch string, now following) error {
 			Code: exit.Refused,
 			Message: fmt.Sprintf("%s and %s have parted: %s here, %s there", branch, now.upstream,
 				commits(now.ahead), commits(now.behind)),
-			Next: "git pull --rebase && git push",
+			Next: "git pull --rebase",
 		}
 	case now.ahead > 0:
 		return &exit.Error{
-			Code: exit.Refused, Next: "git push",
+			Code: exit.Refused, Next: "git log " + exit.Word(now.upstream+".."+branch), // not push: they may want a review
 			Message: fmt.Sprintf("%s has %s that %s has not: what is not pushed is not deployed",
 				branch, commits(now.ahead), now.upstream),
 		}
