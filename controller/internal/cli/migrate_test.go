@@ -221,3 +221,21 @@ func TestReportGoesToStdoutAlone(t *testing.T) {
 		t.Errorf("stdout %q, stderr %q", &d.out, &d.errs)
 	}
 }
+
+// TestPlanNewKeepsTheAnswers: the folder may go while somebody answers.
+func TestPlanNewKeepsTheAnswers(t *testing.T) {
+	d := newDesk(t, "plan", "new", "sub/p.toml")
+	folder := filepath.Join(d.system.Dir, "sub")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	answers := strings.NewReader("https://trello.com/c/x\nname\n\nn\n4537\nCHU 75\n4960\nCPH\nCPH\nn\nn\n")
+	d.system.Stdin = readerFunc(func(into []byte) (int, error) {
+		_ = os.Remove(folder) // the first time
+		return answers.Read(into)
+	})
+	d.run(t, exit.BadInput)
+	if !strings.Contains(d.out.String(), "ticket = \"https://trello.com/c/x\"") || !strings.Contains(d.errs.String(), "cannot write") {
+		t.Errorf("stdout %q, stderr %q", &d.out, &d.errs)
+	}
+}

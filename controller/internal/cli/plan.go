@@ -101,6 +101,9 @@ func (a *app) planNew(ctx context.Context, args []string) error {
 		if _, err := os.Lstat(a.here(args[0])); err == nil {
 			return &exit.Error{Code: exit.BadInput, Message: safe(args[0]) + " is there already", Next: "rpctl plan check " + planfile.Word(args[0])}
 		}
+		if err := migrate.Writable(a.here(args[0])); err != nil { // before the first question
+			return err
+		}
 	}
 	p, err := a.askPlan(ctx)
 	if ctx.Err() != nil {
@@ -118,6 +121,7 @@ func (a *app) planNew(ctx context.Context, args []string) error {
 		return nil
 	}
 	if err := migrate.WriteNew(a.here(args[0]), written); err != nil {
+		a.print(string(written)) // the answers must not be lost
 		return err
 	}
 	a.emit(event.Event{Kind: event.Stored, Path: args[0], Digest: p.Digest(), Next: "rpctl plan check " + planfile.Word(args[0])})

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
@@ -218,19 +217,4 @@ func hexOnly(digest string) string {
 		return "unknown"
 	}
 	return digest
-}
-
-// WriteNew writes a file that must not be there yet: nothing of the operator's is overwritten.
-func WriteNew(path string, content []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err == nil {
-		_, err = file.Write(content)
-		if closeErr := file.Close(); err == nil {
-			err = closeErr
-		}
-	}
-	if err != nil {
-		return &exit.Error{Code: exit.BadInput, Err: err, Message: "cannot write: " + err.Error() + "; name another file", Next: "ls -l " + exit.Word(path)}
-	}
-	return nil
 }
