@@ -7,8 +7,9 @@ import (
 )
 
 // The forms in which programs print secrets that they were configured with.
-var forms = sync.OnceValue(func() (f struct{ login, broken, port, header, assigned, value *regexp.Regexp }) {
+var forms = sync.OnceValue(func() (f struct{ login, bare, broken, port, header, assigned, value *regexp.Regexp }) {
 	f.login = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#'"<>]*)@`)
+	f.bare = regexp.MustCompile(`(?:^|[\s='"])(?://)?([^\s/:@='"]+):[^\s/@'"]+@(?:[A-Za-z0-9.-]+(?::[0-9]{1,5})?[/?#]|(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?::[0-9]{1,5})?(?:[\s'"]|$))`)
 	f.broken = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)([^\s/@'"<>]*:[^\s'"<>]*)@`) // with a / in the password: why a program complains
 	f.port = regexp.MustCompile(`^[^:]*:[0-9]+[/?#]`)
 	f.header = regexp.MustCompile(`(?i)(\bauthorization["']?[ \t]*[:=][ \t]*["']?[a-z]+|\bbearer)([ \t]+)([A-Za-z0-9._~+/=-]+)`)

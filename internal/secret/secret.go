@@ -6,6 +6,7 @@ package secret
 import (
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -17,14 +18,22 @@ var words = []string{"password", "passwd", "passphrase", "secret", "token", "cre
 
 // Name says whether a key, a variable or a parameter looks like a secret's by its name: APP_SECRET, dbPassword, access-token.
 func Name(name string) bool {
-	plain := strings.NewReplacer("_", "", "-", "", ".", "").Replace(strings.ToLower(name))
-	for _, word := range words {
-		if strings.Contains(plain, word) {
-			return true
-		}
-	}
-	return false
+	short := plain(name)
+	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(short, word) })
 }
+
+// plain is a name without what separates its words.
+func plain(name string) string {
+	return strings.NewReplacer("_", "", "-", "", ".", "").Replace(strings.ToLower(name))
+}
+
+// parameters are names of secrets in a link that mean something harmless as a part of another name: projectKey, passage.
+var parameters = []string{
+	"pass", "pwd", "pw", "sig", "auth", "authorization", "bearer", "session", "sessionid", "jsessionid", "phpsessid", "jwt", "code", "otp", "key",
+}
+
+// parameter says whether a parameter of a link is a secret by its name.
+func parameter(name string) bool { return Name(name) || slices.Contains(parameters, plain(name)) }
 
 // Errors of Link.
 var (
@@ -32,30 +41,44 @@ var (
 	ErrToken = errors.New("the link has a token in it: whoever sees the link could use it")
 )
 
-// Link refuses a text that has a link with a secret in it: a login before the host, or a parameter (of the query,
-// or of a fragment that is written like one) with a secret's name. The error never repeats the link.
+// Link refuses a text that has a link with a secret in it: a login before the host, also where no scheme stands
+// before it, or a parameter (of the query, of the path, of a fragment that is written like one, or of a link inside
+// a parameter) with a secret's name. The error never repeats the link.
 func Link(text string) error {
 	for _, login := range forms().login.FindAllStringSubmatch(text, -1) {
 		if loginHides(login[1], login[2]) {
 			return ErrLogin
 		}
 	}
-	_, parameters, found := strings.Cut(text, "://")
-	if at := strings.IndexAny(parameters, "?#"); found && at >= 0 {
-		parameters = parameters[at:]
-	} else {
+	for _, bare := range forms().bare.FindAllStringSubmatch(text, -1) {
+		if !strings.EqualFold(bare[1], "mailto") {
+			return ErrLogin
+		}
+	}
+	_, rest, found := strings.Cut(text, "://")
+	at := strings.IndexAny(rest, "?#;")
+	if !found || at < 0 {
 		return nil
 	}
-	for _, pair := range strings.FieldsFunc(parameters, func(r rune) bool { return strings.ContainsRune("?#&;", r) }) {
+	decoded, err := url.QueryUnescape(rest[at:])
+	if hasToken(rest[at:]) || err == nil && hasToken(decoded) {
+		return ErrToken
+	}
+	return nil
+}
+
+// hasToken looks at each parameter of what follows a link's path.
+func hasToken(text string) bool {
+	for _, pair := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("?#&;", r) }) {
 		name, value, _ := strings.Cut(pair, "=")
 		if decoded, err := url.QueryUnescape(name); err == nil {
 			name = decoded
 		}
-		if value != "" && Name(name) {
-			return ErrToken
+		if value != "" && parameter(name) {
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
 // loginHides says whether the login of a link is more than a user's name: a password stands in it, or it is one of

@@ -19,27 +19,60 @@ func TestName(t *testing.T) {
 
 func TestLink(t *testing.T) {
 	for link, want := range map[string]error{
-		"https://trello.com/c/abc/4537-chu-75":        nil,
-		"https://slack.example/archives/C1/p1?cid=C1": nil,
-		"https://a.example/?q=token#comment-12":       nil,
-		"https://a.example/?token=":                   nil,
-		"https://a.example/@claire":                   nil,
-		"no link at all":                              nil,
-		"":                                            nil,
-		"ssh://git@git.example/rp.git":                nil,
-		"git@git.example:rp.git":                      nil,
-		"--token=hush":                                nil,
-		"--from=ssh://git:hush@git.example":           ErrLogin,
-		"curl http://hush@a.example":                  ErrLogin,
-		"https://alice:hush@a.example/t":              ErrLogin,
-		"https://ghp_hush@a.example/t":                ErrLogin,
-		"https://alice:hu%sh@a.example/t":             ErrLogin,
-		"https://a.example/t?token=hush":              ErrToken,
-		"https://a.example/t?a=1&api_key=hush":        ErrToken,
-		"https://a.example/t?pub_secret=hush":         ErrToken,
-		"https://a.example/t?a=1;access%5Ftoken=hush": ErrToken,
-		"https://a.example/t#access_token=hush":       ErrToken,
-		"https://a.example/#/t?token=hush":            ErrToken,
+		"https://trello.com/c/abc/4537-chu-75":                            nil,
+		"https://slack.example/archives/C1/p1?cid=C1":                     nil,
+		"https://a.example/?q=token#comment-12":                           nil,
+		"https://a.example/?token=":                                       nil,
+		"https://a.example/@claire":                                       nil,
+		"no link at all":                                                  nil,
+		"":                                                                nil,
+		"ssh://git@git.example/rp.git":                                    nil,
+		"git@git.example:rp.git":                                          nil,
+		"--token=hush":                                                    nil,
+		"--from=ssh://git:hush@git.example":                               ErrLogin,
+		"curl http://hush@a.example":                                      ErrLogin,
+		"https://alice:hush@a.example/t":                                  ErrLogin,
+		"https://ghp_hush@a.example/t":                                    ErrLogin,
+		"https://alice:hu%sh@a.example/t":                                 ErrLogin,
+		"https://a.example/t?token=hush":                                  ErrToken,
+		"https://a.example/t?a=1&api_key=hush":                            ErrToken,
+		"https://a.example/t?pub_secret=hush":                             ErrToken,
+		"https://a.example/t?a=1;access%5Ftoken=hush":                     ErrToken,
+		"https://a.example/t#access_token=hush":                           ErrToken,
+		"https://a.example/#/t?token=hush":                                ErrToken,
+		"https://a.example/t?pwd=hush":                                    ErrToken,
+		"https://a.example/t?pass=hush":                                   ErrToken,
+		"https://a.example/t?PASSWD=hush":                                 ErrToken,
+		"https://a.example/t?sv=1&sig=hush":                               ErrToken,
+		"https://a.example/t?signature=hush":                              ErrToken,
+		"https://a.example/t?auth=hush":                                   ErrToken,
+		"https://a.example/t?session=hush":                                ErrToken,
+		"https://a.example/t?Session-Id=hush":                             ErrToken,
+		"https://a.example/t?jwt=hush":                                    ErrToken,
+		"https://a.example/t?state=1&code=hush":                           ErrToken,
+		"https://a.example/t?a=1;key=hush":                                ErrToken,
+		"https://a.example/t;jsessionid=hush?a=1":                         ErrToken,
+		"https://a.example/t?%6Bey=hush":                                  ErrToken,
+		"https://a.example/t?a=1%26pwd%3Dhush":                            ErrToken,
+		"https://a.example/t?to=https%3A%2F%2Fb.example%2F%3Fcode%3Dhush": ErrToken,
+		"bob:hush@a.example/t":                                            ErrLogin,
+		"bob:hush@a.example":                                              ErrLogin,
+		"bob:hush@a.example:8443/t":                                       ErrLogin,
+		"//bob:hush@a.example/t":                                          ErrLogin,
+		"--from=bob:hush@intern/t":                                        ErrLogin,
+		"mailto:claire@a.example":                                         nil,
+		"npm:tool@1.2.3":                                                  nil,
+		"registry/image:1.2@sha256:0123456789":                            nil,
+		"app@a.example:/home/app":                                         nil,
+		"https://trello.com/c/AbCd1234/12-rp-migration-france-fraternit%C3%A9s#comment-65f1c0de":                       nil,
+		"https://trello.com/b/AbCd1234/board?filter=member:claire":                                                     nil,
+		"https://reconnect.slack.com/archives/C01ABCDEF/p1716990000000100?thread_ts=1716980000.000100&cid=C01ABCDEF":   nil,
+		"https://github.com/re-connect/rpctl/issues?q=is%3Aopen+label%3Aauth&type=code#issuecomment-1":                 nil,
+		"https://github.com/re-connect/rpctl/blob/main/key.go?plain=1#L10-L20":                                         nil,
+		"https://www.notion.so/reconnect/Plan-0123456789abcdef?v=abcdef&p=0123&pvs=4&source=copy_link":                 nil,
+		"https://reconnect.atlassian.net/browse/RP-12?focusedCommentId=10042&page=com.atlassian.jira:comment-tabpanel": nil,
+		"https://reconnect.atlassian.net/issues/?jql=project%20%3D%20RP&projectKey=RP&atlOrigin=abc":                   nil,
+		"https://docs.google.com/spreadsheets/d/1a/edit?usp=sharing#gid=0":                                             nil,
 	} {
 		err := Link(link)
 		if !errors.Is(err, want) || want == nil && err != nil {
@@ -84,11 +117,12 @@ func TestMask(t *testing.T) {
 
 // TestMaskOfWhatAHostSends: a line of the wire may be made to be looked at again and again.
 func TestMaskOfWhatAHostSends(t *testing.T) {
-	for _, part := range []string{"b:", "a=\"b:", "token:", "://a:", "bearer ", "a://b:c@", "'a='"} {
+	for _, part := range []string{"b:", "a=\"b:", "token:", "://a:", "bearer ", "a://b:c@", "'a='", "=a:b@c", "&a%26=", "?;#&"} {
 		text := strings.Repeat(part, (128<<10)/len(part))
 		if masked := Mask(text); len(masked) > 8*len(text) {
 			t.Errorf("%d bytes of %q become %d", len(text), part, len(masked))
 		}
+		_ = Link("https://a.example/?" + text)
 	}
 }
 

@@ -212,7 +212,7 @@ func TestJobs(t *testing.T) {
 // TestReportGoesToStdoutAlone: warnings must not stand in a text that is pasted.
 func TestReportGoesToStdoutAlone(t *testing.T) {
 	d := attaching(t, jobHost{}, "migrate", "report", "--plan", "blank.toml", "--env", "preprod")
-	const plan = "version = 1\nticket = \"t\"\ncentre = \"c\"\nfield = \"f\"\n[centres]\n1 = \"a\"\n2 = \"b\"\n[[groups]]\nsteps = [ { origin = 1, destination = 2, value = \"v \" } ]\n"
+	const plan = "version = 1\nticket = \"https://trello.example/c/1\"\ncentre = \"c\"\nfield = \"f\"\n[centres]\n1 = \"a\"\n2 = \"b\"\n[[groups]]\nsteps = [ { origin = 1, destination = 2, value = \"v \" } ]\n"
 	if err := os.WriteFile(filepath.Join(d.system.Dir, "blank.toml"), []byte(plan), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
@@ -79,7 +81,7 @@ func (a *Approving) check(e inventory.Environment) error {
 	case secret.Link(a.Evidence) != nil: // never repeated
 		return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --evidence: %v; it is signed, sent to the host and shown: give the page's plain address", secret.Link(a.Evidence))}
 	case a.Evidence != "" && !link(a.Evidence):
-		return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --evidence %q: want a link, like https://…", a.Evidence)}
+		return &exit.Error{Code: exit.BadInput, Message: "bad --evidence: want a link, like https://…, without blanks"}
 	case a.Days < 1 || a.Days > most:
 		return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --days %d: want 1 to %d, as approval_days of %s says", a.Days, most, e.Name)}
 	}
@@ -89,7 +91,7 @@ func (a *Approving) check(e inventory.Environment) error {
 // link says whether a text is the address of a page that others can open.
 func link(text string) bool {
 	address, err := url.Parse(text)
-	return err == nil && (address.Scheme == "https" || address.Scheme == "http") && address.Host != ""
+	return err == nil && !strings.ContainsFunc(text, unicode.IsSpace) && (address.Scheme == "https" || address.Scheme == "http") && address.Host != ""
 }
 
 // approvalOf shows what the host's simulation found and makes the text that approves it.

@@ -92,6 +92,8 @@ func Parse(path string, data []byte) (plan.Plan, []Warning, error) {
 	}
 	if err := secret.Link(p.Ticket); err != nil {
 		doc.Refuse("ticket", "%v; give the ticket's plain address", err)
+	} else if strings.TrimSpace(p.Ticket) != "" && !isLink(p.Ticket) { // an empty one is told below; never repeated
+		doc.Refuse("ticket", "the ticket is no link to a web page: want one that begins with https://, without blanks")
 	}
 	var warnings []Warning
 	for _, finding := range plan.Check(p) {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/re-connect/rpctl/internal/secret"
 	"github.com/re-connect/rpctl/proto/plan"
@@ -91,7 +92,7 @@ func (c *conversation) fitting(question, fallback string, fits func(string) bool
 // isLink says whether a text is a web page's address that everybody may see.
 func isLink(text string) bool {
 	link, err := url.Parse(text)
-	return err == nil && (link.Scheme == "https" || link.Scheme == "http") && link.Host != "" && secret.Link(text) == nil
+	return err == nil && !strings.ContainsFunc(text, unicode.IsSpace) && (link.Scheme == "https" || link.Scheme == "http") && link.Host != "" && secret.Link(text) == nil
 }
 
 // centre asks for an id and, the first time, for its name.

@@ -109,9 +109,16 @@ func TestAskTakesNoOtherWordForNo(t *testing.T) {
 // TestTicketWithASecret: the ticket's link is in the plan, its reports and on the host, where the team reads it.
 func TestTicketWithASecret(t *testing.T) {
 	good := runbook(t)
+	const noLink = "plan.toml:%d:1: the ticket is no link to a web page: want one that begins with https://, without blanks"
 	for link, want := range map[string]string{
 		"https://alice:hush@trello.com/c/x": "plan.toml:%d:1: the link has a login in it: whoever sees the link could use it; give the ticket's plain address",
 		"https://trello.com/c/x?token=hush": "plan.toml:%d:1: the link has a token in it: whoever sees the link could use it; give the ticket's plain address",
+		"bob:hush@trello.com/c/x":           "plan.toml:%d:1: the link has a login in it: whoever sees the link could use it; give the ticket's plain address",
+		"javascript:alert(1)":               noLink,
+		"https:/trello.com/c/x":             noLink,
+		"https://trello.com/c/x y":          noLink,
+		" https://trello.com/c/x":           noLink,
+		"card 12":                           noLink,
 	} {
 		text := regexp.MustCompile(`(?m)^ticket = .*$`).ReplaceAllString(string(good), "ticket = \""+link+"\"")
 		line := strings.Count(text[:strings.Index(text, "\nticket = ")+1], "\n") + 1
