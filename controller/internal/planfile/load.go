@@ -90,6 +90,10 @@ func Parse(path string, data []byte) (plan.Plan, []Warning, error) {
 	if doc.Err() != nil {
 		return plan.Plan{}, nil, doc.Err()
 	}
+	if !doc.Has("version") {
+		doc.Refuse("version", "`version` is missing: the first line is version = %d", plan.Version)
+		p.Version = plan.Version // which Check need not miss once more
+	}
 	if err := secret.Link(p.Ticket); err != nil {
 		doc.Refuse("ticket", "%v; give the ticket's plain address", err)
 	} else if strings.TrimSpace(p.Ticket) != "" && !isLink(p.Ticket) { // an empty one is told below; never repeated

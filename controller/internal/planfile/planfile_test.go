@@ -51,6 +51,7 @@ func TestProblems(t *testing.T) {
 		"bad id":            {"4960 = ", "CPH = ", `"CPH" is no centre's id`},
 		"crossing":          {"{ origin = 4537, destination = 5634", "{ origin = 4960, destination = 4537", "p.toml:19:"},
 		"same place":        {"destination = 5644", "destination = 4537", "p.toml:17:"},
+		"no version":        {"version = 1\n", "", "p.toml:1: `version` is missing: the first line is version = 1"},
 		"version":           {"version = 1", "version = 2", "p.toml:2"},
 		"value twice":       {`value = "CPH"`, `value = "CHU 77"`, "p.toml:18:"},
 		"control character": {`"CHU 77" }`, `"CHU\u0000 77" }`, "p.toml:17"},
