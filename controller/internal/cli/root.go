@@ -118,6 +118,9 @@ func (a *app) unknownCommand(cmd *cobra.Command, word string) error {
 
 // badFlag is what is wrong with a flag, with the flag that may have been meant.
 func (a *app) badFlag(cmd *cobra.Command, err error) error {
+	if unknown := a.mistyped(cmd); unknown != nil {
+		return unknown
+	}
 	failure := &exit.Error{Code: exit.BadInput, Message: err.Error(), Next: cmd.CommandPath() + " --help", Err: err}
 	var value *pflag.InvalidValueError
 	if errors.As(err, &value) {
