@@ -122,6 +122,10 @@ func (a *app) badFlag(cmd *cobra.Command, err error) error {
 		return unknown
 	}
 	failure := &exit.Error{Code: exit.BadInput, Message: err.Error(), Next: cmd.CommandPath() + " --help", Err: err}
+	if errors.Is(err, errTwice) {
+		failure.Message = errTwice.Error()
+		return failure
+	}
 	var value *pflag.InvalidValueError
 	if errors.As(err, &value) {
 		failure.Message = badValue(value)
@@ -156,7 +160,7 @@ func nearestFlag(cmd *cobra.Command, name string) string {
 
 // envFlag adds --env, with completion from hosts.toml.
 func (a *app) envFlag(cmd *cobra.Command, into *string, usage string) {
-	cmd.Flags().StringVarP(into, "env", "e", "", usage)
+	cmd.Flags().VarP((*once)(into), "env", "e", usage)
 	complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		read, err := a.inventory()
 		if err != nil {
