@@ -36,28 +36,34 @@ func (r *run) command(ctx context.Context) error {
 // stillThere finds out that a host was lost while the work tree was made ready. Its lease is gone
 // with it, somebody else may hold it by now: nothing was changed yet, so nothing is.
 func (r *run) stillThere(ctx context.Context) error {
-	r.busy("asking the hosts which release is current")
-	r.each(ctx, func(ctx context.Context, h *host) error {
-		var release proto.Release
-		if err := h.call(ctx, proto.OpRelease, nil, &release); err != nil {
+	r.askCurrent(ctx, func(h *host, release *proto.Release, err error) error {
+		if err != nil {
 			return ignoreUnreadable(h.before, err)
 		}
-		h.before = &release // with the lease held, nobody else's deploy can move it from here on
+		h.before = release // with the lease held, nobody else's deploy can move it from here on
 		return nil
 	})
 	return r.notReady("nothing was deployed")
 }
 
-// moved compares current with what it was. The runbook's deploy reports success even where it switched nothing.
-func (r *run) moved(ctx context.Context) error {
+// askCurrent asks the hosts that still take part which release is current; one for which heard fails is out.
+func (r *run) askCurrent(ctx context.Context, heard func(h *host, release *proto.Release, err error) error) {
 	r.busy("asking the hosts which release is current")
 	r.each(ctx, func(ctx context.Context, h *host) error {
 		var release proto.Release
-		if err := h.call(ctx, proto.OpRelease, nil, &release); err != nil {
+		err := h.call(ctx, proto.OpRelease, nil, &release)
+		return heard(h, &release, err)
+	})
+}
+
+// moved compares current with what it was. The runbook's deploy reports success even where it switched nothing.
+func (r *run) moved(ctx context.Context) error {
+	r.askCurrent(ctx, func(h *host, release *proto.Release, err error) error {
+		if err != nil {
 			return err
 		}
-		h.after = &release
-		r.emit(event.Event{Kind: event.Host, Host: h.name(), State: event.Busy, Release: &release, Text: "current is " + release.Name})
+		h.after = release
+		r.emit(event.Event{Kind: event.Host, Host: h.name(), State: event.Busy, Release: release, Text: "current is " + release.Name})
 		return nil
 	})
 	var stuck []string
@@ -108,11 +114,9 @@ func (r *run) movedAnyway(ctx context.Context) (moved, stood int) {
 	if r.stopped(ctx) {
 		return 0, 0
 	}
-	r.busy("asking the hosts which release is current")
-	r.each(ctx, func(ctx context.Context, h *host) error {
-		var release proto.Release
-		if err := h.call(ctx, proto.OpRelease, nil, &release); err == nil {
-			h.after = &release
+	r.askCurrent(ctx, func(h *host, release *proto.Release, err error) error {
+		if err == nil {
+			h.after = release
 		}
 		return nil
 	})
