@@ -37,7 +37,7 @@ var homes = map[string][]string{
 	"golang.org/x/term": {"agent/internal/cli", "controller/internal/cli", "controller/internal/connect", "controller/internal/view"},
 
 	// The extended standard library: system calls, wherever they are needed.
-	"golang.org/x/sys": {"agent", "controller", "lab", "internal/powercut"},
+	"golang.org/x/sys": {"agent", "controller", "lab", "internal/coredump", "internal/powercut"},
 
 	"github.com/hiddeco/sshsig": {"internal/signature"},
 

@@ -11,11 +11,13 @@ import (
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
+
+	"github.com/re-connect/rpctl/internal/coredump"
 )
 
-// ThisProcess is the system of the real rpctl.
+// ThisProcess is the system of the real rpctl. No core holds it: keys and passphrases are in it.
 func ThisProcess() System {
-	undumped()
+	coredump.Forbid()
 	in, out := int(os.Stdin.Fd()), int(os.Stdout.Fd())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)

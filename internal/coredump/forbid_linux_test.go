@@ -1,4 +1,4 @@
-package cli
+package coredump
 
 import (
 	"testing"
@@ -6,13 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestUndumped(t *testing.T) {
+func TestForbid(t *testing.T) {
 	before, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = unix.Prctl(unix.PR_SET_DUMPABLE, uintptr(before), 0, 0, 0) }()
-	undumped()
+	Forbid()
 	if now, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || now != 0 {
 		t.Errorf("dumpable is %d, %v", now, err)
 	}
