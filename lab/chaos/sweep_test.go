@@ -164,9 +164,7 @@ func (s sweeper) typed(prepare func(*wire.Proxy), limit time.Duration, args ...s
 // config leads to the host through the proxy.
 func (s sweeper) config(proxy *wire.Proxy) string {
 	known := filepath.Join(s.lab.Dir(), fmt.Sprintf("known_hosts.%d", proxy.Addr().Port))
-	text := fmt.Sprintf("Host %s\n    HostName 127.0.0.1\n    Port %d\nHost *\n    User app\n    IdentityFile %s\n    IdentitiesOnly yes\n    IdentityAgent none\n"+
-		"    UserKnownHostsFile %s\n    GlobalKnownHostsFile /dev/null\n    ControlPath none\n",
-		s.host.Alias, proxy.Addr().Port, filepath.Join(s.lab.Dir(), "id_ed25519"), known)
+	text := sshhost.ClientConfig(s.host.Alias, proxy.Addr().Port, filepath.Join(s.lab.Dir(), "id_ed25519"), known)
 	file := filepath.Join(s.lab.Dir(), fmt.Sprintf("ssh_config.%d", proxy.Addr().Port))
 	if err := errors.Join(os.WriteFile(known, []byte(s.host.Server().KnownAs(proxy.Addr())+"\n"), 0o644), os.WriteFile(file, []byte(text), 0o644)); err != nil {
 		s.Error(err)

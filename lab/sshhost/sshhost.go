@@ -114,6 +114,23 @@ func (s *Server) KnownAs(address net.Addr) string {
 	return knownhosts.Line([]string{address.String()}, s.HostKey())
 }
 
+// ClientConfig is the ssh_config(5) of a developer who reaches the host that listens at port of this machine by its
+// alias: with this key alone, known by this file alone, over a connection of their own.
+func ClientConfig(alias string, port int, key, knownHosts string) string {
+	return fmt.Sprintf(`Host %s
+    HostName 127.0.0.1
+    Port %d
+    User app
+    IdentityFile %s
+    IdentitiesOnly yes
+    IdentityAgent none
+    UserKnownHostsFile %s
+    GlobalKnownHostsFile /dev/null
+    StrictHostKeyChecking yes
+    ControlPath none
+`, alias, port, key, knownHosts)
+}
+
 // Close cuts every connection and returns when all that served them has ended.
 func (s *Server) Close() {
 	s.cancel()

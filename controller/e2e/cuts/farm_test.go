@@ -13,6 +13,7 @@ import (
 
 	"github.com/re-connect/rpctl/lab/app/console"
 	"github.com/re-connect/rpctl/lab/inprocess"
+	"github.com/re-connect/rpctl/lab/sshhost"
 	"github.com/re-connect/rpctl/lab/wire"
 	"github.com/re-connect/rpctl/proto"
 )
@@ -114,9 +115,7 @@ func (s *sweeper) writeFiles() error {
 			inventory += table + one
 		}
 	}
-	config := fmt.Sprintf("Host %s\n    HostName 127.0.0.1\n    Port %d\n    User app\n    IdentityFile %s\n    IdentitiesOnly yes\n    IdentityAgent none\n"+
-		"    UserKnownHostsFile %s\n    GlobalKnownHostsFile /dev/null\n    ControlPath none\n",
-		s.host.Alias, s.proxy().Addr().Port, filepath.Join(s.lab.Dir(), "id_ed25519"), filepath.Join(s.folder(), "known_hosts"))
+	config := sshhost.ClientConfig(s.host.Alias, s.proxy().Addr().Port, filepath.Join(s.lab.Dir(), "id_ed25519"), filepath.Join(s.folder(), "known_hosts"))
 	if err := os.Mkdir(s.folder(), 0o755); err != nil {
 		return err
 	}

@@ -105,9 +105,7 @@ func run(t *testing.T, program string, handler sshhost.Handler, args ...string) 
 	defer host.Close()
 	for name, content := range map[string]string{
 		"key": string(private), "known_hosts": host.KnownHostsLine() + "\n", "hosts.toml": hostsTOML, "approvers": "",
-		"ssh_config": fmt.Sprintf("Host %s\n    HostName 127.0.0.1\n    Port %d\n    User app\n    IdentityFile %s\n    IdentitiesOnly yes\n    IdentityAgent none\n"+
-			"    UserKnownHostsFile %s\n    GlobalKnownHostsFile /dev/null\n    StrictHostKeyChecking yes\n    ControlPath none\n",
-			alias, host.Addr().Port, filepath.Join(dir, "key"), filepath.Join(dir, "known_hosts")),
+		"ssh_config": sshhost.ClientConfig(alias, host.Addr().Port, filepath.Join(dir, "key"), filepath.Join(dir, "known_hosts")),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)

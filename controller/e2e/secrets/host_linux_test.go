@@ -1,7 +1,6 @@
 package secrets
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,8 +58,7 @@ func newDesk(t *testing.T, private, public string, handler sshhost.Handler) *des
 	t.Cleanup(host.Close)
 	for name, content := range map[string]string{
 		"key": private, "key.pub": public, "known_hosts": host.KnownHostsLine() + "\n", "hosts.toml": hostsTOML,
-		"ssh_config": fmt.Sprintf("Host %s\n    HostName 127.0.0.1\n    Port %d\n    User app\n    IdentityFile %s\n    IdentitiesOnly yes\n    IdentityAgent none\n"+
-			"    UserKnownHostsFile %s\n    GlobalKnownHostsFile /dev/null\n    ControlPath none\n", alias, host.Addr().Port, filepath.Join(dir, "key"), filepath.Join(dir, "known_hosts")),
+		"ssh_config": sshhost.ClientConfig(alias, host.Addr().Port, filepath.Join(dir, "key"), filepath.Join(dir, "known_hosts")),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
