@@ -32,13 +32,22 @@ type Console struct {
 	SimulationHours int `json:"simulation_hours"`
 	// ApprovalDays is for how long an approval is good at most, whatever its signer wrote; 0 is DefaultApprovalDays.
 	ApprovalDays int `json:"approval_days,omitempty"`
+	// ReceiptDays is for how long a receipt of the environment that comes first counts at most, whatever its host wrote
+	// into it; 0 is DefaultReceiptDays.
+	ReceiptDays int `json:"receipt_days,omitempty"`
 }
 
 // ApprovalLife is for how long an approval is good at most.
 func (c Console) ApprovalLife() time.Duration {
-	days := c.ApprovalDays
+	return lifeOf(c.ApprovalDays, DefaultApprovalDays)
+}
+
+// ReceiptLife is for how long a receipt of another host counts at most.
+func (c Console) ReceiptLife() time.Duration { return lifeOf(c.ReceiptDays, DefaultReceiptDays) }
+
+func lifeOf(days, otherwise int) time.Duration {
 	if days <= 0 {
-		days = DefaultApprovalDays
+		days = otherwise
 	}
 	return time.Duration(days) * 24 * time.Hour
 }
@@ -59,6 +68,9 @@ const DefaultSimulationHours = 7 * 24
 
 // DefaultApprovalDays is for how long an approval is good where nobody says otherwise.
 const DefaultApprovalDays = 7
+
+// DefaultReceiptDays is for how long a receipt of another host counts where the judging host's file says nothing.
+const DefaultReceiptDays = 30
 
 // Application is the Symfony application on a host, in Deployer's layout:
 // Path holds releases/N and current.

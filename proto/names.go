@@ -45,12 +45,13 @@ func (a Application) Check() error {
 	return CheckAccount(a.User)
 }
 
-// maxTolerance, maxSimulationHours and maxApprovalDays bound what a host's file may allow: beyond
+// maxTolerance, maxSimulationHours, maxApprovalDays and maxReceiptDays bound what a host's file may allow: beyond
 // them a gate would be no gate.
 const (
 	maxTolerance       = 1000
 	maxSimulationHours = 31 * 24
 	maxApprovalDays    = 31 // what was approved a month ago is asked for again
+	maxReceiptDays     = 31 // a host writes 30 days into its receipts
 )
 
 // Check calls refuse with each key, as agent.toml spells it, whose value may not be followed.
@@ -74,6 +75,9 @@ func (c Console) Check(refuse func(key string, err error)) {
 	}
 	if c.ApprovalDays < 0 || c.ApprovalDays > maxApprovalDays {
 		refuse("approval_days", fmt.Errorf("approval_days %d is not between 1 and %d", c.ApprovalDays, maxApprovalDays))
+	}
+	if c.ReceiptDays < 0 || c.ReceiptDays > maxReceiptDays {
+		refuse("receipt_days", fmt.Errorf("receipt_days %d is not between 1 and %d", c.ReceiptDays, maxReceiptDays))
 	}
 }
 

@@ -50,7 +50,7 @@ func (h *Host) migrations() error {
 	parts := jobs.Parts{
 		Name: h.options.Name, Config: h.options.Config, State: h.options.State, Folders: folders,
 		Releases:  release.Layout{Path: h.options.Config.Application.Path},
-		Approvers: h.signers("approvers"), Hosts: h.signers("trusted_hosts"),
+		Approvers: h.signers("approvers", signature.ParseSigners), Hosts: h.signers("trusted_hosts", trustedHosts),
 		Now: h.options.Now,
 	}
 	h.jobs = jobengine.New(jobengine.Options{
@@ -97,7 +97,7 @@ func (h *Host) receiptKey() (string, error) {
 
 // signers reads a file of accepted keys in the state folder, which plays /etc/rp-agent here; a file
 // that is not there accepts nobody.
-func (h *Host) signers(name string) func() (signature.Signers, error) {
+func (h *Host) signers(name string, parse func([]byte) (signature.Signers, error)) func() (signature.Signers, error) {
 	return func() (signature.Signers, error) {
 		data, err := os.ReadFile(filepath.Join(h.options.State, name))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -106,6 +106,11 @@ func (h *Host) signers(name string) func() (signature.Signers, error) {
 		if err != nil {
 			return nil, err
 		}
-		return signature.ParseSigners(data)
+		return parse(data)
 	}
+}
+
+func trustedHosts(data []byte) (signature.Signers, error) {
+	hosts, err := signature.ParseHosts("trusted_hosts", data)
+	return signature.HostSigners(hosts), err
 }

@@ -135,6 +135,14 @@ func TestParseSignersRefuses(t *testing.T) {
 		"namespace pattern":     strings.Replace(line, "claire ", `claire namespaces="*" `, 1),
 		"no key":                "claire",
 		"broken key":            "claire ssh-ed25519 AAAA",
+		"an option twice":       strings.Replace(line, "claire ", `claire namespaces="a",namespaces="b" `, 1),
+		"a hidden second line":  line + "\r" + strings.Replace(line, "claire", "eve", 1),
+		"a line separator":      line + " \u2028" + strings.Replace(line, "claire", "eve", 1),
+		"a NUL":                 line + "\x00",
+		"an escape in a remark": "# \x1b[8m\n" + line,
+		"text turned around":    line + " \u202e",
+		"no text":               line + " \xff",
+		"a byte order mark":     "\ufeff" + line,
 		"too long":              strings.Repeat("#", maxSigners+1),
 	} {
 		if got, err := ParseSigners([]byte(text)); err == nil {

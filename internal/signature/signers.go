@@ -1,11 +1,16 @@
 package signature
 
 import (
-	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io"
+	"iter"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -37,21 +42,60 @@ func ParseSigners(data []byte) (Signers, error) {
 		return nil, fmt.Errorf("cannot read the signers: the file is longer than %d bytes", maxSigners)
 	}
 	var all Signers
-	for number, line := range bytes.Split(data, []byte("\n")) {
-		line = bytes.TrimSpace(line)
-		if len(line) == 0 || line[0] == '#' {
-			continue
-		}
-		signer, err := parseLine(string(line))
+	for number, line := range lines(data) {
+		signer, err := parseLine(line)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", number+1, err)
+			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
 		all = append(all, signer)
 	}
 	return all, nil
 }
 
+// lines yields the lines that say something, with their numbers. A comment that a terminal would not only print is a
+// line that says something: it is refused like any other that is not understood.
+func lines(data []byte) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		number := 0
+		for line := range strings.SplitSeq(string(data), "\n") {
+			number++
+			text := strings.Trim(line, " \t")
+			if text == "" || text[0] == '#' && plainText(text) == nil {
+				continue
+			}
+			if !yield(number, text) {
+				return
+			}
+		}
+	}
+}
+
+// plainText refuses a line with a character that a reader of the file does not see, or that another parser may take
+// for the end of the line.
+func plainText(line string) error {
+	for i, r := range line {
+		if r == utf8.RuneError || r != '\t' && !unicode.IsPrint(r) {
+			_, width := utf8.DecodeRuneInString(line[i:])
+			return fmt.Errorf("there is a character %+q in it: want printable text", line[i:i+width])
+		}
+	}
+	return nil
+}
+
+// Digest is sha256, hex, over the lines of an allowed_signers file that say something: without comments, blank lines
+// and blanks around a line. `grep -v '^#' FILE | sha256sum` gives it for a file without blank lines.
+func Digest(data []byte) string {
+	sum := sha256.New()
+	for _, line := range lines(data) {
+		_, _ = io.WriteString(sum, line+"\n") // a hash takes everything
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
 func parseLine(line string) (Signer, error) {
+	if err := plainText(line); err != nil {
+		return Signer{}, err
+	}
 	at := strings.IndexAny(line, " \t")
 	if at < 0 {
 		return Signer{}, fmt.Errorf("want a name, a key type and a key")
@@ -65,7 +109,13 @@ func parseLine(line string) (Signer, error) {
 		return Signer{}, fmt.Errorf("cannot read the key of %q: %w", principal, err)
 	}
 	signer := Signer{Principal: principal, Key: key}
+	seen := map[string]bool{}
 	for _, option := range options {
+		name, _, _ := strings.Cut(strings.ToLower(option), "=")
+		if seen[name] {
+			return Signer{}, fmt.Errorf("the option %q is there twice", name)
+		}
+		seen[name] = true
 		if err := signer.option(option); err != nil {
 			return Signer{}, err
 		}

@@ -36,6 +36,11 @@ func (c console) check(doc *stricttoml.Document, environment string) {
 			doc.Refuse(path, "`%s` is missing", path)
 		}
 	})
+	for key, days := range map[string]int{"console.approval_days": c.ApprovalDays, "console.receipt_days": c.ReceiptDays} {
+		if doc.Has(key) && days == 0 {
+			doc.Refuse(key, "`%s` is 0: want a number of days, or no such line for the default", key)
+		}
+	}
 	if c.After == environment && environment != "" {
 		doc.Refuse("console.after", "`console.after` is this host's own environment")
 	}

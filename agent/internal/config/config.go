@@ -55,6 +55,7 @@ type console struct {
 	Tolerance       int64  `toml:"tolerance"`
 	SimulationHours int    `toml:"simulation_hours"`
 	ApprovalDays    int    `toml:"approval_days"` // files of before it had a name do without
+	ReceiptDays     int    `toml:"receipt_days"`  // so do these
 }
 
 // Load reads the host's own file. Every error is a *proto.Error of code
@@ -103,6 +104,7 @@ func Parse(path string, data []byte) (proto.HostConfig, error) {
 	if f.Console != nil {
 		rules := proto.Console(*f.Console)
 		rules.ApprovalDays = int(rules.ApprovalLife() / (24 * time.Hour))
+		rules.ReceiptDays = int(rules.ReceiptLife() / (24 * time.Hour))
 		config.Console = &rules
 	}
 	return config, nil

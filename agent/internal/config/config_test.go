@@ -61,6 +61,8 @@ func TestParseRefuses(t *testing.T) {
 		"script an option":      {"[access]", "[console]\nphp = \"/usr/bin/php\"\nscript = \"-r\"\nsimulation_hours = 1\n[access]", "agent.toml:13:1: bad script"},
 		"tolerance below 0":     {"[access]", "[console]\nphp = \"/usr/bin/php\"\nscript = \"bin/console\"\nsimulation_hours = 1\ntolerance = -1\n[access]", "tolerance -1"},
 		"after itself":          {"[access]", "[console]\nphp = \"/usr/bin/php\"\nscript = \"bin/console\"\nsimulation_hours = 1\nafter = \"preprod\"\n[access]", "own environment"},
+		"receipt for ever":      {"[access]", "[console]\nphp = \"/usr/bin/php\"\nscript = \"bin/console\"\nsimulation_hours = 1\nreceipt_days = 36500\n[access]", "receipt_days 36500"},
+		"receipt for no time":   {"[access]", "[console]\nphp = \"/usr/bin/php\"\nscript = \"bin/console\"\nsimulation_hours = 1\nreceipt_days = 0\n[access]", "receipt_days` is 0"},
 		"approval for ever":     {"[access]", "[console]\nphp = \"/usr/bin/php\"\nscript = \"bin/console\"\nsimulation_hours = 1\napproval_days = 36500\n[access]", "approval_days 36500"},
 		"simulation for ever":   {"[access]", "[console]\nphp = \"/usr/bin/php\"\nscript = \"bin/console\"\nsimulation_hours = 100000\n[access]", "simulation_hours 100000"},
 		"version missing":       {"version = 1", "", "agent.toml:1: `version` is missing"},
@@ -125,7 +127,7 @@ func TestRenderIsReadBack(t *testing.T) {
 	plain := wanted()
 	plain.Workers = []proto.UnitPattern{"worker.service"}
 	migrating := wanted()
-	migrating.Console = &proto.Console{PHP: "/usr/bin/php", Script: "bin/console", After: "preprod", BreakGlass: true, Tolerance: 2, SimulationHours: 24, ApprovalDays: 3}
+	migrating.Console = &proto.Console{PHP: "/usr/bin/php", Script: "bin/console", After: "preprod", BreakGlass: true, Tolerance: 2, SimulationHours: 24, ApprovalDays: 3, ReceiptDays: 14}
 	migrating.Environment = "prod"
 	for _, config := range []proto.HostConfig{wanted(), plain, migrating} {
 		text := Render(config)

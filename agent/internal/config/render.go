@@ -45,8 +45,8 @@ script = %s
 	if c.After != "" {
 		fmt.Fprintf(out, "after = %s\n", stricttoml.Quote(c.After))
 	}
-	fmt.Fprintf(out, "self_approval = %t\nbreak_glass = %t\ntolerance = %d\nsimulation_hours = %d\napproval_days = %d\n",
-		c.SelfApproval, c.BreakGlass, c.Tolerance, c.SimulationHours, c.ApprovalLife()/(24*time.Hour))
+	fmt.Fprintf(out, "self_approval = %t\nbreak_glass = %t\ntolerance = %d\nsimulation_hours = %d\napproval_days = %d\nreceipt_days = %d\n",
+		c.SelfApproval, c.BreakGlass, c.Tolerance, c.SimulationHours, c.ApprovalLife()/(24*time.Hour), c.ReceiptLife()/(24*time.Hour))
 }
 
 func writeList[T ~string](out *bytes.Buffer, key string, list []T) {

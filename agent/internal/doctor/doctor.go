@@ -68,8 +68,8 @@ type Installed struct {
 	// Owners names who owns path, HasGroup knows the host's groups; nil asks /etc/passwd and /etc/group.
 	Owners   func(path string, uid, gid uint32) (owner, group string)
 	HasGroup func(name string) bool
-	// Signers reads a file of accepted keys (config.Signers).
-	Signers func(path string) (signature.Signers, error)
+	// Signers reads a file of people's keys (config.Signers), Hosts one of hosts' keys (config.TrustedHosts).
+	Signers, Hosts func(path string) (signature.Signers, error)
 }
 
 // Run probes everything, in the order in which one thing needs the other.

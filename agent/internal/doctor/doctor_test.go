@@ -146,18 +146,20 @@ func newHealthy(t *testing.T) *healthy {
 			Root:     root,
 			Owners:   h.owners,
 			HasGroup: func(name string) bool { return name == "root" || name == "rpctl" },
-			Signers: func(path string) (signature.Signers, error) {
-				if h.signersErr != nil {
-					return nil, h.signersErr
-				}
-				return make(signature.Signers, h.keys[path]), nil
-			},
+			Signers:  h.signers, Hosts: h.signers,
 			Connect: func(context.Context) (Manager, func() error, error) {
 				return h.manager, func() error { return nil }, nil
 			},
 		},
 	}
 	return h
+}
+
+func (h *healthy) signers(path string) (signature.Signers, error) {
+	if h.signersErr != nil {
+		return nil, h.signersErr
+	}
+	return make(signature.Signers, h.keys[path]), nil
 }
 
 func (h *healthy) mkdir(t *testing.T, name string) {

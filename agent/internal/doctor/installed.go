@@ -10,7 +10,7 @@ import (
 // ThisMachine is a host that was set up, as this process sees it.
 func ThisMachine() *Installed {
 	return &Installed{
-		Root: "/", Signers: config.Signers,
+		Root: "/", Signers: config.Signers, Hosts: config.TrustedHosts,
 		Connect: func(ctx context.Context) (Manager, func() error, error) {
 			manager, err := systemd.New(ctx)
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/re-connect/rpctl/agent/internal/config"
+	"github.com/re-connect/rpctl/internal/signature"
 )
 
 // migrations looks at what a plan needs beside the console: PHP, and the files of accepted keys.
@@ -27,11 +28,11 @@ func (e *examination) migrations(context.Context) (string, error) {
 		return "", wrong("command -v php", "%s is no program on this host: write the path of PHP into hosts.toml ([environments.%s.console] php), then rpctl agent upgrade --env %s",
 			cfg.Console.PHP, cfg.Environment, cfg.Environment)
 	}
-	people, err := e.signers(installed, config.ApproversPath)
+	people, err := count(installed.Signers, config.ApproversPath)
 	if err != nil {
 		return "", err
 	}
-	hosts, err := e.signers(installed, config.TrustedHostsPath)
+	hosts, err := count(installed.Hosts, config.TrustedHostsPath)
 	if err != nil {
 		return "", err
 	}
@@ -45,9 +46,9 @@ func (e *examination) migrations(context.Context) (string, error) {
 	return fmt.Sprintf("%s is there; keys of %d people and %d hosts are accepted", cfg.Console.PHP, people, hosts), nil
 }
 
-// signers counts the keys of a file, as a gate would read it.
-func (e *examination) signers(installed *Installed, path string) (int, error) {
-	all, err := installed.Signers(path)
+// count counts the keys of a file, as a gate reads it.
+func count(read func(path string) (signature.Signers, error), path string) (int, error) {
+	all, err := read(path)
 	if err != nil {
 		return 0, wrong(reinstall, "%s", err)
 	}

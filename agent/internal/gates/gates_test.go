@@ -95,9 +95,19 @@ func TestEachGateRefuses(t *testing.T) {
 		"receipt of another plan": {func(s *Standing) { s.Applied[0].Plan = "00" }, Before, "no receipt"},
 		"receipt of another host": {func(s *Standing) { s.Applied[0].Host = "rp-laptop" }, Before, "speaks of host rp-laptop"},
 		"receipt expired":         {func(s *Standing) { s.Applied[0].Expires = now }, Before, "has expired"},
-		"receipt half":            {func(s *Standing) { s.Applied[0].Steps = s.Applied[0].Steps[:1] }, Before, "not of all steps"},
-		"glass broken before":     {func(s *Standing) { s.Applied[0].BreakGlass = "friday" }, Before, "broken glass"},
-		"out of order":            {func(s *Standing) { s.Steps["1.2"] = proto.StepVerified }, Order, "step 1.1 before it is not"},
+		"receipt for ever": {func(s *Standing) {
+			s.Applied[0].Time, s.Applied[0].Expires = now.Add(-31*24*time.Hour), now.Add(100*365*24*time.Hour)
+		}, Before, "has expired"},
+		"receipt past the host's limit": {func(s *Standing) {
+			s.Rules.ReceiptDays = 2
+			s.Applied[0].Time, s.Applied[0].Expires = now.Add(-49*time.Hour), now.Add(28*24*time.Hour)
+		}, Before, "has expired"},
+		"receipt of no time": {func(s *Standing) {
+			s.Applied[0].Time, s.Applied[0].Expires = time.Time{}, now.Add(time.Hour)
+		}, Before, "has expired"},
+		"receipt half":        {func(s *Standing) { s.Applied[0].Steps = s.Applied[0].Steps[:1] }, Before, "not of all steps"},
+		"glass broken before": {func(s *Standing) { s.Applied[0].BreakGlass = "friday" }, Before, "broken glass"},
+		"out of order":        {func(s *Standing) { s.Steps["1.2"] = proto.StepVerified }, Order, "step 1.1 before it is not"},
 		"all done": {func(s *Standing) {
 			s.Steps["1.1"], s.Steps["1.2"], s.Sealed = proto.StepVerified, proto.StepVerified, true
 		}, Order, "verified already"},

@@ -84,7 +84,7 @@ func Migrations(name string, rules proto.HostConfig, paths Paths, engine jobs.En
 		Name: name, Config: rules, State: paths.State, Folders: console.FoldersIn(paths.Console), Engine: engine,
 		Releases:  release.Layout{Path: rules.Application.Path},
 		Approvers: func() (signature.Signers, error) { return config.Signers(paths.Approvers) },
-		Hosts:     func() (signature.Signers, error) { return config.Signers(paths.Hosts) },
+		Hosts:     func() (signature.Signers, error) { return config.TrustedHosts(paths.Hosts) },
 	}
 }
 

@@ -63,11 +63,11 @@ func checkSpec(spec proto.SetupSpec) error {
 		problems = append(problems, checkPublicKey(spec.ForcedKey.PublicKey))
 	}
 	if spec.Signers != nil {
-		for name, text := range map[string]string{"approvers": spec.Signers.Approvers, "trusted hosts": spec.Signers.TrustedHosts} {
-			if _, err := signature.ParseSigners([]byte(text)); err != nil {
-				problems = append(problems, fmt.Errorf("%s: %w", name, err))
-			}
+		if _, err := signature.ParseSigners([]byte(spec.Signers.Approvers)); err != nil {
+			problems = append(problems, fmt.Errorf("approvers: %w", err))
 		}
+		_, err := signature.ParseHosts("trusted_hosts", []byte(spec.Signers.TrustedHosts))
+		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
 }

@@ -58,6 +58,65 @@ func TestReadSpecRefuses(t *testing.T) {
 	}
 }
 
+// TestNoValueMakesALine puts what could end a line, or hide one, into each text of a spec: every one of them becomes a
+// part of a file that root owns.
+func TestNoValueMakesALine(t *testing.T) {
+	const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ"
+	full := func() proto.SetupSpec {
+		spec := forced()
+		spec.Config.Console = &proto.Console{PHP: "/usr/bin/php", Script: "bin/console", After: "staging", SimulationHours: 1}
+		spec.Signers = &proto.SetupSigners{
+			Approvers:    "claire namespaces=\"approval@rpctl\" " + key + "\n",
+			TrustedHosts: "preprod1 namespaces=\"simulation@rpctl,applied@rpctl\" " + key + " staging\n",
+		}
+		return spec
+	}
+	if _, err := ReadSpec(strings.NewReader(encode(t, full()))); err != nil {
+		t.Fatal(err)
+	}
+	spec := full()
+	seen := 0
+	texts(reflect.ValueOf(&spec).Elem(), "spec", func(name string, text reflect.Value) {
+		seen++
+		whole := text.String()
+		for _, odd := range []string{"\n", "\r", "\x00", "\x1b[8m", "\u2028", "\u0085", "\u202e", "\u200b", "\xff", "\n[Service]\nUser=root\n", "\n* " + key + "\n"} {
+			for _, at := range []int{0, 3} {
+				text.SetString(whole[:at] + odd + whole[at:])
+				if at == 0 && strings.HasPrefix(name, "spec.Signers.") && odd == "\n" {
+					continue // a blank line of a whole file
+				}
+				if _, err := ReadSpec(strings.NewReader(encode(t, spec))); err == nil {
+					t.Errorf("%s is taken as %q", name, text)
+				}
+			}
+		}
+		text.SetString(whole)
+	})
+	if seen < 14 {
+		t.Errorf("%d texts were tried", seen)
+	}
+}
+
+// texts calls try with each text below value that can be set.
+func texts(value reflect.Value, name string, try func(name string, text reflect.Value)) {
+	switch value.Kind() {
+	case reflect.String:
+		try(name, value)
+	case reflect.Pointer:
+		if !value.IsNil() {
+			texts(value.Elem(), name, try)
+		}
+	case reflect.Slice:
+		for i := range value.Len() {
+			texts(value.Index(i), name, try)
+		}
+	case reflect.Struct:
+		for i := range value.NumField() {
+			texts(value.Field(i), name+"."+value.Type().Field(i).Name, try)
+		}
+	}
+}
+
 // FuzzReadSpec: what is taken can be rendered, and puts one line and no more into authorized_keys.
 func FuzzReadSpec(f *testing.F) {
 	f.Add(encode(f, forced()))

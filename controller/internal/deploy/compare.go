@@ -43,6 +43,7 @@ var consoleRules = []struct {
 	{"break_glass", func(c proto.Console) string { return strconv.FormatBool(c.BreakGlass) }},
 	{"tolerance", func(c proto.Console) string { return strconv.FormatInt(c.Tolerance, 10) }},
 	{"simulation_hours", func(c proto.Console) string { return strconv.Itoa(c.SimulationHours) }},
+	{"receipt_days", func(c proto.Console) string { return strconv.Itoa(int(c.ReceiptLife() / (24 * time.Hour))) }},
 	{"approval_days", func(c proto.Console) string { return strconv.Itoa(int(c.ApprovalLife() / (24 * time.Hour))) }},
 }
 

@@ -122,6 +122,11 @@ func (c checker) argvs(at string, list [][]string) {
 
 // console leaves `after` to the check of the environments' order.
 func (c checker) console(at string, rules console) {
+	for key, days := range map[string]*int{"approval_days": rules.ApprovalDays, "receipt_days": rules.ReceiptDays} {
+		if days != nil && *days == 0 {
+			c.doc.Refuse(at+"."+key, "`%s` is 0: want a number of days, or no such line for the default", key)
+		}
+	}
 	rules.build("").Check(func(key string, err error) {
 		if path := at + "." + key; c.doc.Has(path) {
 			c.doc.Refuse(path, "%s", err)

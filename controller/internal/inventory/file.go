@@ -56,6 +56,7 @@ type console struct {
 	Tolerance       int64  `toml:"tolerance"`
 	SimulationHours *int   `toml:"simulation_hours"`
 	ApprovalDays    *int   `toml:"approval_days"`
+	ReceiptDays     *int   `toml:"receipt_days"`
 	Approvers       string `toml:"approvers"`
 }
 
@@ -110,7 +111,7 @@ func (c console) build(after string) proto.Console {
 	built := proto.Console{
 		PHP: c.PHP, Script: c.Script, After: after, SelfApproval: after == "",
 		BreakGlass: c.BreakGlass, Tolerance: c.Tolerance, SimulationHours: proto.DefaultSimulationHours,
-		ApprovalDays: proto.DefaultApprovalDays,
+		ApprovalDays: proto.DefaultApprovalDays, ReceiptDays: proto.DefaultReceiptDays,
 	}
 	if c.SelfApproval != nil {
 		built.SelfApproval = *c.SelfApproval
@@ -120,6 +121,9 @@ func (c console) build(after string) proto.Console {
 	}
 	if c.ApprovalDays != nil {
 		built.ApprovalDays = *c.ApprovalDays
+	}
+	if c.ReceiptDays != nil {
+		built.ReceiptDays = *c.ReceiptDays
 	}
 	return built
 }

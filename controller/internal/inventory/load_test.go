@@ -76,13 +76,13 @@ func TestLoad(t *testing.T) {
 }
 
 func prodConsole() *proto.Console {
-	return &proto.Console{PHP: "/usr/bin/php8.3", Script: "bin/console", After: "preprod", SimulationHours: 24, ApprovalDays: proto.DefaultApprovalDays}
+	return &proto.Console{PHP: "/usr/bin/php8.3", Script: "bin/console", After: "preprod", SimulationHours: 24, ApprovalDays: proto.DefaultApprovalDays, ReceiptDays: proto.DefaultReceiptDays}
 }
 
 func TestConsoleByDefault(t *testing.T) {
 	text := strings.Replace(good, "[environments.prod]", "[environments.preprod.console]\nphp = \"/usr/bin/php\"\nscript = \"bin/console\"\n[environments.prod]", 1)
 	got, err := Load(write(t, text))
-	want := proto.Console{PHP: "/usr/bin/php", Script: "bin/console", SelfApproval: true, SimulationHours: proto.DefaultSimulationHours, ApprovalDays: proto.DefaultApprovalDays}
+	want := proto.Console{PHP: "/usr/bin/php", Script: "bin/console", SelfApproval: true, SimulationHours: proto.DefaultSimulationHours, ApprovalDays: proto.DefaultApprovalDays, ReceiptDays: proto.DefaultReceiptDays}
 	if err != nil || *got.Environments[0].Console != want {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -93,6 +93,9 @@ func TestLoadRefuses(t *testing.T) {
 		"console without php":     {"php = \"/usr/bin/php8.3\"\n", "", "`console.php` is missing"},
 		"console of a shell":      {"\"bin/console\"", "\"bin/console; id\"", "bad script"},
 		"simulation for ever":     {"simulation_hours = 24", "simulation_hours = 0", "simulation_hours 0 is not"},
+		"receipt for ever":        {"simulation_hours = 24", "receipt_days = 36500", "receipt_days 36500 is not"},
+		"approval for no time":    {"simulation_hours = 24", "approval_days = 0", "`approval_days` is 0"},
+		"receipt for no time":     {"simulation_hours = 24", "receipt_days = 0", "`receipt_days` is 0"},
 		"approval for ever":       {"simulation_hours = 24", "approval_days = 36500", "approval_days 36500 is not"},
 		"after in the console":    {"simulation_hours = 24", "after = \"preprod\"", "unknown key `after`"},
 		"unknown key":             {"workers = [\n", "worker = [\n", "hosts.toml:6:1: unknown key `worker`: did you mean `workers`?"},
