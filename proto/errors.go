@@ -21,6 +21,7 @@ const (
 	CodeCancelled     Code = "cancelled"
 	CodeGate          Code = "gate"
 	CodeJob           Code = "job"
+	CodeLimit         Code = "limit"
 	CodeHost          Code = "host"
 )
 

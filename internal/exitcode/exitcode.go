@@ -13,7 +13,7 @@ const (
 	Failed      Code = 1   // it ran, and the outcome is bad (a crash loop, an unhealthy host, nothing moved)
 	BadInput    Code = 2   // the command line or hosts.toml; nothing was touched
 	Partial     Code = 3   // some hosts are done, others are not or are unknown
-	Refused     Code = 4   // a rule said no (lease held, gate closed, dirty tree, wrong environment, not confirmed)
+	Refused     Code = 4   // a rule said no (lease held, gate closed, a limit reached, dirty tree, wrong environment, not confirmed)
 	Unreachable Code = 5   // no SSH connection: name, network, host key, login
 	NoAgent     Code = 6   // rp-agent is missing, or too old or too new
 	LocalFailed Code = 7   // a local command (git, prepare, deploy) failed or is missing
@@ -34,7 +34,7 @@ func (c Code) String() string { return names[c] }
 // Of is the exit code for an agent's refusal, to whoever asked it and however.
 func Of(code proto.Code) Code {
 	switch code {
-	case proto.CodeEnvironment, proto.CodeForbidden, proto.CodeLeaseHeld, proto.CodeLeaseRequired, proto.CodeGate:
+	case proto.CodeEnvironment, proto.CodeForbidden, proto.CodeLeaseHeld, proto.CodeLeaseRequired, proto.CodeGate, proto.CodeLimit:
 		return Refused
 	case proto.CodeJob:
 		return BadInput

@@ -10,6 +10,7 @@ func TestOf(t *testing.T) {
 	for code, want := range map[proto.Code]Code{
 		proto.CodeLeaseHeld:   Refused,
 		proto.CodeGate:        Refused,
+		proto.CodeLimit:       Refused,
 		proto.CodeJob:         BadInput,
 		proto.CodeUnsupported: NoAgent,
 		proto.CodeNoUnits:     Failed,

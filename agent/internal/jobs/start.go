@@ -41,7 +41,7 @@ func (s *Service) Start(ctx context.Context, args proto.JobStartArgs, caller Cal
 		return proto.Job{}, err
 	}
 	created := s.now().Truncate(time.Millisecond)
-	if err := s.admit(ctx, args, created); err != nil {
+	if err := s.admit(ctx, args, caller, created); err != nil {
 		return proto.Job{}, err
 	}
 	return s.create(ctx, store.Spec{Args: args, Operator: caller.Operator, User: caller.User, UID: caller.UID, From: caller.From, Created: created})
@@ -131,7 +131,7 @@ func (s *Service) attach(ctx context.Context, spec store.Spec, args proto.JobSta
 }
 
 // admit says whether the job may begin. The runner asks the same questions again.
-func (s *Service) admit(ctx context.Context, args proto.JobStartArgs, created time.Time) error {
+func (s *Service) admit(ctx context.Context, args proto.JobStartArgs, caller Caller, created time.Time) error {
 	running, err := s.Mutating(ctx)
 	if err != nil {
 		return err
@@ -149,7 +149,10 @@ func (s *Service) admit(ctx context.Context, args proto.JobStartArgs, created ti
 	}
 	question.Revision = current.Revision
 	if args.Kind == proto.KindSimulate {
-		return s.admitSimulation(running)
+		if err := s.admitSimulation(running); err != nil {
+			return err
+		}
+		return s.roomForSimulation(ctx, caller, created)
 	}
 	standing, evidence, err := s.Plans.Standing(question)
 	if err != nil {

@@ -1,0 +1,148 @@
+package jobs_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/re-connect/rpctl/agent/internal/jobs"
+	"github.com/re-connect/rpctl/agent/internal/jobs/jobstest"
+	"github.com/re-connect/rpctl/proto"
+)
+
+// login is a caller of a test.
+func login(uid uint32) jobs.Caller {
+	return jobs.Caller{Operator: fmt.Sprintf("someone@laptop%d", uid), User: fmt.Sprintf("login%d", uid), UID: uid}
+}
+
+// TestSimulationsAtOnceAreLimited starts 70 at the same time: 2 for a login, 4 for the host. Every refusal names the
+// jobs that run and the command that ends the oldest.
+func TestSimulationsAtOnceAreLimited(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	var mu sync.Mutex
+	accepted, byLogin := []proto.JobID{}, map[string]int{}
+	start := func(id proto.JobID, caller jobs.Caller) {
+		_, err := h.Service.Start(t.Context(), proto.JobStartArgs{ID: id, Kind: proto.KindSimulate, Plan: p}, caller)
+		mu.Lock()
+		defer mu.Unlock()
+		var refused *proto.Error
+		switch {
+		case err == nil:
+			accepted = append(accepted, id)
+			byLogin[caller.User]++
+		case !errors.As(err, &refused) || refused.Code != proto.CodeLimit:
+			t.Errorf("refused with %v", err)
+		case !strings.HasPrefix(refused.Next, "rpctl cancel testjob") || !strings.Contains(refused.Message, "testjob"):
+			t.Errorf("the refusal does not help: %q, next %q", refused.Message, refused.Next)
+		}
+	}
+	var all sync.WaitGroup
+	for i := range 70 {
+		id := h.NewID()
+		all.Go(func() { start(id, login(uint32(1001+i%7))) })
+	}
+	all.Wait()
+	if len(accepted) != 4 {
+		t.Errorf("%d simulations run, want 4: %v", len(accepted), byLogin)
+	}
+	for user, n := range byLogin {
+		if n > 2 {
+			t.Errorf("%s runs %d", user, n)
+		}
+	}
+	before := len(accepted)
+	start(h.NewID(), jobs.Caller{Operator: "root", User: "root"})
+	if len(accepted) != before+1 {
+		t.Error("root was refused")
+	}
+	h.Finish(accepted[0])
+	h.Finish(accepted[1])
+	start(h.NewID(), login(2000))
+	if len(accepted) != before+2 {
+		t.Error("refused although places are free again")
+	}
+}
+
+// TestAskingAgainForARunningSimulation is no new simulation, and refused by no limit.
+func TestAskingAgainForARunningSimulation(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	args := proto.JobStartArgs{Kind: proto.KindSimulate, Plan: p}
+	for range 2 {
+		args.ID = h.NewID()
+		if _, err := h.Start(args); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := h.Start(args); err != nil {
+		t.Errorf("the same job: %v", err)
+	}
+	args.ID = h.NewID()
+	_, err := h.Start(args)
+	refusal(t, err, proto.CodeLimit, "login app runs 2 already")
+}
+
+// TestDeadSimulationsTakeNoPlace: what a reboot left does not count.
+func TestDeadSimulationsTakeNoPlace(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	now := jobstest.Now()
+	h.Parts.Now = func() time.Time { return now }
+	h.Reopen()
+	for range 2 {
+		id := h.NewID()
+		if _, err := h.Start(proto.JobStartArgs{ID: id, Kind: proto.KindSimulate, Plan: p}); err != nil {
+			t.Fatal(err)
+		}
+		h.Engine.SetAlive(id, false)
+	}
+	now = now.Add(time.Minute) // longer than a start takes
+	if _, err := h.Start(proto.JobStartArgs{ID: h.NewID(), Kind: proto.KindSimulate, Plan: p}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSimulationsBlockNoApply: an apply is admitted while the host is full of simulations.
+func TestSimulationsBlockNoApply(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	for i := range 4 {
+		if _, err := h.Service.Start(t.Context(), proto.JobStartArgs{ID: h.NewID(), Kind: proto.KindSimulate, Plan: p}, login(uint32(1001+i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if job := h.Do(proto.JobStartArgs{Kind: proto.KindApply, Plan: p}); job.State != proto.JobSucceeded {
+		t.Errorf("%s: %v", job.State, job.Error)
+	}
+}
+
+// TestSimulationsInAnHourAreLimited: one login starts 60, the next hour is another.
+func TestSimulationsInAnHourAreLimited(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	now := jobstest.Now()
+	h.Parts.Now = func() time.Time { return now }
+	h.Reopen()
+	start := func(caller jobs.Caller) error {
+		id := h.NewID()
+		_, err := h.Service.Start(t.Context(), proto.JobStartArgs{ID: id, Kind: proto.KindSimulate, Plan: p}, caller)
+		if err == nil {
+			_, err = h.Service.Cancel(t.Context(), proto.JobCancelArgs{ID: id}, caller)
+			h.Finish(id)
+		}
+		return err
+	}
+	for range 60 {
+		if err := start(login(1001)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refusal(t, start(login(1001)), proto.CodeLimit, "60 simulations within an hour")
+	if err := start(login(1002)); err != nil {
+		t.Errorf("another login: %v", err)
+	}
+	now = now.Add(time.Hour)
+	if err := start(login(1001)); err != nil {
+		t.Errorf("an hour later: %v", err)
+	}
+}
