@@ -74,7 +74,7 @@ func allowedCases() []policyCase {
 		call(allow, "RestartUnit", "rpctltest_plain.service", "replace"),
 		call(allow, "StopUnit", "rpctltest_plain.service", "replace"),
 	}
-	for _, job := range []string{"rp-agent-run@rpctltest4.service", "rp-agent-console@rpctltest4.service"} {
+	for _, job := range []string{"rp-agent-run@rpctltest4.service", "rp-agent-console@rpctltest4.service", "rp-agent-dryrun@rpctltest4.service"} {
 		all = append(all, call(allow, "StartUnit", job, "replace"), call(allow, "StopUnit", job, "replace"))
 	}
 	// Of the jobs above, without a spec, systemd may know nothing any more by then; these run.
@@ -137,7 +137,7 @@ func badNames() []policyCase {
 	}
 	for _, id := range []string{"short", "UPPERCASE", "with-dash", "with_underscore", "with.dots.in.it", "", strings.Repeat("x", 65), "rpctltest@1"} {
 		all = append(all, call(fail, "StartUnit", "rp-agent-run@"+id+".service", "replace"),
-			call(fail, "StartUnit", "rp-agent-console@"+id+".service", "replace"))
+			call(fail, "StartUnit", "rp-agent-console@"+id+".service", "replace"), call(fail, "StartUnit", "rp-agent-dryrun@"+id+".service", "replace"))
 	}
 	return all
 }
@@ -168,7 +168,7 @@ func transient() []policyCase {
 	var all []policyCase
 	for _, unit := range []string{
 		"rpctltest-transient.service", worker, "rpctltest_worker@transient.service", "rpctltest_missing@transient.service", runner,
-		"rp-agent-run@rpctltest2.service", "rp-agent-console@rpctltest2.service", "rpctltest_plain.service",
+		"rp-agent-run@rpctltest2.service", "rp-agent-console@rpctltest2.service", "rp-agent-dryrun@rpctltest2.service", "rpctltest_plain.service", "rp-agent.slice",
 	} {
 		all = append(all, call(refuse, "StartTransientUnit", unit, "replace", properties, []auxiliary{}))
 	}

@@ -197,7 +197,7 @@ func installFixture(t *testing.T) {
 			"ExecStopPost=\nStandardOutput=null\nStandardError=null\nReadWritePaths=\n"))
 	}
 	t.Cleanup(func() {
-		_ = exec.Command("systemctl", "stop", "rpctltest*", "rp-agent-run@rpctltest*", "rp-agent-console@rpctltest*").Run()
+		_ = exec.Command("systemctl", "stop", "rpctltest*", "rp-agent-run@rpctltest*", "rp-agent-console@rpctltest*", "rp-agent-dryrun@rpctltest*").Run()
 		_ = exec.Command("systemctl", "daemon-reload").Run()
 		outputs, _ := filepath.Glob("/var/lib/rp-agent-console/output/rpctltest*")
 		for _, name := range outputs {

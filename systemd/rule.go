@@ -23,7 +23,7 @@ func renderRule(patterns []proto.UnitPattern, templates []string) ([]byte, error
 			table = append(table, workerLine(pattern))
 		}
 	}
-	for _, job := range []string{"rp-agent-run@", "rp-agent-console@"} {
+	for _, job := range []string{"rp-agent-run@", "rp-agent-console@", "rp-agent-dryrun@"} {
 		table = append(table, allowed{literal(job), literal(".service"), "job", "jobVerbs"})
 	}
 	text, err := embedded.ReadFile("rule.js.tmpl")

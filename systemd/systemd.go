@@ -50,8 +50,17 @@ const (
 //go:embed files rule.js.tmpl
 var embedded embed.FS
 
+// Slice bounds all that the agent starts.
+const Slice = "rp-agent.slice"
+
+// The templates of a console command. A dry run has one of its own, since it alone may be ended by a timeout.
+const (
+	consoleUnit = "rp-agent-console@.service"
+	dryRunUnit  = "rp-agent-dryrun@.service"
+)
+
 // Units are the agent's own units, in the order in which they are installed.
-var Units = []string{Socket, "rp-agent@.service", "rp-agent-run@.service", "rp-agent-console@.service"}
+var Units = []string{Slice, Socket, "rp-agent@.service", "rp-agent-run@.service", consoleUnit, dryRunUnit}
 
 // Files is everything for a host with this configuration, in install order: users
 // and folders first, what uses them after. templates are those of the configuration's
@@ -71,7 +80,7 @@ func Files(cfg proto.HostConfig, templates []string) ([]File, error) {
 		plain(TmpfilesPath, renderTmpfiles()),
 	}
 	for _, unit := range Units {
-		files = append(files, plain(path.Join(UnitDir, unit), static(unit)))
+		files = append(files, plain(path.Join(UnitDir, unit), unitFile(unit)))
 		if dropIn := renderDropIn(unit, cfg.Application); dropIn != nil {
 			files = append(files, plain(DropInPath(unit), dropIn))
 		}
@@ -91,7 +100,7 @@ func Paths() []string {
 	paths := []string{SysusersPath, TmpfilesPath, RulePath, SSHDPath}
 	for _, unit := range Units {
 		paths = append(paths, path.Join(UnitDir, unit))
-		if unit != Socket {
+		if hasDropIn(unit) {
 			paths = append(paths, DropInPath(unit))
 		}
 	}

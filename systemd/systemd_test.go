@@ -86,6 +86,7 @@ func TestRuleListsOnlyWhatTheHostHas(t *testing.T) {
 		`{ before: "cron", after: ".service", instance: null, verbs: workerVerbs }`:                      true,
 		`{ before: "rp-agent-run@", after: ".service", instance: job, verbs: jobVerbs }`:                 true,
 		`{ before: "rp-agent-console@", after: ".service", instance: job, verbs: jobVerbs }`:             true,
+		`{ before: "rp-agent-dryrun@", after: ".service", instance: job, verbs: jobVerbs }`:              true,
 		`messenger_worker_dmp`: false,
 	} {
 		if strings.Contains(rule, want) != present {
@@ -113,6 +114,7 @@ func TestDropInsShowTheApplicationAndNothingElse(t *testing.T) {
 		not  []string
 	}{
 		{"rp-agent@.service", preprod().Application, []string{"\nBindReadOnlyPaths=-/home/app/www\n"}, []string{"User=", "ReadWritePaths="}},
+		{"rp-agent-dryrun@.service", preprod().Application, []string{"\nUser=app\n", "\nReadWritePaths=-/home/app/www/shared\n"}, nil},
 		{"rp-agent@.service", outside, nil, []string{"\nBindReadOnlyPaths="}},
 		{"rp-agent-console@.service", preprod().Application,
 			[]string{"\nUser=app\n", "\nBindReadOnlyPaths=-/home/app/www\n", "\nReadWritePaths=-/home/app/www/shared\n"}, nil},
@@ -136,7 +138,7 @@ func TestEveryDirectiveHasAReason(t *testing.T) {
 	directive := regexp.MustCompile(`^[A-Z][A-Za-z]+=`)
 	for _, unit := range Units {
 		since := 0
-		for line := range strings.Lines(string(static(unit))) {
+		for line := range strings.Lines(string(unitFile(unit))) {
 			switch {
 			case strings.HasPrefix(line, "#"), strings.HasPrefix(line, "["):
 				since = 0
@@ -177,7 +179,10 @@ func verify(t *testing.T, args ...string) {
 			writeFile(t, filepath.Join(dir, name), content)
 		}
 	}
-	for _, unit := range Units[1:] {
+	for _, unit := range Units {
+		if unit == Socket || unit == Slice && args[0] == "security" {
+			continue
+		}
 		instance := strings.Replace(unit, "@.", "@abcdefgh.", 1)
 		cmd := exec.Command(analyze, append(args, filepath.Join(dir, instance))...)
 		cmd.Env = append(os.Environ(), "SYSTEMD_UNIT_PATH="+dir+":/usr/lib/systemd/system")
@@ -221,4 +226,39 @@ func mustRead(t *testing.T, name string) []byte {
 		t.Fatal(err)
 	}
 	return content
+}
+
+// TestEveryServiceIsInTheSlice, and each has bounds of its own.
+func TestEveryServiceIsInTheSlice(t *testing.T) {
+	for _, unit := range Units {
+		if !hasDropIn(unit) {
+			continue
+		}
+		for _, want := range []string{"\nSlice=" + Slice + "\n", "\nMemoryMax=", "\nTasksMax="} {
+			if !bytes.Contains(unitFile(unit), []byte(want)) {
+				t.Errorf("%s: no %q", unit, want)
+			}
+		}
+	}
+	for _, want := range []string{"\nMemoryMax=", "\nTasksMax=", "\nCPUWeight="} {
+		if !bytes.Contains(unitFile(Slice), []byte(want)) {
+			t.Errorf("%s: no %q", Slice, want)
+		}
+	}
+}
+
+// TestOnlyADryRunHasADeadline: a command that changes data is ended by no clock.
+func TestOnlyADryRunHasADeadline(t *testing.T) {
+	for unit, want := range map[string]bool{consoleUnit: false, dryRunUnit: true, "rp-agent-run@.service": false} {
+		if got := bytes.Contains(unitFile(unit), []byte("\nRuntimeMaxSec=")); got != want {
+			t.Errorf("%s: a deadline %t, want %t", unit, got, want)
+		}
+	}
+	// What is not a limit is the same for both.
+	dry, real := string(unitFile(dryRunUnit)), string(unitFile(consoleUnit))
+	for line := range strings.Lines(real) {
+		if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "Description=") && !strings.HasPrefix(line, "LimitFSIZE=") && !strings.Contains(dry, line) {
+			t.Errorf("a dry run lacks %q", line)
+		}
+	}
 }

@@ -196,7 +196,7 @@ func (w *real) left(ctx context.Context) []string {
 		}
 	}
 	for what, argv := range map[string][]string{
-		"failed unit": {"--failed"}, "unit": {"--all", "rp-agent@*", "rp-agent-run@*", "rp-agent-console@*"},
+		"failed unit": {"--failed"}, "unit": {"--all", "rp-agent@*", "rp-agent-run@*", "rp-agent-console@*", "rp-agent-dryrun@*"},
 	} {
 		out, err := w.host.Run(ctx, append([]string{"systemctl", "list-units", "--plain", "--no-legend"}, argv...)...)
 		if err != nil {

@@ -61,7 +61,7 @@ func bridge(p lab.Process) bool   { return slices.Contains(p.Args, "rpc") && cal
 func instance(p lab.Process) bool { return strings.HasPrefix(p.Unit, "rp-agent@") }
 func runner(p lab.Process) bool   { return strings.HasPrefix(p.Unit, "rp-agent-run@") }
 func php(p lab.Process) bool {
-	return strings.HasPrefix(p.Unit, "rp-agent-console@") && called(p, "php")
+	return (strings.HasPrefix(p.Unit, "rp-agent-console@") || strings.HasPrefix(p.Unit, "rp-agent-dryrun@")) && called(p, "php")
 }
 func polkit(p lab.Process) bool { return p.Unit == "polkit.service" }
 func bus(p lab.Process) bool    { return p.Unit == "dbus.service" }

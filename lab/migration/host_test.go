@@ -130,7 +130,7 @@ func goOn(t *testing.T, h *lab.Host) {
 // consoleUnit is the unit of the one console command that runs, and its process.
 func consoleUnit(t *testing.T, h *lab.Host) (unit, pid string) {
 	t.Helper()
-	fields := strings.Fields(labtest.On(t, h, "systemctl", "list-units", "--plain", "--no-legend", "--state=active", "rp-agent-console@*"))
+	fields := strings.Fields(labtest.On(t, h, "systemctl", "list-units", "--plain", "--no-legend", "--state=active", "rp-agent-console@*", "rp-agent-dryrun@*"))
 	if len(fields) == 0 {
 		t.Fatal("no console command runs")
 	}

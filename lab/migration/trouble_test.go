@@ -197,7 +197,7 @@ func powerCut(t *testing.T, s *stage) {
 	if now.State != proto.JobInterrupted || now.Steps[1].State != proto.StepInterrupted {
 		t.Errorf("the job is %s, step 1.2 %s", now.State, now.Steps[1].State)
 	}
-	if units := labtest.On(t, s.preprod, "systemctl", "list-units", "--all", "--plain", "--no-legend", "rp-agent-run@*", "rp-agent-console@*"); units != "" {
+	if units := labtest.On(t, s.preprod, "systemctl", "list-units", "--all", "--plain", "--no-legend", "rp-agent-run@*", "rp-agent-console@*", "rp-agent-dryrun@*"); units != "" {
 		t.Errorf("after the boot there are\n%s", units)
 	}
 	s.ssh(t, "rp-preprod", "rp-agent", "audit", "verify")

@@ -104,7 +104,7 @@ func otherPrograms() []attempt {
 		{name: "a unit by crontab", try: `echo '* * * * * root touch /run/pwned' >/etc/cron.d/pwned`, refusal: []string{denied, "No such file"}},
 	}
 	for _, command := range []string{
-		"start rp-agent-run@abcdefgh.service", "start rp-agent-console@abcdefgh.service", "stop rp-agent.socket",
+		"start rp-agent-run@abcdefgh.service", "start rp-agent-console@abcdefgh.service", "start rp-agent-dryrun@abcdefgh.service", "stop rp-agent.socket",
 		"restart messenger_worker_async@1.service", "stop ssh.service", "daemon-reload", "enable --runtime ssh.service",
 		"set-property messenger_worker_async@1.service CPUWeight=1", "kill messenger_worker_async@1.service", "edit --runtime --stdin messenger_worker_async@1.service",
 	} {

@@ -67,6 +67,9 @@ func BecomeConsole(paths Paths, run string, getenv func(string) string) error {
 	}
 	// An ignored signal stays ignored across exec, and PHP expects to die of it.
 	signal.Reset(syscall.SIGPIPE, syscall.SIGINT, syscall.SIGTERM)
+	if !spec.DryRun { // past the unit's LimitFSIZE= a write fails, and the command goes on
+		signal.Ignore(syscall.SIGXFSZ)
+	}
 	argv := spec.Argv(*rules.Console)
 	return fmt.Errorf("cannot run %s: %w", argv[0], syscall.Exec(argv[0], argv, console.Environ(getenv)))
 }

@@ -49,11 +49,15 @@ func (s *Service) Start(ctx context.Context, args proto.JobStartArgs, caller Cal
 
 // unused refuses the id of a job that was pruned while the output of its commands is still there.
 func (s *Service) unused(id proto.JobID) error {
-	used, err := s.Folders.Used(console.NewID(id, 0))
-	if err != nil {
-		return fmt.Errorf("cannot look for an earlier job: %w", err)
+	var first bool
+	for _, run := range []console.ID{console.NewDryID(id, 0), console.NewID(id, 0)} { // agents before NewDryID used the second
+		used, err := s.Folders.Used(run)
+		if err != nil {
+			return fmt.Errorf("cannot look for an earlier job: %w", err)
+		}
+		first = first || used
 	}
-	if used {
+	if first {
 		return &proto.Error{Code: proto.CodeJob, Message: fmt.Sprintf("cannot start job %s: an earlier job had this id", id), Next: "rpctl jobs"}
 	}
 	return nil

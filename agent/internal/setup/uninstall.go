@@ -38,6 +38,7 @@ func (p *Plan) planRemoval(ctx context.Context) error {
 	if p.touchesUnits() {
 		p.command(proto.SetupChange{Action: "run", Target: "systemctl daemon-reload"}, "systemctl", "daemon-reload")
 	}
+	p.stopSlice()
 	if sshd, err := p.host.unitState(ctx, "ssh.service"); err != nil {
 		return err
 	} else if p.touches(systemd.SSHDPath) && sshd["ActiveState"] == "active" {
@@ -65,6 +66,24 @@ func (p *Plan) quiet(ctx context.Context) error {
 	p.command(proto.SetupChange{Action: "stop", Target: "rp-agent@*.service", Detail: "connections that are open"},
 		"systemctl", "stop", "rp-agent@*.service")
 	return nil
+}
+
+// stopSlice plans to end the slice, which systemd keeps when its last unit has ended. Stopping it would end a console
+// command that still runs, so the host is asked again at that moment.
+func (p *Plan) stopSlice() {
+	if !p.touches(systemd.UnitDir + "/" + systemd.Slice) {
+		return
+	}
+	p.actions = append(p.actions, action{
+		SetupChange: proto.SetupChange{Action: "stop", Target: systemd.Slice, Detail: "unless a job still runs"},
+		do: func(ctx context.Context) error {
+			left, err := p.host.Commands.Run(ctx, "systemctl", "list-units", "--plain", "--no-legend", "rp-agent-*@*.service")
+			if err == nil && strings.TrimSpace(left) == "" {
+				_, err = p.host.Commands.Run(ctx, "systemctl", "stop", systemd.Slice)
+			}
+			return err
+		},
+	})
 }
 
 // removal plans to remove a file, and the drop-in folder that is empty after it.

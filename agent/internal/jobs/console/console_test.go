@@ -201,3 +201,15 @@ func FuzzParseEnd(f *testing.F) {
 		}
 	})
 }
+
+// TestDryRunsHaveIDsOfTheirOwn: the unit of a run is told from its id, also by a runner that comes later.
+func TestDryRunsHaveIDsOfTheirOwn(t *testing.T) {
+	seen := map[ID]bool{}
+	for number := range 100 {
+		real, dry := NewID("testjob1", number), NewDryID("testjob1", number)
+		if real.Dry() || !dry.Dry() || !real.Valid() || !dry.Valid() || seen[real] || seen[dry] {
+			t.Errorf("%s, %s", real, dry)
+		}
+		seen[real], seen[dry] = true, true
+	}
+}

@@ -39,6 +39,8 @@ func (e End) Cut() bool { return e.Code != "exited" || e.Result == "timeout" || 
 
 func (e End) String() string {
 	switch {
+	case e.Result == "timeout":
+		return "it ran longer than its unit allows (systemctl cat rp-agent-dryrun@.service) and was ended"
 	case e.Code == "exited":
 		return "it ended with status " + printable.Excerpt(e.Status, 20)
 	case e.Code == "":

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/re-connect/rpctl/agent/internal/statefile"
 	"github.com/re-connect/rpctl/proto"
@@ -27,6 +28,15 @@ func NewID(job proto.JobID, number int) ID {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d", job, number))
 	return ID(hex.EncodeToString(sum[:16]))
 }
+
+// dryPrefix begins the id of a dry run. NewID gives hexadecimal digits, so none of its ids begins so.
+const dryPrefix = "dryrun"
+
+// NewDryID is NewID for a dry run, which systemd starts from a template with a time limit.
+func NewDryID(job proto.JobID, number int) ID { return dryPrefix + NewID(job, number) }
+
+// Dry says that the id is a dry run's. An id of an agent before NewDryID may be of either kind.
+func (id ID) Dry() bool { return strings.HasPrefix(string(id), dryPrefix) }
 
 // Valid says whether the id may be a unit's and a file's name.
 func (id ID) Valid() bool { return proto.JobID(id).Valid() }

@@ -58,6 +58,9 @@ func (w *work) realRun(step plan.Located) (outcome, error) {
 // start writes what is about to be started, and starts it.
 func (w *work) start(step plan.Located, purpose store.Purpose) error {
 	id := console.NewID(w.record.Job.ID, len(w.record.Runs))
+	if purpose != store.Real {
+		id = console.NewDryID(w.record.Job.ID, len(w.record.Runs))
+	}
 	if used, err := w.Folders.Used(id); err != nil {
 		return fmt.Errorf("cannot look for an earlier run: %w", err)
 	} else if used { // of a job that had this id, and was pruned before its output

@@ -1,5 +1,5 @@
 // Package systemdengine starts and stops the units of jobs over D-Bus. polkit lets
-// the agent's user start, stop and reset these two templates by name, and nothing else.
+// the agent's user start, stop and reset these templates by name, and nothing else.
 package systemdengine
 
 import (
@@ -31,7 +31,12 @@ var _ jobs.Engine = (*Engine)(nil)
 func RunnerUnit(id proto.JobID) string { return "rp-agent-run@" + string(id) + ".service" }
 
 // ConsoleUnit is the unit of one console command.
-func ConsoleUnit(id console.ID) string { return "rp-agent-console@" + string(id) + ".service" }
+func ConsoleUnit(id console.ID) string {
+	if id.Dry() {
+		return "rp-agent-dryrun@" + string(id) + ".service"
+	}
+	return "rp-agent-console@" + string(id) + ".service"
+}
 
 // StartRunner starts the runner, forgetting that systemd gave up on it, if it did.
 func (e *Engine) StartRunner(ctx context.Context, id proto.JobID) error {
