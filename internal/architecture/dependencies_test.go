@@ -23,7 +23,6 @@ var reasons = map[string]string{
 	"github.com/gofrs/flock":               "locks that end with their holder: lease, audit, jobs",
 	"github.com/google/renameio/v2":        "files that are written whole or not at all",
 	"github.com/hiddeco/sshsig":            "receipts and approvals that ssh-keygen can check",
-	"github.com/kevinburke/ssh_config":     "~/.ssh/config where there is no ssh to ask",
 	"github.com/kr/fs":                     "walking folders, for sftp",
 	"github.com/pkg/sftp":                  "carrying rp-agent to a host",
 	"github.com/richardlehane/mscfb":       "containers of encrypted workbooks, for excelize",

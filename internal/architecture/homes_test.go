@@ -9,7 +9,6 @@ const module = "github.com/re-connect/rpctl/"
 var homes = map[string][]string{
 	// One home each.
 	"github.com/BurntSushi/toml":           {"internal/stricttoml"},
-	"github.com/kevinburke/ssh_config":     {"controller/internal/connect"},
 	"github.com/coreos/go-systemd/v22":     {"agent/internal/units/systemd", "agent/internal/jobs/systemdengine"},
 	"github.com/godbus/dbus/v5":            {"agent/internal/units/systemd"},
 	"charm.land/lipgloss/v2":               {"controller/internal/view"},

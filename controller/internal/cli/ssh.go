@@ -45,6 +45,10 @@ func (a *app) sshOf() *ssh {
 			options.Passphrase = func(ctx context.Context, keyFile string) ([]byte, error) {
 				return a.askSecret(ctx, "passphrase of "+safe(keyFile)+": ")
 			}
+			options.Prompt = func(ctx context.Context, question string) ([]byte, error) {
+				return a.askSecret(ctx, "ssh asks: "+question+" ")
+			}
+			options.Notice = func(text string) { a.warn("", "ssh: "+text) }
 		}
 		a.ssh = &ssh{dialer: connect.New(options), operator: a.operator(), greeting: greetings * a.flags.timeout, alive: a.Alive, warn: a.warn}
 	}

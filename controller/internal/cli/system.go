@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/re-connect/rpctl/controller/internal/connect"
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/fleet"
 	"github.com/re-connect/rpctl/controller/internal/view"
@@ -74,6 +75,9 @@ type flags struct {
 
 // Run is rpctl. It returns the exit code.
 func Run(system System) int {
+	if code, asked := connect.Askpass(system.Args, system.Getenv, system.Stdout); asked {
+		return code
+	}
 	if system.Now == nil {
 		system.Now = time.Now
 	}

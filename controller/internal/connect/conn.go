@@ -16,6 +16,7 @@ type Conn struct {
 	below       *Conn // the jump host's connection that carries this one, or nil
 	startWithin time.Duration
 	stuck       string // what to type when no channel can be opened
+	end         func() // ends the ssh program that carries the connection; may be nil
 	closeOnce   sync.Once
 	closed      chan struct{}
 }
@@ -50,7 +51,7 @@ func (c *Conn) keepalive(every, within time.Duration) {
 	}
 }
 
-// Via says how the host was reached: "control master", "direct" or "jump a,b".
+// Via says how the host was reached: "control master", "ssh", "direct" or "jump a,b".
 func (c *Conn) Via() string {
 	if len(c.jumps) > 0 {
 		return "jump " + strings.Join(c.jumps, ",")
@@ -67,6 +68,9 @@ func (c *Conn) Close() error {
 	c.closeOnce.Do(func() {
 		close(c.closed)
 		err = c.client.Close()
+		if c.end != nil {
+			c.end()
+		}
 		if c.below != nil {
 			_ = c.below.Close()
 		}

@@ -1,8 +1,11 @@
 // Package connect makes an SSH connection to an alias, as ssh itself would make
 // it: from the same configuration, with the same keys, through the same jumps,
-// over a live ControlMaster where there is one. Host keys are checked strictly,
-// always. Every failure is an *exit.Error of code Unreachable that says what to
-// type next.
+// over a live ControlMaster where there is one. Where the configuration is plain
+// (keywords.go), this package logs in itself, which takes a third of the time and
+// no process for each host; everywhere else the ssh program logs in, and this
+// package speaks over its connection (transport.go). Host keys are checked
+// strictly, always. Every failure is an *exit.Error of code Unreachable that says
+// what to type next.
 //
 // Round trips with OpenSSH, measured: Dial costs none over a live master and seven
 // otherwise (TCP, key exchange 2, authentication service, "none", key offer,
@@ -11,7 +14,9 @@
 package connect
 
 import (
+	"cmp"
 	"context"
+	"os/exec"
 	"sync"
 	"time"
 
@@ -22,13 +27,18 @@ import (
 type Options struct {
 	// SSHConfig is read instead of ~/.ssh/config and /etc/ssh/ssh_config, like ssh -F.
 	SSHConfig string
-	// Program is the ssh that resolves aliases ("ssh -G"); "none", or one that is not there, makes
-	// this package read the configuration files itself. When empty, "ssh" of PATH is asked where the
-	// configuration says more than a plain one does (plainConfig).
+	// Program is the ssh program. When empty, "ssh" of PATH is used where the configuration says more than a plain
+	// one does (plainConfig), to read it ("ssh -G") and to open the connection. Another name is always used, and
+	// "none" never.
 	Program string
 	// Passphrase asks for the passphrase of a private key, one question at a time, and returns
 	// an error when the person gives up. Nil never asks: in CI such a key is not used.
 	Passphrase func(ctx context.Context, keyFile string) ([]byte, error)
+	// Prompt asks what the ssh program wants to know (a passphrase, a password, a second factor); what is typed is
+	// not shown. The caller wipes the answer. Nil: ssh asks nothing.
+	Prompt func(ctx context.Context, question string) ([]byte, error)
+	// Notice shows what ssh says while it waits, such as a key that wants a touch. It may be nil.
+	Notice func(text string)
 
 	DialWithin      time.Duration // TCP, where the configuration has no ConnectTimeout: 10 s
 	HandshakeWithin time.Duration // from TCP to logged in, time spent with a person not counted: 30 s
@@ -45,6 +55,7 @@ type Dialer struct {
 	keys    keyring
 	known   knownHostsCache
 	plain   *plainReader // nil: ssh is always asked
+	program string       // path of the ssh program, or ""
 }
 
 // New is a dialer with these options.
@@ -58,11 +69,15 @@ func New(options Options) *Dialer {
 			*duration = otherwise
 		}
 	}
-	var plain *plainReader
-	if options.Program == "" {
-		options.Program, plain = "ssh", &plainReader{}
+	program, err := exec.LookPath(cmp.Or(options.Program, "ssh"))
+	if err != nil || options.Program == "none" {
+		program = ""
 	}
-	return &Dialer{options: options, plain: plain, keys: keyring{ask: options.Passphrase, unlocked: map[string]unlocked{}}}
+	var plain *plainReader
+	if options.Program == "" || program == "" {
+		plain = &plainReader{alone: program == ""}
+	}
+	return &Dialer{options: options, plain: plain, program: program, keys: keyring{ask: options.Passphrase, unlocked: map[string]unlocked{}}}
 }
 
 // Dial connects to an alias. ctx bounds the dialling, not the connection's life.

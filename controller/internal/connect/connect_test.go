@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -71,6 +72,16 @@ func (b *bench) writeKey(name string, secret ed25519.PrivateKey) string {
 		b.t.Fatal(err)
 	}
 	return b.write(name, string(pem.EncodeToMemory(block)))
+}
+
+// writePKCS8 writes the bench's key in a form that names no type of its own.
+func (b *bench) writePKCS8(name string) {
+	b.t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(b.secret)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.write(name, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
 }
 
 // start runs a host that takes the bench's key, unless options say which it takes.
@@ -226,25 +237,29 @@ func TestJump(t *testing.T) {
 
 func TestUnreachable(t *testing.T) {
 	b := newBench(t)
-	healthy := b.start(sshhost.Options{})
 	const nobody = 1 // tcpmux, which no system starts; a port that was free a moment ago may be another test's now
 	fmt.Fprintf(&b.config, "Host refusing\n  HostName 127.0.0.1\n  Port %d\n", nobody)
 	fmt.Fprintf(&b.config, "Host nameless\n  HostName rpctl-test.invalid\n")
 	b.alias("dropping", b.start(sshhost.Options{Faults: sshhost.Faults{DropHandshake: true}}))
 	b.alias("stalling", b.start(sshhost.Options{Faults: sshhost.Faults{StallHandshake: true}}))
-	b.alias("proxied", healthy, "ProxyCommand nc %h %p")
 	for alias, want := range map[string][2]string{
 		"refusing": {"connection refused by 127.0.0.1:", "ssh -v"},
 		"nameless": {"cannot resolve the name rpctl-test.invalid", "ssh -G"},
 		"dropping": {"the host closed the connection in the SSH handshake", "ssh -v"},
 		"stalling": {"the SSH handshake took longer than 100ms", "ssh -v"},
-		"proxied":  {"ProxyCommand is not supported: use ProxyJump", "ssh -o ControlMaster=yes -fN"},
 	} {
 		t.Run(alias, func(t *testing.T) {
 			_, err := b.dialer(Options{HandshakeWithin: 100 * time.Millisecond}).Dial(t.Context(), alias)
 			checkFailure(t, err, exit.Unreachable, want[0], want[1])
 		})
 	}
+}
+
+func TestConfigurationThatNeedsSSH(t *testing.T) {
+	b := newBench(t)
+	b.alias("proxied", b.start(sshhost.Options{}), "ProxyCommand nc %h %p")
+	_, err := b.dial("proxied")
+	checkFailure(t, err, exit.Unreachable, "cannot use the ssh configuration without the ssh program: "+b.path("config")+":5: only the ssh program reads this", "ssh -V")
 }
 
 func TestInterrupted(t *testing.T) {

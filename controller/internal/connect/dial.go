@@ -26,28 +26,29 @@ func (d *Dialer) dial(ctx context.Context, target hop, given []hop, depth int) (
 	if err != nil {
 		return nil, err
 	}
-	if conn := d.overMaster(ctx, r); conn != nil {
-		return conn, nil
+	if conn, err := d.overMaster(ctx, r); conn != nil || err != nil {
+		return conn, err
+	}
+	if r.Source == sourceSSH {
+		return d.overSSH(ctx, r, given)
 	}
 	jumps := given
 	if len(jumps) == 0 {
 		jumps = r.jumps
-		if r.ProxyCommand != "" {
-			return nil, d.proxyCommand(r)
-		}
 	}
+	var conn *Conn
 	if len(jumps) == 0 {
-		return d.direct(ctx, r)
+		conn, err = d.direct(ctx, r)
+	} else {
+		conn, err = d.jump(ctx, r, jumps, depth)
 	}
-	return d.jump(ctx, r, jumps, depth)
-}
-
-// proxyCommand refuses what would need a process in the middle of the connection.
-func (d *Dialer) proxyCommand(r Resolved) error {
-	return &failure{
-		message: "ProxyCommand is not supported: use ProxyJump in the ssh configuration, or open a master connection first (ControlPath must be set)",
-		next:    d.ssh(r.typed, "-o", "ControlMaster=yes", "-fN"),
+	var why *failure
+	if errors.As(err, &why) && why.sshMayLogIn && d.program != "" && ctx.Err() == nil {
+		if conn, sshErr := d.overSSH(ctx, r, given); sshErr == nil {
+			return conn, nil
+		} // our own error names the keys
 	}
+	return conn, err
 }
 
 // direct connects over TCP.

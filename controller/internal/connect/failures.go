@@ -15,6 +15,10 @@ type failure struct {
 	next    string
 	err     error
 	through []string // jumps, outermost first, that the failing hop stands for
+
+	// sshMayLogIn reports that the host refused the keys that this package could offer, and that the ssh program
+	// has more: a key file that only it reads, a certificate, a password.
+	sshMayLogIn bool
 }
 
 func (f *failure) Error() string {

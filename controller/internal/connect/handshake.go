@@ -87,8 +87,9 @@ func (l *login) refused(err error) error {
 	next := l.dialer.ssh(l.r.typed, "-v")
 	if l.partial || !l.keysTaken {
 		return &failure{
-			message: fmt.Sprintf("the host wants more than a key from user %s (%s): open a master connection first (ControlPath must be set)", l.r.User, safe(strings.Join(l.methods, ", "))),
-			next:    l.dialer.ssh(l.r.typed, "-o", "ControlMaster=yes", "-fN"), err: err,
+			sshMayLogIn: true,
+			message:     fmt.Sprintf("the host wants more than a key from user %s (%s): open a master connection first (ControlPath must be set)", l.r.User, safe(strings.Join(l.methods, ", "))),
+			next:        l.dialer.ssh(l.r.typed, "-o", "ControlMaster=yes", "-fN"), err: err,
 		}
 	}
 	message := fmt.Sprintf("no usable key for user %s", l.r.User)
@@ -104,7 +105,7 @@ func (l *login) refused(err error) error {
 	if l.unlock != "" {
 		next = "ssh-add " + exit.Word(l.unlock)
 	}
-	return &failure{message: message, next: next, err: err}
+	return &failure{message: message, next: next, err: err, sshMayLogIn: l.more}
 }
 
 func counted(keys int) string {

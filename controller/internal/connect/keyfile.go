@@ -26,6 +26,7 @@ type identity struct {
 	signer    ssh.AlgorithmSigner
 	encrypted []byte // the private key as it stands in the file, where a passphrase is needed
 	problem   string // why it cannot be used
+	certified bool   // a certificate lies beside it, which only ssh offers
 }
 
 // identities reads the key files; one that does not exist is passed over, as by ssh.
@@ -42,10 +43,12 @@ func (l *login) identities() []identity {
 func readIdentity(path string) (one identity, exists bool) {
 	one.path = path
 	public, publicErr := readPublic(path + ".pub")
+	one.public = public // the agent may hold the key, whatever its file is
+	_, certErr := os.Lstat(path + "-cert.pub")
+	one.certified = certErr == nil
 	content, mode, err := readSmall(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		one.public = public // the key itself may be in the agent
 		return one, publicErr == nil
 	case err != nil:
 		one.problem = err.Error()
@@ -142,6 +145,16 @@ func (k *keyring) open(ctx context.Context, file identity) (ssh.AlgorithmSigner,
 		k.unlocked[file.path] = unlocked{signer, err}
 	}
 	return signer, err
+}
+
+// question asks for one answer, while no other question is asked.
+func (k *keyring) question(ctx context.Context, prompt func(context.Context, string) ([]byte, error), text string) ([]byte, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return prompt(ctx, text)
 }
 
 // errNoPassphrase says that a key stays locked.

@@ -47,7 +47,7 @@ func readKnownHosts(files []string) (*knownHosts, error) {
 		if path != file {
 			defer os.Remove(path)
 		}
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) { // ssh passes over both; an unknown key is refused
 			continue
 		}
 		if err != nil {

@@ -27,6 +27,7 @@ type login struct {
 	keysTaken bool     // and it takes keys
 	partial   bool     // a key was accepted, but is not enough
 	methods   []string // what it takes
+	more      bool     // the ssh program may offer what this login cannot
 }
 
 // observe remembers what the host takes; it decides nothing.
@@ -58,9 +59,13 @@ func (l *login) signers(ctx context.Context) []ssh.Signer {
 	files := l.identities()
 	var chosen []candidate
 	for _, file := range files {
+		l.more = l.more || file.certified
 		if key, ok := held.take(file.public); ok {
 			chosen = append(chosen, key)
 		}
+	}
+	if l.r.IdentitiesOnly {
+		l.more = l.more || slices.ContainsFunc(held.keys, func(c candidate) bool { return strings.Contains(c.signer.PublicKey().Type(), "-cert-") })
 	}
 	taken := len(chosen)
 	if !l.r.IdentitiesOnly {
@@ -143,6 +148,7 @@ func (l *login) offerFile(ctx context.Context, chosen []candidate, file identity
 	signer := file.signer
 	switch {
 	case file.problem != "":
+		l.more = true
 		l.notes = append(l.notes, file.path+" ("+safe(file.problem)+")")
 		return chosen
 	case signer != nil:

@@ -3,7 +3,9 @@ package connect
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/user"
@@ -18,47 +20,67 @@ import (
 
 // plainConfig is an ssh configuration of which there is no doubt what it says: Host blocks,
 // Include before the first of them, and values without quotes. It is read once for all hosts,
-// where `ssh -G` costs a process for each (5 ms and more: measured, most of what 1,000
-// hosts cost). Whatever else a configuration says is for ssh itself to read; TestPlainIsWhatSSHReads
-// holds the two to the same result.
-type plainConfig struct{ blocks []plainBlock }
+// where the ssh program costs a process for each. What else a configuration says of a host is left to ssh;
+// TestPlainIsWhatSSHReads holds the two to the same result.
+type plainConfig struct {
+	blocks   []plainBlock
+	homeless bool // $HOME is not the home folder that ssh uses, so nothing in it may matter
+}
 
 // plainBlock is the settings of one Host line; without patterns, of all hosts.
 type plainBlock struct {
 	patterns []string
 	settings [][2]string // keyword, value
+	notPlain error       // the first setting that is left to ssh
 }
 
 // plainReader reads the configuration at most once.
 type plainReader struct {
+	alone bool // there is no ssh program to agree with, so $HOME and $USER are believed
 	once  sync.Once
-	found *plainConfig // nil: it is not plain
+	found *plainConfig
+	err   error
 }
 
-// errNotPlain says that ssh must be asked.
-var errNotPlain = errors.New("not a plain configuration")
+// errNotPlain reports a configuration that only the ssh program reads reliably.
+var errNotPlain = errors.New("only the ssh program reads this reliably")
 
-// of is what a plain configuration says of a target; false when ssh must be asked.
-func (p *plainReader) of(target hop, override string) (settings, bool) {
-	p.once.Do(func() {
-		if read, err := readPlain(override); err == nil {
-			p.found = read
-		}
-	})
-	if p.found == nil || strings.ToLower(target.host) != target.host {
-		return nil, false
+// of returns what the configuration says of a target. The error says what is not plain in it.
+func (p *plainReader) of(target hop, override string) (settings, error) {
+	p.once.Do(func() { p.found, p.err = readPlain(override, p.alone) })
+	if p.err != nil {
+		return nil, p.err
 	}
-	found := p.found.of(target.host)
-	// ssh takes the user's name from the system's user database, which only ssh reaches for certain.
-	return found, target.user != "" || found.first("user") != ""
+	found, err := p.found.of(target.host)
+	if err != nil {
+		return nil, err
+	}
+	// ssh compares names in lower case, and takes the default user from the system's user database.
+	if !p.alone && (strings.ToLower(target.host) != target.host || target.user == "" && found.first("user") == "") || p.found.homeless && found.inHome() {
+		return nil, errNotPlain
+	}
+	return found, nil
+}
+
+// inHome reports whether a file below the home folder is used.
+func (s settings) inHome() bool {
+	for _, keyword := range []string{"identityfile", "userknownhostsfile", "globalknownhostsfile", "controlpath", "identityagent"} {
+		if strings.Contains(strings.Join(s[keyword], " "), "~") {
+			return true
+		}
+	}
+	return len(s["identityfile"]) == 0 || len(s["userknownhostsfile"]) == 0 // by default they are
 }
 
 // of collects as ssh_config(5) says: the first value counts, identity files add up.
-func (c *plainConfig) of(host string) settings {
+func (c *plainConfig) of(host string) (settings, error) {
 	found := settings{}
 	for _, block := range c.blocks {
 		if len(block.patterns) > 0 && !matchesAny(block.patterns, host) {
 			continue
+		}
+		if block.notPlain != nil {
+			return nil, block.notPlain
 		}
 		for _, s := range block.settings {
 			keyword, value := s[0], s[1]
@@ -70,7 +92,7 @@ func (c *plainConfig) of(host string) settings {
 			}
 		}
 	}
-	return found
+	return found, nil
 }
 
 // matchesAny is a Host line: a pattern after ! that matches keeps the whole block away.
@@ -92,18 +114,21 @@ func matchesAny(patterns []string, host string) bool {
 }
 
 // readPlain reads the files that ssh reads; override alone where it is given, like ssh -F.
-func readPlain(override string) (*plainConfig, error) {
-	home, err := sshHome()
+func readPlain(override string, alone bool) (*plainConfig, error) {
+	home, certain, err := sshHome()
 	if err != nil {
 		return nil, err
 	}
 	users := filepath.Join(home, ".ssh")
-	c := &plainConfig{}
+	c := &plainConfig{homeless: !certain && !alone}
 	if override != "" {
 		if override == "none" {
 			return nil, errNotPlain
 		}
 		return c, c.read(override, users, false, 0)
+	}
+	if c.homeless {
+		return nil, errNotPlain
 	}
 	for _, file := range []struct {
 		name, folder string
@@ -116,17 +141,13 @@ func readPlain(override string) (*plainConfig, error) {
 	return c, nil
 }
 
-// sshHome is the home folder, where $HOME and the user database agree on it: ssh believes the latter.
-func sshHome() (string, error) {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", err
+// sshHome is $HOME. It is certain where the user database agrees: that is what ssh uses.
+func sshHome() (home string, certain bool, err error) {
+	if home, err = os.UserHomeDir(); err != nil {
+		return "", false, err
 	}
 	me, err := user.LookupId(strconv.Itoa(os.Getuid()))
-	if err != nil || me.HomeDir != home {
-		return "", errNotPlain
-	}
-	return home, nil
+	return home, err == nil && me.HomeDir == home, nil
 }
 
 // read adds the blocks of a file. folder is where the names that it includes begin; private files
@@ -142,16 +163,21 @@ func (c *plainConfig) read(file, folder string, private bool, depth int) error {
 	}
 	c.blocks = append(c.blocks, plainBlock{})
 	lines := bufio.NewScanner(bytes.NewReader(content))
+	number := 0
 	for inHost := false; lines.Scan(); {
+		number++
 		keyword, value, err := plainLine(lines.Text())
 		switch {
+		case err != nil && leftToSSH(keyword):
+			last := &c.blocks[len(c.blocks)-1]
+			last.notPlain = cmp.Or(last.notPlain, fmt.Errorf("%s:%d: %w", file, number, err))
 		case err != nil:
-			return err
+			return fmt.Errorf("%s:%d: %w", file, number, err)
 		case keyword == "host":
 			inHost = true
 			c.blocks = append(c.blocks, plainBlock{patterns: strings.Fields(value)})
 		case keyword == "include" && inHost:
-			return errNotPlain
+			return fmt.Errorf("%s:%d: %w", file, number, errNotPlain)
 		case keyword == "include":
 			if err := c.include(value, folder, private, depth); err != nil {
 				return err
@@ -165,15 +191,24 @@ func (c *plainConfig) read(file, folder string, private bool, depth int) error {
 	return lines.Err()
 }
 
+// leftToSSH reports whether a setting matters only to the hosts that its block matches.
+func leftToSSH(keyword string) bool {
+	return sshKeywords[keyword] || harmlessKeywords[keyword] ||
+		keywordForms()[keyword] != nil && keyword != "host" && keyword != "include"
+}
+
 // include reads files by their patterns, in the order of their names, as glob(7) gives them to ssh.
 func (c *plainConfig) include(value, folder string, private bool, depth int) error {
 	for _, pattern := range strings.Fields(value) {
 		if rest, ok := strings.CutPrefix(pattern, "~/"); ok {
-			if !private {
+			if !private || c.homeless {
 				return errNotPlain // ssh refuses ~ in the machine's own files
 			}
 			pattern = filepath.Join(filepath.Dir(folder), rest)
 		} else if !filepath.IsAbs(pattern) {
+			if c.homeless {
+				return errNotPlain
+			}
 			pattern = filepath.Join(folder, pattern)
 		}
 		names, err := filepath.Glob(pattern)
@@ -185,7 +220,7 @@ func (c *plainConfig) include(value, folder string, private bool, depth int) err
 				continue // glob(7): a * is no leading dot
 			}
 			if err := c.read(name, folder, private, depth+1); err != nil {
-				return errNotPlain
+				return fmt.Errorf("%w: %w", errNotPlain, err)
 			}
 		}
 	}

@@ -111,19 +111,34 @@ func TestNotPlain(t *testing.T) {
 		"IdentityFile ~bob/key", "IdentityFile ${KEYS}/a", "IdentityFile relative", "IdentityFile \"/a b\"", "ControlPath /run/%C",
 		"ProxyCommand nc %h %p", "IdentitiesOnly true", "ConnectTimeout 1m", "ConnectTimeout none", "IdentityAgent $AGENT",
 		"Host a b,c", "Host [ab]", "Host \"a\"", "Host", "Port",
+		// What restricts or redirects a login, and what a later ssh may add.
+		"RevokedHostKeys /k", "HostKeyAlgorithms ssh-rsa", "PubkeyAuthentication no", "PubkeyAuthentication unbound", "PubkeyAcceptedAlgorithms ssh-rsa",
+		"PubkeyAcceptedKeyTypes ssh-rsa", "HostbasedAuthentication yes", "PreferredAuthentications password", "CASignatureAlgorithms ssh-ed25519",
+		"CertificateFile /k", "Ciphers aes128-ctr", "KexAlgorithms curve25519-sha256", "MACs hmac-sha2-256", "RequiredRSASize 4096",
+		"BindAddress 127.0.0.1", "BindInterface lo", "AddressFamily inet6", "CheckHostIP yes", "VerifyHostKeyDNS yes", "ConnectionAttempts 2",
+		"KnownHostsCommand /bin/true", "PKCS11Provider /lib/x.so", "SecurityKeyProvider /lib/x.so", "ProxyUseFdpass yes", "RefuseConnection no",
+		"NoHostAuthenticationForLocalhost yes", "CanonicalDomains example", "Tag x", "SomethingNew yes", "Compression \"yes\"",
 	} {
-		if _, ok := (&plainReader{}).of(hop{host: "a"}, writeConfig(t, "User u\n"+line+"\n")); ok {
+		if _, err := (&plainReader{}).of(hop{host: "a"}, writeConfig(t, "User u\n"+line+"\n")); err == nil {
 			t.Errorf("%q was taken for plain", line)
 		}
 	}
-	if _, ok := (&plainReader{}).of(hop{host: "a"}, writeConfig(t, "Port 23\n")); ok {
+	for text, plain := range map[string]bool{
+		"User u\nHost b\n  RevokedHostKeys /k\n  IdentityFile \"/a b\"\n": true, "User u\nHost a*\n  RevokedHostKeys /k\n": false,
+		"User u\nHost b\n  Mistyped yes\n": false, "User u\nHost b\n  Match all\n": false, "User u\nHost b\n  Port \"\n": false,
+	} {
+		if _, err := (&plainReader{}).of(hop{host: "a"}, writeConfig(t, text)); (err == nil) != plain {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if _, err := (&plainReader{}).of(hop{host: "a"}, writeConfig(t, "Port 23\n")); err == nil {
 		t.Error("a configuration without User was read without ssh")
 	}
-	if _, ok := (&plainReader{}).of(hop{host: "A"}, writeConfig(t, "User u\n")); ok {
+	if _, err := (&plainReader{}).of(hop{host: "A"}, writeConfig(t, "User u\n")); err == nil {
 		t.Error("an alias in capitals was read without ssh")
 	}
-	if _, ok := (&plainReader{}).of(hop{host: "a"}, writeConfig(t, "User u\n")); !ok {
-		t.Error("a plain configuration was not read")
+	if _, err := (&plainReader{}).of(hop{host: "a"}, writeConfig(t, "User u\n")); err != nil {
+		t.Errorf("a plain configuration was not read: %v", err)
 	}
 }
 
@@ -142,9 +157,9 @@ func TestPlainIncludes(t *testing.T) {
 		}
 	}
 	for alias, want := range map[string]string{"web": "inner 1001", "db": "outer "} {
-		found, ok := (&plainReader{}).of(hop{host: alias}, config)
-		if got := found.first("user") + " " + found.first("port"); !ok || got != want {
-			t.Errorf("%s is %q (%v), want %q", alias, got, ok, want)
+		found, err := (&plainReader{}).of(hop{host: alias}, config)
+		if got := found.first("user") + " " + found.first("port"); err != nil || got != want {
+			t.Errorf("%s is %q (%v), want %q", alias, got, err, want)
 		}
 	}
 }

@@ -24,17 +24,23 @@ type Resolved struct {
 	IdentitiesOnly bool
 	AgentSocket    string   // empty: no agent is used
 	ProxyJump      []string // hops as they are typed, in the order in which they are passed
-	ProxyCommand   string
 	KnownHosts     []string // files of the user, then of the machine; some may not exist
 	HostKeyAlias   string
 	ControlPath    string // empty: no ControlMaster is looked for
 	// ConnectTimeout is 0 where the configuration has none.
 	ConnectTimeout time.Duration
-	Source         string // who read the configuration: "ssh -G", or "ssh_config" for this package
+	Source         string // what read the configuration: sourcePlain or sourceSSH
 
 	jumps []hop
 	typed hop
 }
+
+// What read a configuration. Where it was ssh, ssh opens the connection, too: the configuration may hold keywords that
+// this package does not honour.
+const (
+	sourcePlain = "ssh_config"
+	sourceSSH   = "ssh -G"
+)
 
 // resolve reads the configuration for one hop; what the hop itself names wins.
 func (d *Dialer) resolve(ctx context.Context, target hop) (Resolved, error) {
@@ -50,39 +56,26 @@ func (d *Dialer) resolve(ctx context.Context, target hop) (Resolved, error) {
 	return resolved, nil
 }
 
-// settings has the configuration read by who can: this package where it is plain, else ssh
-// where there is one. source says who did.
+// settings reads the configuration: this package does where it is plain, else the ssh program. source says which.
 func (d *Dialer) settings(ctx context.Context, target hop) (found settings, source string, err error) {
 	if d.plain != nil {
-		if found, ok := d.plain.of(target, d.options.SSHConfig); ok {
-			return found, "ssh_config", nil
+		if found, err = d.plain.of(target, d.options.SSHConfig); err == nil {
+			return found, sourcePlain, nil
 		}
 	}
-	program, err := exec.LookPath(d.options.Program)
-	if d.options.Program == "none" || err != nil {
-		found, err = readConfigFiles(target, d.options.SSHConfig)
-		return found, "ssh_config", err
+	if d.program == "" {
+		return nil, "", &failure{message: "cannot use the ssh configuration without the ssh program: " + printable.Line(err.Error()), next: "ssh -V", err: err}
 	}
-	found, err = d.askSSH(ctx, program, target)
-	return found, "ssh -G", err
+	found, err = d.askSSH(ctx, target)
+	return found, sourceSSH, err
 }
 
 // askSSH lets ssh read its own configuration: Match, Include, tokens and all.
-func (d *Dialer) askSSH(ctx context.Context, program string, target hop) (settings, error) {
+func (d *Dialer) askSSH(ctx context.Context, target hop) (settings, error) {
 	const within = 20 * time.Second // a `Match exec` may take its time
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	args := []string{"-T", "-G"}
-	if d.options.SSHConfig != "" {
-		args = append(args, "-F", d.options.SSHConfig)
-	}
-	if target.user != "" {
-		args = append(args, "-l", target.user)
-	}
-	if target.port != 0 {
-		args = append(args, "-p", strconv.Itoa(target.port))
-	}
-	command := exec.CommandContext(ctx, program, append(args, "--", target.host)...)
+	command := exec.CommandContext(ctx, d.program, d.sshArgs(target, "-T", "-G")...)
 	command.WaitDelay = time.Second
 	var stdout, stderr bounded
 	command.Stdout, command.Stderr = &stdout, &stderr
@@ -95,6 +88,21 @@ func (d *Dialer) askSSH(ctx context.Context, program string, target hop) (settin
 		}
 	}
 	return parseSettings(stdout.Bytes()), nil
+}
+
+// sshArgs is a command line of the ssh program for a hop; the last word is the host.
+func (d *Dialer) sshArgs(target hop, options ...string) []string {
+	args := options
+	if d.options.SSHConfig != "" {
+		args = append(args, "-F", d.options.SSHConfig)
+	}
+	if target.user != "" {
+		args = append(args, "-l", target.user)
+	}
+	if target.port != 0 {
+		args = append(args, "-p", strconv.Itoa(target.port))
+	}
+	return append(args, "--", target.host)
 }
 
 // bounded keeps the first bytes of a command's output and drops the rest.

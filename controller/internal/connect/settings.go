@@ -17,7 +17,7 @@ type settings map[string][]string
 // wantedKeywords are those that this package understands.
 var wantedKeywords = map[string]bool{
 	"hostname": true, "port": true, "user": true, "identityfile": true, "identitiesonly": true,
-	"identityagent": true, "proxyjump": true, "proxycommand": true, "userknownhostsfile": true,
+	"identityagent": true, "proxyjump": true, "userknownhostsfile": true,
 	"globalknownhostsfile": true, "hostkeyalias": true, "controlpath": true, "connecttimeout": true,
 }
 
@@ -92,9 +92,6 @@ func (s settings) buildRoute(r *Resolved) (err error) {
 	}
 	for _, jump := range r.jumps {
 		r.ProxyJump = append(r.ProxyJump, jump.String())
-	}
-	if command := s.first("proxycommand"); !strings.EqualFold(command, "none") && len(r.jumps) == 0 {
-		r.ProxyCommand = command
 	}
 	if text := s.first("connecttimeout"); text != "" && !strings.EqualFold(text, "none") {
 		seconds, err := strconv.Atoi(text)

@@ -37,7 +37,6 @@ const allOfIt = `Host a
   HostKeyAlias foo
   ConnectTimeout 7
 Host b
-  ProxyCommand nc %h %p
   IdentityAgent none
   ControlPath none
 `
@@ -65,7 +64,7 @@ func TestBothReaders(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.HostName != "b" || got.Port != 22 || got.ProxyCommand != "nc %h %p" || got.AgentSocket != "" || got.ControlPath != "" {
+			if got.HostName != "b" || got.Port != 22 || got.AgentSocket != "" || got.ControlPath != "" {
 				t.Errorf("b is %+v", got)
 			}
 		})

@@ -3,6 +3,7 @@ package connect
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,20 +65,26 @@ func findSSHD(t *testing.T) string {
 	return ""
 }
 
-// startSSHD runs sshd for the bench's key until the end of the test.
-func (b *bench) startSSHD(name string) *realHost {
+// startSSHD runs sshd for the bench's key until the end of the test. Its host key is of the kind that comes first in
+// options, ed25519 where that is empty; the other options are lines of sshd_config(5), the first value of each counts.
+func (b *bench) startSSHD(name string, options ...string) *realHost {
 	b.t.Helper()
 	sshd := findSSHD(b.t)
-	_, secret := newKey(b.t)
-	hostKey := b.writeKey(name+"_host", secret)
-	signer, err := ssh.NewSignerFromKey(secret)
+	kind := "ed25519"
+	if len(options) > 0 {
+		kind, options = cmp.Or(options[0], kind), options[1:]
+	}
+	hostKey := b.path(name + "_host")
+	b.keygen("-q", "-t", kind, "-N", "", "-f", hostKey)
+	public, err := os.ReadFile(hostKey + ".pub")
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	host := &realHost{port: freePort(b.t), log: &serverLog{}}
-	host.line = fmt.Sprintf("[127.0.0.1]:%d %s", host.port, ssh.MarshalAuthorizedKey(signer.PublicKey()))
+	host.line = fmt.Sprintf("[127.0.0.1]:%d %s", host.port, public)
 	authorized := b.write(name+"_authorized", string(ssh.MarshalAuthorizedKey(b.key.PublicKey())))
-	config := b.write(name+"_sshd", fmt.Sprintf(`Port %d
+	config := b.write(name+"_sshd", strings.Join(options, "\n")+fmt.Sprintf(`
+Port %d
 ListenAddress 127.0.0.1
 HostKey %s
 AuthorizedKeysFile %s
@@ -146,16 +153,22 @@ func freePort(t *testing.T) int {
 // real adds a host to the configuration as alias does, for a real sshd and the real login user.
 func (b *bench) real(name string, host *realHost, more ...string) {
 	b.t.Helper()
-	me, err := user.Current()
-	if err != nil {
-		b.t.Fatal(err)
-	}
 	known := b.write("known_"+name, host.line)
-	fmt.Fprintf(&b.config, "Host %s\n  HostName 127.0.0.1\n  Port %d\n  User %s\n", name, host.port, me.Username)
+	fmt.Fprintf(&b.config, "Host %s\n  HostName 127.0.0.1\n  Port %d\n  User %s\n", name, host.port, me(b.t))
 	for _, line := range more {
 		fmt.Fprintf(&b.config, "  %s\n", line)
 	}
 	fmt.Fprintf(&b.config, "  UserKnownHostsFile %s\n  GlobalKnownHostsFile none\n  IdentityFile %s\n  IdentitiesOnly yes\n", known, b.path("id"))
+}
+
+// me is the login user.
+func me(t *testing.T) string {
+	t.Helper()
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return me.Username
 }
 
 // dialReal connects with ssh reading the configuration.
