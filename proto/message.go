@@ -37,6 +37,7 @@ const (
 	OpRestart     Op = "restart"
 	OpVerify      Op = "verify"
 	OpRecord      Op = "record"
+	OpClockReset  Op = "clock-reset"
 )
 
 // Request asks for one operation. ID is positive and rises within a connection.

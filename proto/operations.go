@@ -54,8 +54,18 @@ type AuditEntry struct {
 	Revision string    `json:"revision,omitempty"`
 	Detail   string    `json:"detail,omitempty"`
 	Result   string    `json:"result,omitempty"`
-	Prev     string    `json:"prev"`
-	Hash     string    `json:"hash"`
+	// Newest is the newest time that an entry before this one has, where Time is older: the clock was turned back.
+	Newest time.Time `json:"newest,omitzero"`
+	Prev   string    `json:"prev"`
+	Hash   string    `json:"hash"`
+}
+
+// Mark is the newest time of the audit up to this entry.
+func (e AuditEntry) Mark() time.Time {
+	if e.Newest.After(e.Time) {
+		return e.Newest
+	}
+	return e.Time
 }
 
 // AuditReport is what a check of the chain found.
@@ -64,6 +74,12 @@ type AuditReport struct {
 	Head    string `json:"head,omitempty"` // hash of the last line
 	OK      bool   `json:"ok"`
 	Problem string `json:"problem,omitempty"` // first line that does not fit, and why
+}
+
+// ClockReset is what root's acceptance of the clock changed: the newest time of the audit, before and now.
+type ClockReset struct {
+	Before time.Time `json:"before"`
+	Now    time.Time `json:"now"`
 }
 
 // DoctorReport is one line for each assumption.

@@ -1,9 +1,14 @@
 package chaos
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	agent "github.com/re-connect/rpctl/agent/embedded"
 )
 
 // hostFaults are those of the host's disk and clock.
@@ -57,12 +62,22 @@ func (r *run) answers(ctx context.Context, codes ...int) {
 
 const day = 24 * time.Hour
 
-// clockSet moves the host's clock until the operator's command has ended.
+// clockSet moves the host's clock until the operator's command has ended; then root accepts the right one.
 func clockSet(by time.Duration) func(context.Context, *run, *process, hit) bool {
 	return func(_ context.Context, r *run, p *process, _ hit) bool {
 		r.stage.clock.Store(int64(by))
 		r.clockMoved = true
-		r.undo = append(r.undo, func() error { r.stage.clock.Store(0); return nil })
+		r.undo = append(r.undo, func() error { r.stage.clock.Store(0); return r.acceptClock() })
 		return !p.gone() || len(r.stage.unended()) > 0
 	}
+}
+
+// acceptClock is what root types once the clock is right again.
+func (r *run) acceptClock() error {
+	var said bytes.Buffer
+	root := agent.Caller{User: "root", UID: 0}
+	if status := r.stage.host().Running().Exec(context.Background(), "rp-agent clock-reset", root, strings.NewReader(""), &said, &said); status != 0 {
+		return fmt.Errorf("rp-agent clock-reset ended with %d: %s", status, said.String())
+	}
+	return nil
 }

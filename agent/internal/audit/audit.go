@@ -44,6 +44,7 @@ const (
 	ActionApprove    = "approve"     // an approval was accepted, and is kept next
 	ActionCancel     = "job-cancel"  // somebody asked a job to stop
 	ActionTorn       = "torn-line"   // the line before was cut off by a power loss or a full disk
+	ActionClock      = "clock-reset" // root accepted the clock: the times of earlier entries count no more
 )
 
 const (

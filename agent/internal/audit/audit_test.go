@@ -198,3 +198,39 @@ func TestStorageErrors(t *testing.T) {
 		t.Errorf("Verify = %#v, want storage", err)
 	}
 }
+
+func TestNewestOnlyRises(t *testing.T) {
+	log := New(t.TempDir())
+	at := func(hours int, action string) time.Time {
+		log.now = func() time.Time { return began.Add(time.Duration(hours) * time.Hour) }
+		add(t, log, entry(action))
+		newest, err := New(log.dir).Newest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return newest
+	}
+	if newest, err := log.Newest(); err != nil || !newest.IsZero() {
+		t.Errorf("of an empty audit: %v, %v", newest, err)
+	}
+	for i, step := range []struct {
+		hours  int
+		action string
+		newest int
+	}{
+		{0, ActionLease, 0}, {5, ActionRefused, 5}, {1, ActionRefused, 5}, {2, ActionLease, 5}, {3, ActionJob, 5},
+		{6, ActionJob, 6}, {1, ActionClock, 1}, {2, ActionLease, 2}, {1, ActionLease, 2},
+	} {
+		if got := at(step.hours, step.action); !got.Equal(began.Add(time.Duration(step.newest) * time.Hour)) {
+			t.Errorf("%d: %v", i, got)
+		}
+	}
+	// A line that was cut off, and its note, lower nothing.
+	replace(t, log, read(t, log)+`{"seq":10,"ti`)
+	if got := at(0, ActionLease); !got.Equal(began.Add(2 * time.Hour)) {
+		t.Errorf("after a torn line: %v", got)
+	}
+	if report := verify(t, log); !report.OK {
+		t.Errorf("%+v", report)
+	}
+}

@@ -11,10 +11,15 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
-// seal makes entry the one that follows last.
+// seal makes entry the one that follows last. The newest time of the audit goes along from entry to entry,
+// so that the last one has it, until an entry of ActionClock drops it.
 func seal(last, entry proto.AuditEntry) proto.AuditEntry {
 	entry.Seq = last.Seq + 1
 	entry.Time = entry.Time.UTC().Truncate(time.Millisecond)
+	entry.Newest = time.Time{}
+	if mark := last.Mark(); mark.After(entry.Time) && entry.Action != ActionClock {
+		entry.Newest = mark
+	}
 	entry.Prev = last.Hash
 	entry.Hash = hashOf(entry)
 	return entry

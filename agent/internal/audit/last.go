@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/re-connect/rpctl/proto"
 )
@@ -22,6 +23,16 @@ func (l *Log) Last(n int) ([]proto.AuditEntry, error) {
 	})
 	slices.Reverse(entries)
 	return entries, err
+}
+
+// Newest is the newest time that any entry has, since root accepted the clock; zero for an empty audit. It only
+// rises: an entry that was written after the clock was turned back does not lower it.
+func (l *Log) Newest() (time.Time, error) {
+	last, err := l.Last(1)
+	if err != nil || len(last) == 0 {
+		return time.Time{}, err
+	}
+	return last[0].Mark(), nil
 }
 
 // LastDeploy is the newest deploy or rollback: the lease that was taken for one, what was recorded

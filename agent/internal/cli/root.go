@@ -45,7 +45,7 @@ func (s System) newRootCommand() *cobra.Command {
 		return usage(err.Error(), cmd.CommandPath()+" --help")
 	})
 	root.AddCommand(
-		s.newStatusCommand(), s.newDoctorCommand(), s.newAuditCommand(), s.newHistoryCommand("history"),
+		s.newStatusCommand(), s.newDoctorCommand(), s.newAuditCommand(), s.newHistoryCommand("history"), s.newClockResetCommand(),
 		s.newRPCCommand(), s.newSSHCommand(), s.newInstanceCommand(), s.newRunCommand(), s.newConsoleCommand(), s.newConsoleEndCommand(), s.newJobsCommand(),
 		newSetupCommand(s.Setup), newVersionCommand(),
 	)

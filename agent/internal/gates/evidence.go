@@ -149,7 +149,13 @@ func clock(s Standing) (why, next string) {
 			return why, next
 		}
 	}
-	future("this host's own evidence", s.Latest) // last: the simulation is a part of it
+	if future("this host's own evidence", s.Latest) { // the simulation is a part of it
+		return why, next
+	}
+	if future("the newest entry of this host's audit", s.Mark) {
+		why += ": the clock was turned back, or it was wrong then; once timedatectl shows that it is right, root accepts it"
+		next = "sudo rp-agent clock-reset"
+	}
 	return why, next
 }
 

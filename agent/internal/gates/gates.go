@@ -38,7 +38,8 @@ type Standing struct {
 	Plan        plan.Plan
 	Revision    string // of the application, now
 	Now         time.Time
-	Latest      time.Time // the newest time that this host's evidence speaks of
+	Latest      time.Time // the newest time that this host's evidence of the plan has
+	Mark        time.Time // the newest time of this host's audit, which only rises
 
 	Simulation *proto.Simulation // made and signed by this host
 	Approval   *Approved

@@ -112,8 +112,12 @@ func (s *Service) PlanStatus(ctx context.Context, args proto.PlanStatusArgs) (pr
 	if err != nil {
 		return proto.PlanStatus{}, err
 	}
+	newest, err := s.Audit.Newest()
+	if err != nil {
+		return proto.PlanStatus{}, err
+	}
 	now := s.now()
-	question := plans.Question{Plan: args.Plan, Receipts: args.Receipts, Rules: s.Config.Console, Latest: s.latest(), Asked: now, Now: now}
+	question := plans.Question{Plan: args.Plan, Receipts: args.Receipts, Rules: s.Config.Console, Mark: newest, Asked: now, Now: now}
 	status := proto.PlanStatus{Environment: s.Config.Environment, Host: s.Name, Plan: args.Plan.Digest()}
 	if running != nil {
 		question.Running, status.Running = running.ID, running.ID

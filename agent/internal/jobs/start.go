@@ -140,9 +140,13 @@ func (s *Service) admit(ctx context.Context, args proto.JobStartArgs, caller Cal
 	if err != nil {
 		return err
 	}
+	newest, err := s.Audit.Newest()
+	if err != nil {
+		return err
+	}
 	question := plans.Question{
 		Plan: args.Plan, Receipts: args.Receipts, Resolve: args.Resolve, Intent: args.Intent, Job: args.ID,
-		BreakGlass: args.BreakGlass, Rules: s.Config.Console, Latest: s.latest(), Asked: created, Now: created,
+		BreakGlass: args.BreakGlass, Rules: s.Config.Console, Mark: newest, Asked: created, Now: created,
 	}
 	if running != nil {
 		question.Running = running.ID
@@ -232,13 +236,4 @@ func (s *Service) freeOfLease(job proto.Job) error {
 	return &proto.Error{Code: proto.CodeLeaseHeld, Holder: holder,
 		Message: fmt.Sprintf("cannot apply the plan: the host is held by %s, for %s", printable.Excerpt(holder.Operator+" ("+holder.User+")", 200), printable.Excerpt(holder.Purpose, 60)),
 		Next:    "rpctl status --env " + s.Config.Environment}
-}
-
-// latest is the newest time of the audit.
-func (s *Service) latest() time.Time {
-	entries, err := s.Audit.Last(1)
-	if err != nil || len(entries) == 0 {
-		return time.Time{}
-	}
-	return entries[0].Time
 }

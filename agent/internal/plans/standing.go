@@ -21,7 +21,7 @@ type Question struct {
 	Rules    *proto.Console
 	Revision string
 	Running  proto.JobID
-	Latest   time.Time // the newest time that the host remembers, other than the plan's own evidence
+	Mark     time.Time // the newest time of the audit
 	// Asked is when the job was asked for, which is what an intent's age is counted to; Now is now.
 	Asked, Now time.Time
 }
@@ -34,12 +34,9 @@ func (f Folder) Standing(q Question) (gates.Standing, Evidence, error) {
 		return gates.Standing{}, e, err
 	}
 	standing := gates.Standing{
-		Environment: f.Environment, Host: f.Host, Plan: q.Plan, Revision: q.Revision, Now: q.Now, Latest: e.Latest(),
+		Environment: f.Environment, Host: f.Host, Plan: q.Plan, Revision: q.Revision, Now: q.Now, Latest: e.Latest(), Mark: q.Mark,
 		Simulation: e.Simulation, Approval: e.Approval, Steps: e.Steps.State(), Looked: e.looked(), Resolved: map[plan.StepID]string{},
 		Running: q.Running, BreakGlass: q.BreakGlass, Sealed: e.Applied != nil,
-	}
-	if q.Latest.After(standing.Latest) {
-		standing.Latest = q.Latest
 	}
 	if q.Rules != nil {
 		standing.Rules = *q.Rules

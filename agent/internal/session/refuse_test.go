@@ -267,3 +267,14 @@ func TestAnswerThatDoesNotFitOnALine(t *testing.T) {
 		})
 	}
 }
+
+// TestClockResetIsRoots: the mark that gate 10 compares with is lowered by root alone, and the audit keeps that.
+func TestClockResetIsRoots(t *testing.T) {
+	c := call(t, actor, &fakeHost{})
+	wantError(t, c.ask(1, proto.OpClockReset, `{}`), 1, proto.CodeForbidden)
+	again := callHost(t, root, c.host)
+	wantDone(t, again.ask(1, proto.OpClockReset, `{}`), 1)
+	if got, want := again.audited(), "refused=forbidden clock-reset"; got != want {
+		t.Errorf("audit: %s, want %s", got, want)
+	}
+}

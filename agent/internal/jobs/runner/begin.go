@@ -2,7 +2,6 @@ package runner
 
 import (
 	"errors"
-	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/audit"
 	"github.com/re-connect/rpctl/agent/internal/gates"
@@ -53,10 +52,14 @@ func (w *work) noRelease(err error) error {
 
 // judge asks the gates, and takes from the evidence what the steps will be held to.
 func (w *work) judge() error {
+	newest, err := w.Audit.Newest()
+	if err != nil {
+		return err
+	}
 	standing, evidence, err := w.Plans.Standing(plans.Question{
 		Plan: w.spec.Args.Plan, Receipts: w.spec.Args.Receipts, Resolve: w.spec.Args.Resolve, Intent: w.spec.Args.Intent,
 		Job: w.record.Job.ID, BreakGlass: w.spec.Args.BreakGlass, Rules: w.Config.Console,
-		Revision: w.record.Revision, Latest: w.latest(), Asked: w.spec.Created, Now: w.now(),
+		Revision: w.record.Revision, Mark: newest, Asked: w.spec.Created, Now: w.now(),
 	})
 	if err != nil {
 		return err
@@ -77,13 +80,4 @@ func (w *work) judge() error {
 		}
 	}
 	return nil
-}
-
-// latest is the newest time of the audit: a clock that was turned back shows there.
-func (w *work) latest() time.Time {
-	entries, err := w.Audit.Last(1)
-	if err != nil || len(entries) == 0 {
-		return time.Time{}
-	}
-	return entries[0].Time
 }

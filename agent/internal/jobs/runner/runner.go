@@ -47,7 +47,8 @@ type Key interface {
 // Audit remembers what was done.
 type Audit interface {
 	Append(entry proto.AuditEntry) (proto.AuditEntry, error)
-	Last(n int) ([]proto.AuditEntry, error)
+	// Newest is the newest time of any entry; it only rises.
+	Newest() (time.Time, error)
 }
 
 // Host is what a runner works on.
