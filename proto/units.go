@@ -74,7 +74,8 @@ type RestartResult struct {
 type VerifyArgs struct {
 	Expect []Restarted   `json:"expect,omitempty"`
 	Only   []UnitPattern `json:"only,omitempty"`
-	// SettleMS is how long an invocation must have lived to count, in milliseconds; 0 means DefaultSettle.
+	// SettleMS is how long an invocation must have lived to count, in milliseconds; 0 means DefaultSettle. The host
+	// waits longer, a minute at most, for one that still starts.
 	SettleMS int64 `json:"settle_ms,omitempty"`
 }
 

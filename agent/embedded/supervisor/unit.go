@@ -53,7 +53,11 @@ func newUnit(d Definition, log func(string, []byte)) *unit {
 func (u *unit) snapshot() units.State {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.state
+	now := u.state
+	if u.process != nil {
+		now.Worked, now.Waited = processorTime(u.process.pid())
+	}
+	return now
 }
 
 // restart gives a job that ends when the unit was started again; one that waits already is joined.

@@ -39,6 +39,9 @@ type State struct {
 	Started     time.Time
 	Changed     time.Time     // StateChangeTimestamp
 	TimeoutStop time.Duration // 0 means that it may take for ever
+	// Worked is the processor time that this invocation used so far, Waited the time that it was ready to
+	// run and got no processor. Each is 0 where the manager does not report it.
+	Worked, Waited time.Duration
 	// Paths are the unit's WorkingDirectory and the words of its ExecStart: what it starts *through*.
 	Paths []string
 	// ExitCode is how the last main process ended: an exit status or a signal number, as ExitKind says.

@@ -23,6 +23,7 @@ type moment struct {
 // scripted is a unit of the fake manager: its life until it is restarted, and after that.
 type scripted struct {
 	now       []moment
+	live      func() units.State // in the place of now
 	restarted []moment
 	job       string        // result; "done" unless said
 	jobTakes  time.Duration // when the job ends
@@ -77,6 +78,9 @@ func (u *scripted) state(name string) units.State {
 		if time.Since(u.began) >= m.at {
 			state = m.state
 		}
+	}
+	if u.live != nil {
+		state = u.live()
 	}
 	state.Unit = name
 	if state.Load == "" {

@@ -12,12 +12,15 @@ import (
 // MaxSettle bounds what a request may make the host wait.
 const MaxSettle = 10 * time.Minute
 
+// longest bounds how long an invocation is waited for that still starts after its settle time.
+const longest = time.Minute
+
 // rounds is how often a unit that somebody else restarts meanwhile is given its settle time again.
 const rounds = 3
 
 // Verify judges units: those that a restart left (args.Expect), or the expected
-// instances as they are now. It waits until each has lived for the settle time, and
-// judges all of them by the release that `current` names after that.
+// instances as they are now. It waits until each has lived for the settle time and has
+// started (see starting), and judges all of them by the release that `current` names after that.
 // emit is called by one goroutine at a time.
 func (s *Service) Verify(ctx context.Context, args proto.VerifyArgs, emit func(proto.UnitProgress)) (proto.VerifyResult, error) {
 	settle, err := settleTime(args)
@@ -100,8 +103,8 @@ type settled struct {
 	err   error  // the service manager could not tell
 }
 
-// settle waits until the unit has lived for the settle time, and reads it again. What
-// does not run, and will not by waiting, is not waited for.
+// settle waits until the unit has settled, and reads it again. What does not run, and will
+// not by waiting, is not waited for.
 func (s *Service) settle(ctx context.Context, want proto.Restarted, wait time.Duration, out *emitter) settled {
 	now, err := s.Units.State(ctx, want.Unit)
 	result := settled{want: want, base: now, found: now, err: err}
@@ -112,11 +115,10 @@ func (s *Service) settle(ctx context.Context, want proto.Restarted, wait time.Du
 		if result.err != nil || hopeless(result.found) {
 			return result
 		}
-		rest(ctx, result.found, wait, out)
-		if ctx.Err() != nil {
+		s.rest(ctx, &result, wait, out)
+		if ctx.Err() != nil || result.err != nil {
 			return result
 		}
-		result.found, result.err = s.Units.State(ctx, want.Unit)
 		if !replaced(result.base, result.found) || round == rounds-1 {
 			return result
 		}
@@ -136,20 +138,47 @@ func replaced(base, found units.State) bool {
 	return found.Running() && found.Invocation != base.Invocation && found.Restarts == 0
 }
 
-// rest waits for what the invocation lacks of the settle time, and tells of it each second.
-func rest(ctx context.Context, s units.State, wait time.Duration, out *emitter) {
-	lived := time.Duration(0)
-	if s.Running() && !s.Started.IsZero() {
-		lived = min(max(time.Since(s.Started), 0), wait) // below 0 when the clock was set back
+// rest waits until the unit has lived for the settle time, and then, for longest at most, until its start is over
+// as well. It leaves the unit's last state in r and reports progress each second.
+func (s *Service) rest(ctx context.Context, r *settled, wait time.Duration, out *emitter) {
+	began, lived := time.Now(), time.Duration(0)
+	if r.found.Running() && !r.found.Started.IsZero() {
+		lived = max(time.Since(r.found.Started), 0) // below 0 when the clock was set back
 	}
-	end := time.Now().Add(wait - lived)
-	for left := time.Until(end); left > 0; left = time.Until(end) {
-		out.tell(proto.UnitProgress{Unit: s.Unit, Phase: proto.PhaseSettling,
-			ElapsedMS: (wait - left).Milliseconds(), TimeoutMS: wait.Milliseconds()})
+	starts := lacksProcessor(r.found, wait)
+	for {
+		age, limit := lived+time.Since(began), wait
+		if age >= wait && starts {
+			limit = longest
+		}
+		if age >= limit {
+			return
+		}
+		out.tell(proto.UnitProgress{Unit: r.want.Unit, Phase: proto.PhaseSettling,
+			ElapsedMS: age.Milliseconds(), TimeoutMS: limit.Milliseconds()})
+		before, looked := r.found, time.Now()
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(min(left, time.Second)):
+		case <-time.After(min(limit-age, wait, time.Second)):
 		}
+		if r.found, r.err = s.Units.State(ctx, r.want.Unit); r.err != nil {
+			return
+		}
+		starts = starting(before, r.found, time.Since(looked), wait)
 	}
+}
+
+// starting reports whether an invocation still starts, as far as its use of the processor shows. On a slow or crowded
+// host the settle time is over before the worker has come to the place where it crashes: it wanted the processor since
+// it was last looked at, more than a worker that waits for messages does, and had less of it in all than a start takes.
+func starting(before, now units.State, passed, wait time.Duration) bool {
+	wanted := now.Worked + now.Waited - before.Worked - before.Waited
+	return now.Running() && now.Invocation == before.Invocation && lacksProcessor(now, wait) && wanted > passed/20
+}
+
+// lacksProcessor reports whether an invocation had less of the processor than a start takes: a third of the settle
+// time, 1 s unless the request has another. It is false where the manager does not report the processor time.
+func lacksProcessor(s units.State, wait time.Duration) bool {
+	return s.Worked > 0 && s.Worked < wait/3
 }

@@ -162,6 +162,60 @@ func TestVerifyAsTheyAreNow(t *testing.T) {
 	}
 }
 
+// TestVerifyWaitsForTheStart: what a second of the unit's life uses of the processor, and what Verify makes of it.
+func TestVerifyWaitsForTheStart(t *testing.T) {
+	const never = time.Hour
+	cases := []struct {
+		name           string
+		worked, waited time.Duration // in each second
+		until          time.Duration // after which it waits for messages
+		crashes        time.Duration
+		settle, takes  time.Duration
+		verdict        proto.Verdict
+	}{
+		{"idle after its start", 400 * time.Millisecond, 0, time.Second, never, 0, 3 * time.Second, proto.VerdictProved},
+		{"idle in the last second of its settle time", 400 * time.Millisecond, 0, 2 * time.Second, never, 0, 3 * time.Second, proto.VerdictProved},
+		{"busy with messages", 900 * time.Millisecond, 0, never, never, 0, 3 * time.Second, proto.VerdictProved},
+		{"a few messages", 40 * time.Millisecond, 0, never, never, 0, 3 * time.Second, proto.VerdictProved},
+		{"an eighth of the speed", 125 * time.Millisecond, 0, 5 * time.Second, never, 0, 6 * time.Second, proto.VerdictProved},
+		{"an eighth of the speed, and crashes", 125 * time.Millisecond, 0, never, 5500 * time.Millisecond, 0, 6 * time.Second, proto.VerdictCrashLoop},
+		{"an eighth of the speed, and much to do", 125 * time.Millisecond, 0, never, never, 0, 7 * time.Second, proto.VerdictProved},
+		{"in a crowd, and crashes", 5 * time.Millisecond, 900 * time.Millisecond, never, 40500 * time.Millisecond, 0, 41 * time.Second, proto.VerdictCrashLoop},
+		{"in a crowd for ever", 5 * time.Millisecond, 900 * time.Millisecond, never, never, 0, longest, proto.VerdictProved},
+		{"not reported", 0, 0, never, 3500 * time.Millisecond, 0, 3 * time.Second, proto.VerdictProved},
+		{"a settle time of its own", 50 * time.Millisecond, 60 * time.Millisecond, 20 * time.Second, never, 12 * time.Second, 21 * time.Second, proto.VerdictProved},
+		{"a settle time beyond the longest", 10 * time.Millisecond, 60 * time.Millisecond, never, never, 2 * time.Minute, 2 * time.Minute, proto.VerdictProved},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				born := time.Now()
+				u := &scripted{live: func() units.State {
+					age := time.Since(born)
+					if age >= c.crashes {
+						return with(running("newer", age), func(s *units.State) { s.Restarts = 1 })
+					}
+					return with(running("new", -age), func(s *units.State) {
+						seconds := int64(min(age, c.until)/time.Second) + 1 // it begins at once
+						s.Worked, s.Waited = time.Duration(seconds)*c.worked, time.Duration(seconds)*c.waited
+					})
+				}}
+				var s seen
+				got, err := service(newManager(map[string]*scripted{async1: u})).Verify(t.Context(),
+					proto.VerifyArgs{Expect: []proto.Restarted{expect}, SettleMS: c.settle.Milliseconds()}, s.emit)
+				if took := time.Since(born); err != nil || got.Units[0].Verdict != c.verdict || took != c.takes {
+					t.Errorf("%+v after %s, %v; want %s after %s", got.Units, took, err, c.verdict, c.takes)
+				}
+				for _, e := range s.events {
+					if e.Phase == proto.PhaseSettling && e.ElapsedMS >= e.TimeoutMS {
+						t.Errorf("progress of %d ms of %d ms", e.ElapsedMS, e.TimeoutMS)
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestRestartThenVerify(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := service(newManager(map[string]*scripted{async1: healthy(), async2: healthy(), dmp1: healthy()}))

@@ -12,9 +12,9 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
-// verdictTime bounds the wait for verdicts. The host gives each unit its settle time at most three
-// times, and the journal ten seconds; the rest is for a host that is busy.
-const verdictTime = 2 * time.Minute
+// verdictTime bounds the wait for verdicts. The host gives each unit at most three times a minute to
+// settle, and the journal ten seconds; the rest is for a host that is busy.
+const verdictTime = 5 * time.Minute
 
 // verify has a wave's hosts prove what their restarted units run, all at once: the settle
 // time is waited for once.

@@ -30,6 +30,9 @@ func apply(s *units.State, props properties) {
 	if bytes, ok := value[uint64](props, "MemoryCurrent"); ok {
 		s.Memory = known(bytes)
 	}
+	if nsec, ok := value[uint64](props, "CPUUsageNSec"); ok {
+		s.Worked = time.Duration(min(known(nsec), math.MaxInt64))
+	}
 	if usec, ok := value[uint64](props, "ExecMainStartTimestamp"); ok {
 		s.Started = moment(usec)
 	}

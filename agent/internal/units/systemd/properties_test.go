@@ -26,14 +26,14 @@ func TestApply(t *testing.T) {
 	}, dbus.ParseSignatureMust("a(sasbttttuii)"))
 	props := variants(map[string]any{
 		"LoadState": "loaded", "ActiveState": "deactivating", "SubState": "stop-sigterm", "Result": "success",
-		"InvocationID": []byte{0xab, 0x01}, "MainPID": uint32(7), "NRestarts": uint32(2), "MemoryCurrent": uint64(4096),
+		"InvocationID": []byte{0xab, 0x01}, "MainPID": uint32(7), "NRestarts": uint32(2), "MemoryCurrent": uint64(4096), "CPUUsageNSec": uint64(120_000_000),
 		"ExecMainStartTimestamp": uint64(1_000_001), "StateChangeTimestamp": uint64(2_000_000), "TimeoutStopUSec": uint64(90_000_000),
 		"ExecMainCode": int32(2), "ExecMainStatus": int32(9), "WorkingDirectory": "!/srv/current", "Unknown": "x",
 	})
 	props["ExecStart"] = start
 	want := units.State{Unit: "u", Load: "loaded", Active: "deactivating", Sub: "stop-sigterm", Result: "success",
 		Invocation: "ab01", MainPID: 7, Restarts: 2, Memory: 4096, Started: time.UnixMicro(1_000_001), Changed: time.UnixMicro(2_000_000),
-		TimeoutStop: 90 * time.Second, ExitKind: "killed", ExitCode: 9,
+		TimeoutStop: 90 * time.Second, Worked: 120 * time.Millisecond, ExitKind: "killed", ExitCode: 9,
 		Paths: []string{"/srv/current", "/usr/bin/php", "php", "/srv/current/bin/console"}}
 	got := units.State{Unit: "u"}
 	apply(&got, props)
@@ -53,7 +53,7 @@ func TestApplyOdd(t *testing.T) {
 		name  string
 		props map[string]any
 	}{
-		{"not known", map[string]any{"MemoryCurrent": uint64(math.MaxUint64), "TimeoutStopUSec": uint64(math.MaxUint64),
+		{"not known", map[string]any{"MemoryCurrent": uint64(math.MaxUint64), "CPUUsageNSec": uint64(math.MaxUint64), "TimeoutStopUSec": uint64(math.MaxUint64),
 			"ExecMainStartTimestamp": uint64(0), "StateChangeTimestamp": uint64(math.MaxUint64), "ExecMainCode": int32(0), "InvocationID": []byte{}}},
 		{"other types", map[string]any{"MainPID": "7", "ActiveState": 7, "InvocationID": "x", "ExecStart": "x", "WorkingDirectory": 1, "Job": "x"}},
 		{"short rows", map[string]any{"ExecStart": [][]any{{"/bin/sh"}, {}}}},
