@@ -6,7 +6,7 @@ LDFLAGS := -s -w -X github.com/re-connect/rpctl/internal/version.Version=$(VERSI
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 FUZZTIME ?= 10s
 
-.PHONY: build demo test lab lab-prepare lab-down bench chaos chaos-real build-next fuzz lint vuln cross clean
+.PHONY: build demo test test-slow lab lab-prepare lab-down bench chaos chaos-real build-next fuzz lint vuln cross clean
 
 build:
 	$(GOBUILD) -o bin/rpctl ./controller/cmd/rpctl
@@ -23,6 +23,14 @@ demo:
 # and why. GOTESTFLAGS=-race and LAB=required are what CI adds.
 test: lab-prepare
 	go run ./internal/tool/testsummary -timeout 25m $(GOTESTFLAGS) ./...
+
+# The same results on a machine that is SLOWLY times slower: the tests of PACKAGES, with all processes that they
+# start, get so small a part of the processor (internal/tool/slowly). Real hosts keep their speed, so they are left out.
+SLOWLY ?= 8
+PACKAGES ?= ./agent/... ./controller/... ./internal/... ./proto/... ./systemd/... ./lab/app/... ./lab/chaos ./lab/cmd/... ./lab/filewatch ./lab/inprocess ./lab/sshhost ./lab/wire
+test-slow:
+	@$(GOBUILD) -o bin/slowly ./internal/tool/slowly
+	SLOWLY=$(SLOWLY) go test -count=1 -timeout 3h -p 4 -exec $(CURDIR)/bin/slowly $(GOTESTFLAGS) $(PACKAGES)
 
 lab-prepare:
 	@if [ "$$(id -u)" = 0 ] && [ -e /etc/debian_version ]; then go run ./lab/cmd/lab prepare; fi
