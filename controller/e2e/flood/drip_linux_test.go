@@ -2,6 +2,7 @@ package flood
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -14,6 +15,11 @@ import (
 // TestDrip: a host that keeps sending, and yet never says what was waited for, costs what --timeout allows and no more.
 func TestDrip(t *testing.T) {
 	program := build(t)
+	healthy := run(t, program, greets(func(id int64, _ proto.Op, w, _ io.Writer) {
+		fmt.Fprintf(w, `{"event":"done","id":%d,"result":{}}`+"\n", id)
+	}), "status", "--env", "preprod", "--timeout", patience.String())
+	// A login has three times --timeout: 12 times what it takes alone, beside three others.
+	timeout := max(3*time.Second, (4 * healthy.took).Round(time.Second))
 	for _, c := range []struct {
 		name string
 		host sshhost.Handler
@@ -30,8 +36,8 @@ func TestDrip(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got := run(t, program, c.host, "status", "--env", "preprod", "--timeout", "3s") // a login has three times that, on a busy machine too
-			if got.exit != 8 || !strings.Contains(string(got.output), "no word from rp-agent within 6s") {
+			got := run(t, program, c.host, "status", "--env", "preprod", "--timeout", timeout.String())
+			if got.exit != 8 || !strings.Contains(string(got.output), fmt.Sprintf("no word from rp-agent within %s", 2*timeout)) {
 				t.Errorf("exit code %d after %.1f s:\n%.500s", got.exit, got.took.Seconds(), got.output)
 			}
 		})

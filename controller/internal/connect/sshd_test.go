@@ -171,10 +171,13 @@ func me(t *testing.T) string {
 	return me.Username
 }
 
-// dialReal connects with ssh reading the configuration.
-func (b *bench) dialReal(alias string) (*Conn, error) {
+// dialReal connects with ssh reading the configuration. A master has time to answer on a slow machine too.
+func (b *bench) dialReal(alias string) (*Conn, error) { return b.dialMaster(alias, time.Minute) }
+
+// dialMaster is dialReal with so much time for a master to answer.
+func (b *bench) dialMaster(alias string, within time.Duration) (*Conn, error) {
 	b.t.Helper()
-	dialer := New(Options{SSHConfig: b.write("config", b.config.String()), MasterWithin: 300 * time.Millisecond})
+	dialer := New(Options{SSHConfig: b.write("config", b.config.String()), MasterWithin: within})
 	conn, err := dialer.Dial(b.t.Context(), alias)
 	if err == nil {
 		b.t.Cleanup(func() { conn.Close() })
@@ -299,7 +302,7 @@ func (b *bench) openMaster(alias string) (pid int) {
 	b.t.Helper()
 	config := b.write("config", b.config.String())
 	ssh := func(argv ...string) (string, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
 		output, err := os.CreateTemp(b.folder, "ssh-output") // a file: the master keeps it open
 		if err != nil {
@@ -380,7 +383,7 @@ func TestRealMasterThatHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = syscall.Kill(pid, syscall.SIGCONT) }()
-	conn, err := b.dialReal("pp1")
+	conn, err := b.dialMaster("pp1", 300*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
