@@ -15,6 +15,9 @@ const (
 // Marker opens the greeting; what stands before it on the channel is noise of a login shell.
 const Marker = "rp-agent/1"
 
+// AgentPath is where the agent is on a host.
+const AgentPath = "/usr/local/bin/rp-agent"
+
 // SocketPath is where systemd listens for the agent (rp-agent.socket).
 const SocketPath = "/run/rp-agent.sock"
 

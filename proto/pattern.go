@@ -3,6 +3,7 @@ package proto
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -26,6 +27,38 @@ func unitWord(s string) bool { return word(s, isAlnum, "_.-", 64) }
 func (p UnitPattern) Check() error {
 	if !p.wellFormed() {
 		return fmt.Errorf("bad unit pattern %q: want a name like messenger_worker_async@*.service", string(p))
+	}
+	return nil
+}
+
+// hostUnits are units of the host itself, by name and by the beginning of a name, in lower case. A list of names
+// is never complete: rp-agent setup also refuses a unit that does not run as the application's user.
+var (
+	hostUnits = []string{
+		"user", "getty", "serial-getty", "console-getty", "container-getty", "autovt", "debug-shell", "emergency", "rescue",
+		"login", "logind", "cron", "crond", "cronie", "anacron", "atd", "rc", "rc-local", "rsyslog", "auditd", "kmod", "ufw",
+		"nginx", "httpd", "caddy", "haproxy", "sudo", "su", "ntp", "ntpd", "machine",
+	}
+	hostUnitBeginnings = []string{
+		"rp-agent", "systemd", "ssh", "dbus", "polkit", "network", "user-", "udev", "initrd", "modprobe", "ifup", "dhc", "wpa_supplicant",
+		"resolvconf", "chrony", "ntpsec", "fail2ban", "nftables", "iptables", "firewalld", "apparmor", "apt-", "unattended-upgrades",
+		"mariadb", "mysql", "postgres", "redis", "rabbitmq", "memcached", "apache", "docker", "containerd", "podman", "lxc", "libvirt",
+		"exim", "postfix", "sssd", "nscd", "lvm2", "mdadm", "rpcbind", "nfs-",
+	}
+)
+
+// CheckWorker refuses what is no pattern, and a pattern of the host's own units: who may restart workers may stop them.
+func (p UnitPattern) CheckWorker() error {
+	if err := p.Check(); err != nil {
+		return err
+	}
+	name, _, _ := strings.Cut(strings.TrimSuffix(p.Template(), ".service"), "@")
+	name = strings.ToLower(name)
+	begins := func(beginning string) bool { return strings.HasPrefix(name, beginning) }
+	// PHP-FPM's master runs as root and serves the whole site: reload it in the deploy command.
+	fpm := begins("php") && strings.HasSuffix(name, "fpm")
+	if fpm || slices.Contains(hostUnits, name) || slices.ContainsFunc(hostUnitBeginnings, begins) {
+		return fmt.Errorf("bad unit pattern %q: %s is a unit of the host, not a worker of the application", string(p), p.Template())
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 
 func TestUnitPatternCheck(t *testing.T) {
 	good := []UnitPattern{
-		"messenger_worker@*.service", "messenger_worker_async@*.service", "messenger_worker@1.service", "cron.service",
+		"messenger_worker@*.service", "messenger_worker_async@*.service", "messenger_worker@1.service", "import.service",
 	}
 	bad := []UnitPattern{
 		"", "*", "*.service", "messenger_worker@*", "messenger_*@*.service", "messenger_worker@1*.service",
@@ -22,6 +22,31 @@ func TestUnitPatternCheck(t *testing.T) {
 	for _, p := range bad {
 		if p.Check() == nil {
 			t.Errorf("%q accepted", p)
+		}
+	}
+}
+
+func TestUnitPatternCheckWorkerRefusesUnitsOfTheHost(t *testing.T) {
+	for _, good := range []UnitPattern{
+		"messenger_worker@*.service", "messenger_worker_async@1.service", "import.service", "user_export@*.service", "cron_worker.service",
+		"sms-sender@*.service", "logins_report.service", "php_worker@*.service",
+	} {
+		if err := good.CheckWorker(); err != nil {
+			t.Errorf("%q refused: %v", good, err)
+		}
+	}
+	for _, bad := range []UnitPattern{
+		"ssh.service", "sshd.service", "ssh@*.service", "sshd@1.service", "SSH.service", "dbus.service", "dbus-broker.service",
+		"dbus-org.freedesktop.login1.service", "systemd-logind.service", "systemd-journald@*.service", "polkit.service", "polkitd.service",
+		"user@*.service", "user@1000.service", "user-runtime-dir@*.service", "getty@*.service", "serial-getty@ttyS0.service", "autovt@*.service",
+		"cron.service", "crond.service", "networking.service", "NetworkManager.service", "networkd-dispatcher.service", "login.service",
+		"rp-agent@*.service", "rp-agent-console@*.service", "rp-agentx.service", "mariadb.service", "mariadb@*.service", "mysql.service",
+		"postgresql@*.service", "nginx.service", "apache2.service", "php8.2-fpm.service", "php-fpm.service", "docker.service", "udev.service",
+		"emergency.service", "rescue.service", "debug-shell.service", "rsyslog.service", "nftables.service", "apparmor.service",
+		"*.service", "s*.service", "*@*.service", "ssh*@*.service",
+	} {
+		if bad.CheckWorker() == nil {
+			t.Errorf("%q accepted", bad)
 		}
 	}
 }
@@ -42,8 +67,8 @@ func TestUnitPatternMatch(t *testing.T) {
 		{"messenger_worker@*.service", "messenger_worker@../x.service", false},
 		{"messenger_worker@*.service", "messenger_worker@1@2.service", false},
 		{"messenger_worker@2.service", "messenger_worker@1.service", false},
-		{"cron.service", "cron.service", true},
-		{"*.service", "cron.service", false},
+		{"import.service", "import.service", true},
+		{"*.service", "import.service", false},
 	} {
 		if got := c.pattern.Match(c.unit); got != c.want {
 			t.Errorf("%q matches %q: %v, want %v", c.pattern, c.unit, got, c.want)
@@ -55,7 +80,7 @@ func TestUnitPatternTemplate(t *testing.T) {
 	for pattern, want := range map[UnitPattern]string{
 		"messenger_worker@*.service": "messenger_worker@.service",
 		"messenger_worker@2.service": "messenger_worker@.service",
-		"cron.service":               "cron.service",
+		"import.service":             "import.service",
 	} {
 		if got := pattern.Template(); got != want {
 			t.Errorf("template of %q: %q, want %q", pattern, got, want)

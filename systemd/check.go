@@ -17,7 +17,7 @@ func Check(cfg proto.HostConfig) error {
 		problems = append(problems, errors.New("no worker patterns: there would be nothing to restart"))
 	}
 	for _, pattern := range cfg.Workers {
-		problems = append(problems, checkPattern(pattern))
+		problems = append(problems, pattern.CheckWorker())
 	}
 	problems = append(problems, checkGroups("look", cfg.Look), checkGroups("act", cfg.Act), checkConsole(cfg.Console))
 	return errors.Join(problems...)
@@ -41,16 +41,6 @@ func checkConsole(console *proto.Console) error {
 	var problems []error
 	console.Check(func(key string, err error) { problems = append(problems, fmt.Errorf("console.%s: %w", key, err)) })
 	return errors.Join(problems...)
-}
-
-func checkPattern(pattern proto.UnitPattern) error {
-	if err := pattern.Check(); err != nil {
-		return err
-	}
-	if strings.HasPrefix(string(pattern), "rp-agent") {
-		return fmt.Errorf("bad unit pattern %q: the agent's own units are no workers", string(pattern))
-	}
-	return nil
 }
 
 func checkGroups(which string, groups []string) error {

@@ -14,7 +14,7 @@ import (
 )
 
 // Binary is where the agent lives. It is on the PATH of a login, so that `ssh host rp-agent` works.
-const Binary = "/usr/local/bin/rp-agent"
+const Binary = proto.AgentPath
 
 // User owns state, receipts and audit; Group may connect to the agent's socket.
 const (

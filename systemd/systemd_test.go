@@ -16,12 +16,12 @@ func preprod() proto.HostConfig {
 	return proto.HostConfig{
 		Environment: "preprod",
 		Application: proto.Application{Path: "/home/app/www", User: "app"},
-		Workers:     []proto.UnitPattern{"messenger_worker_async@*.service", "messenger_worker_dmp@*.service", "cron.service"},
+		Workers:     []proto.UnitPattern{"messenger_worker_async@*.service", "messenger_worker_dmp@*.service", "import.service"},
 		Look:        []string{"rpctl"}, Act: []string{"rpctl"},
 	}
 }
 
-var preprodTemplates = []string{"messenger_worker_async@.service", "cron.service"}
+var preprodTemplates = []string{"messenger_worker_async@.service", "import.service"}
 
 func TestFilesAreInInstallOrderAndCoveredByPaths(t *testing.T) {
 	files, err := Files(preprod(), preprodTemplates)
@@ -83,7 +83,7 @@ func TestRuleListsOnlyWhatTheHostHas(t *testing.T) {
 	rule := string(fileNamed(t, RulePath))
 	for want, present := range map[string]bool{
 		`{ before: "messenger_worker_async@", after: ".service", instance: worker, verbs: workerVerbs }`: true,
-		`{ before: "cron", after: ".service", instance: null, verbs: workerVerbs }`:                      true,
+		`{ before: "import", after: ".service", instance: null, verbs: workerVerbs }`:                    true,
 		`{ before: "rp-agent-run@", after: ".service", instance: job, verbs: jobVerbs }`:                 true,
 		`{ before: "rp-agent-console@", after: ".service", instance: job, verbs: jobVerbs }`:             true,
 		`{ before: "rp-agent-dryrun@", after: ".service", instance: job, verbs: jobVerbs }`:              true,

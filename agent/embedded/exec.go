@@ -13,6 +13,7 @@ import (
 	"github.com/re-connect/rpctl/agent/internal/cli"
 	"github.com/re-connect/rpctl/agent/internal/peer"
 	"github.com/re-connect/rpctl/agent/internal/session"
+	"github.com/re-connect/rpctl/proto"
 )
 
 // Caller is who logged in. On a real host the kernel proves it.
@@ -41,7 +42,7 @@ func (h *Host) Exec(ctx context.Context, command string, caller Caller, stdin io
 	if caller.Forced {
 		words = []string{"rp-agent", "ssh"}
 	}
-	if len(words) == 0 || words[0] != "rp-agent" {
+	if len(words) == 0 || words[0] != "rp-agent" && words[0] != proto.AgentPath {
 		fmt.Fprintf(stderr, "bash: line 1: %s: command not found\n", strings.Join(words[:min(len(words), 1)], ""))
 		return statusNotFound
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/re-connect/rpctl/internal/printable"
 
 	"github.com/re-connect/rpctl/internal/exitcode"
+	"github.com/re-connect/rpctl/proto"
 )
 
 const (
@@ -45,8 +46,8 @@ func (s System) newSSHCommand() *cobra.Command {
 }
 
 // forcedVerbs are the commands that a forced key may run, to the last character. What changes the
-// host itself (setup) or serves it (instance) is not among them.
-const forcedVerbs = `^rp-agent (` +
+// host itself (setup) or serves it (instance) is not among them. rpctl names the program by its whole path, people do not.
+const forcedVerbs = `^(?:` + proto.AgentPath + `|rp-agent) (` +
 	`rpc|` +
 	`status( --json)?|` +
 	`doctor( --json)?|` +

@@ -20,7 +20,7 @@ func (f file) check(doc *stricttoml.Document) {
 	if !doc.Has("workers.units") {
 		doc.Refuse("workers.units", "`workers.units` is missing: it lists the units that may be restarted here")
 	}
-	each(doc, "workers.units", f.Workers.Units, func(unit string) error { return proto.UnitPattern(unit).Check() })
+	each(doc, "workers.units", f.Workers.Units, func(unit string) error { return proto.UnitPattern(unit).CheckWorker() })
 	each(doc, "access.look", f.Access.Look, proto.CheckAccount)
 	each(doc, "access.act", f.Access.Act, proto.CheckAccount)
 	if f.Console != nil {

@@ -78,6 +78,7 @@ func TestParseRefuses(t *testing.T) {
 		"user missing":          {"user = \"app\"", "", "agent.toml:3:1: `application.user` is missing"},
 		"units missing":         {"units = [", "[unit]\nx = [", "agent.toml:6:1: `workers.units` is missing"},
 		"pattern bad":           {"messenger_worker_dmp@*.service", "messenger*", "agent.toml:9:3: bad unit pattern \"messenger*\""},
+		"pattern of the host's": {"messenger_worker_dmp@*", "ssh", "agent.toml:9:3: bad unit pattern \"ssh.service\": ssh.service is a unit of the host"},
 		"pattern of everything": {"messenger_worker_dmp@*.service", "*.service", "agent.toml:9:3: bad unit pattern"},
 		"pattern twice":         {"messenger_worker_dmp@*", "messenger_worker_async@*", "agent.toml:9:3: \"messenger_worker_async@*.service\" is there twice: first on line 8"},
 		"groups empty":          {"act = [\"rpctl\"]", "act = []", "agent.toml:13:1: `access.act` is empty"},

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/re-connect/rpctl/agent/internal/units"
 	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/proto"
 )
@@ -23,6 +24,8 @@ type Manager interface {
 	// is allowed, units.ErrRefused refused, units.ErrNoRule refused because no rule speaks.
 	ProbeStop(ctx context.Context, unit string) error
 	ProbeStart(ctx context.Context, unit string) error
+	// Identity is under which name systemd knows a unit, and as whom it runs.
+	Identity(ctx context.Context, unit string) (units.Identity, error)
 	// Stale says that systemd has not read a unit's file again since it changed.
 	Stale(ctx context.Context, unit string) (bool, error)
 	Version(ctx context.Context) (string, error)
@@ -68,6 +71,8 @@ type Installed struct {
 	// Owners names who owns path, HasGroup knows the host's groups; nil asks /etc/passwd and /etc/group.
 	Owners   func(path string, uid, gid uint32) (owner, group string)
 	HasGroup func(name string) bool
+	// InGroup says whether a user is in a group; nil asks /etc/passwd and /etc/group.
+	InGroup func(user, group string) bool
 	// Signers reads a file of people's keys (config.Signers), Hosts one of hosts' keys (config.TrustedHosts).
 	Signers, Hosts func(path string) (signature.Signers, error)
 }
@@ -100,6 +105,7 @@ var probes = []probe{
 	{"units", (*examination).units},
 	{"socket", (*examination).socket},
 	{"groups", (*examination).groups},
+	{"operators", (*examination).operators},
 	{"folders", (*examination).folders},
 	{"state", (*examination).state},
 	{"receipt key", (*examination).receiptKey},

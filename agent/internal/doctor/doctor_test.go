@@ -27,11 +27,15 @@ type fakeManager struct {
 	version, polkit, virt string
 	unsynchronized        bool
 	expected              []string
+	runsAs                string
 	asked                 []string
 }
 
 func (m *fakeManager) Expected(_ context.Context, p proto.UnitPattern) ([]string, error) {
 	return m.expected, nil
+}
+func (m *fakeManager) Identity(_ context.Context, unit string) (units.Identity, error) {
+	return units.Identity{Name: unit, User: m.runsAs}, nil
 }
 func (m *fakeManager) ProbeStop(_ context.Context, unit string) error {
 	m.asked = append(m.asked, "stop "+unit)
@@ -79,6 +83,8 @@ type healthy struct {
 	// keys are how many are accepted, by file.
 	keys       map[string]int
 	signersErr error
+
+	applicationIsOperator bool
 }
 
 // owners answers as setup leaves them: a test that is not root cannot give files away.
@@ -103,7 +109,7 @@ func newHealthy(t *testing.T) *healthy {
 	t.Helper()
 	root := t.TempDir()
 	h := &healthy{root: root, manager: &fakeManager{
-		start: fmt.Errorf("%w: Access denied", units.ErrRefused), version: "252.39-1~deb12u2", polkit: "122", expected: []string{"w@1.service"},
+		start: fmt.Errorf("%w: Access denied", units.ErrRefused), version: "252.39-1~deb12u2", polkit: "122", expected: []string{"w@1.service"}, runsAs: "app",
 	}}
 	h.cfg = proto.HostConfig{
 		Environment: "preprod",
@@ -147,6 +153,7 @@ func newHealthy(t *testing.T) *healthy {
 			Owners:   h.owners,
 			HasGroup: func(name string) bool { return name == "root" || name == "rpctl" },
 			Signers:  h.signers, Hosts: h.signers,
+			InGroup: func(user, group string) bool { return h.applicationIsOperator && user == "app" && group == "rpctl" },
 			Connect: func(context.Context) (Manager, func() error, error) {
 				return h.manager, func() error { return nil }, nil
 			},
@@ -242,6 +249,8 @@ func TestEveryBrokenAssumptionIsFound(t *testing.T) {
 		}},
 		{"receipt key", "rights", func(t *testing.T, h *healthy) { h.chmod(t, "/var/lib/rp-agent/receipt_key", 0o640) }},
 		{"workers", "no instance", func(_ *testing.T, h *healthy) { h.manager.expected = nil }},
+		{"workers", "w@1.service runs as root, not as the application's user app", func(_ *testing.T, h *healthy) { h.manager.runsAs = "" }},
+		{"operators", "PHP may hold the lease", func(_ *testing.T, h *healthy) { h.applicationIsOperator = true }},
 		{"journal", "not one line", func(_ *testing.T, h *healthy) { h.Journal = fakeJournal{} }},
 		{"clock", "no time server", func(_ *testing.T, h *healthy) { h.manager.unsynchronized = true }},
 		{"disk", "audit could not be written", func(_ *testing.T, h *healthy) {
@@ -341,6 +350,17 @@ func TestNobodyMayApproveYet(t *testing.T) {
 	h.keys[config.ApproversPath] = 0
 	check := checks(t, h.Run(t.Context()))["migrations"]
 	if !check.OK || !check.Skipped || !strings.Contains(check.Detail, "no plan can be approved") {
+		t.Errorf("%+v", check)
+	}
+}
+
+// TestApplicationAsOperatorIsAWarningBeforeProd: where no environment comes first, it is allowed and said.
+func TestApplicationAsOperatorIsAWarningBeforeProd(t *testing.T) {
+	h := newHealthy(t)
+	h.applicationIsOperator = true
+	h.cfg.Console.After = ""
+	check := checks(t, h.Run(t.Context()))["operators"]
+	if !check.OK || !check.Skipped || !strings.Contains(check.Detail, "warning: the application's user app is in group rpctl") {
 		t.Errorf("%+v", check)
 	}
 }

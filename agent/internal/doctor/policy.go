@@ -138,6 +138,11 @@ func (e *examination) workers(ctx context.Context) (string, error) {
 		if len(expected) == 0 {
 			empty = append(empty, pattern)
 		}
+		for _, unit := range expected {
+			if err := e.applicationsOwn(ctx, manager, cfg, unit); err != nil {
+				return "", err
+			}
+		}
 		counts = append(counts, fmt.Sprintf("%d of %s", len(expected), pattern))
 	}
 	if len(empty) > 0 {

@@ -43,7 +43,7 @@ func newFakeHost(t *testing.T) *fakeHost {
 	for _, folder := range []string{"/run", "/home/app", "/home/alice", "/etc/polkit-1/rules.d", "/etc/ssh/sshd_config.d", "/usr/lib/systemd/system"} {
 		f.mkdir(folder)
 	}
-	f.write("/usr/lib/systemd/system/messenger_worker_async@.service", "[Service]")
+	f.write("/usr/lib/systemd/system/messenger_worker_async@.service", "[Service]\nUser=app\n")
 	return f
 }
 
@@ -101,7 +101,11 @@ func (f *fakeHost) gpasswd(args []string) {
 func (f *fakeHost) systemctl(args []string) string {
 	switch args[0] {
 	case "show":
-		if args[len(args)-1] == "ssh.service" {
+		unit := args[len(args)-1]
+		if strings.Contains(args[len(args)-2], "=Id,") {
+			return f.identityOf(unit)
+		}
+		if unit == "ssh.service" {
 			return fmt.Sprintf("ActiveState=%s\n", state(f.ssh))
 		}
 		return fmt.Sprintf("ActiveState=%s\nNeedDaemonReload=%s\nActiveEnterTimestamp=%s\n", state(f.active), f.stale, f.entered)
@@ -119,6 +123,20 @@ func (f *fakeHost) systemctl(args []string) string {
 		f.active, f.entered = true, "@4102444800"
 	}
 	return ""
+}
+
+// identityOf is what a unit's file says of it; an alias is a link to the file of another unit.
+func (f *fakeHost) identityOf(unit string) string {
+	file := proto.UnitPattern(unit).Template()
+	full := f.path("/usr/lib/systemd/system/" + file)
+	content, err := os.ReadFile(full)
+	if err != nil {
+		return "LoadState=not-found\n"
+	}
+	if link, err := os.Readlink(full); err == nil {
+		unit = filepath.Base(link)
+	}
+	return "Id=" + unit + "\nLoadState=loaded\n" + string(content)
 }
 
 func state(active bool) string {

@@ -11,11 +11,16 @@ import (
 	"syscall"
 
 	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/systemd"
 )
 
 // ForcedCommand is what sshd runs for the key, whatever the caller asked: see `rp-agent ssh`.
 // restrict forbids forwarding, a terminal and what a later OpenSSH adds (sshd(8)).
-const ForcedCommand = `restrict,command="rp-agent ssh" `
+// The whole path leaves the login's PATH no choice.
+const ForcedCommand = `restrict,command="` + systemd.Binary + ` ssh" `
+
+// pathlessCommand is what setups before this one wrote; such a line is replaced.
+const pathlessCommand = `restrict,command="rp-agent ssh" `
 
 const maxAuthorizedKeys = 1 << 20
 
@@ -101,20 +106,31 @@ func authorizedKeys(folder *ownedFolder) ([]byte, error) {
 func withForcedKey(content []byte, publicKey string) ([]byte, error) {
 	blob := strings.Fields(publicKey)[1]
 	wanted := ForcedCommand + publicKey
+	var kept bytes.Buffer
+	pathless, there := false, false
 	for line := range bytes.Lines(content) {
 		text := strings.TrimSpace(string(line))
 		switch {
 		case strings.HasPrefix(text, "#") || !strings.Contains(text, blob):
-		case strings.HasPrefix(text, ForcedCommand):
+		case strings.HasPrefix(text, ForcedCommand) && !pathless:
 			return content, nil
+		case strings.HasPrefix(text, ForcedCommand):
+			there = true
+		case strings.HasPrefix(text, pathlessCommand):
+			pathless = true
+			continue
 		default:
 			return nil, errors.New("authorized_keys already lets this key do more than talk to the agent: remove that line, or use another key")
 		}
+		kept.Write(line)
 	}
-	if len(content) > 0 && content[len(content)-1] != '\n' {
-		content = append(bytes.Clone(content), '\n')
+	if kept.Len() > 0 && !bytes.HasSuffix(kept.Bytes(), []byte("\n")) {
+		kept.WriteByte('\n')
 	}
-	return append(bytes.Clone(content), wanted+"\n"...), nil
+	if !there {
+		kept.WriteString(wanted + "\n")
+	}
+	return kept.Bytes(), nil
 }
 
 // writeForcedKey looks again, so that a key that came in the meantime is not lost.

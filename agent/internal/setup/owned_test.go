@@ -51,6 +51,22 @@ func TestForcedKeyIsAddedOnce(t *testing.T) {
 	}
 }
 
+func TestForcedKeyOfAnOlderSetupGetsTheWholePath(t *testing.T) {
+	old := pathlessCommand + testKey + "\n"
+	for name, there := range map[string]string{"alone": old, "among others": otherKey + "\n" + old, "beside the new one": old + ForcedCommand + testKey + "\n"} {
+		f := newFakeHost(t)
+		f.write(keysFile, there)
+		f.install(forced())
+		got := f.read(keysFile)
+		if strings.Contains(got, pathlessCommand) || strings.Count(got, ForcedCommand+testKey+"\n") != 1 || strings.Contains(there, otherKey) != strings.Contains(got, otherKey) {
+			t.Errorf("%s: %q", name, got)
+		}
+		if again := f.install(forced()); len(again) != 0 {
+			t.Errorf("%s: twice in a row changes %q", name, again)
+		}
+	}
+}
+
 // A user may make anything of his own home; root must neither follow it nor copy what it leads to.
 func TestForcedKeyIsNotLedAstray(t *testing.T) {
 	for name, c := range map[string]struct {

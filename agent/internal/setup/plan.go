@@ -57,6 +57,9 @@ func (p *Plan) compare(ctx context.Context, spec proto.SetupSpec) error {
 	if err := p.requireUser(ctx, spec.Config.Application.User); err != nil {
 		return err
 	}
+	if err := p.requireWorkers(ctx, spec.Config, templates); err != nil {
+		return err
+	}
 	p.doubts(spec.Config)
 	for _, step := range []func() error{
 		func() error { return p.accounts(ctx, files) },

@@ -44,8 +44,12 @@ func (p *Plan) services(ctx context.Context) error {
 
 // unitState is some properties of a unit as systemctl prints them; times are @SECONDS.
 func (h *Host) unitState(ctx context.Context, unit string) (map[string]string, error) {
-	out, err := h.Commands.Run(ctx, "systemctl", "show", "--timestamp=unix",
-		"--property=ActiveState,NeedDaemonReload,ActiveEnterTimestamp", unit)
+	return h.show(ctx, unit, "ActiveState,NeedDaemonReload,ActiveEnterTimestamp")
+}
+
+// show is the properties of a unit, as systemctl names and prints them.
+func (h *Host) show(ctx context.Context, unit, properties string) (map[string]string, error) {
+	out, err := h.Commands.Run(ctx, "systemctl", "show", "--timestamp=unix", "--property="+properties, unit)
 	if err != nil {
 		return nil, err
 	}

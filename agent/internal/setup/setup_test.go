@@ -204,6 +204,24 @@ func TestRefusedBeforeAnythingIsTouched(t *testing.T) {
 		"what the agent would refuse": {func(_ *fakeHost, spec *proto.SetupSpec) {
 			spec.Config.Workers = append(spec.Config.Workers, spec.Config.Workers[0])
 		}, "is there twice"},
+		"worker of root": {func(f *fakeHost, _ *proto.SetupSpec) {
+			f.write("/usr/lib/systemd/system/messenger_worker_async@.service", "[Service]\n")
+		}, "messenger_worker_async@rp-agent-setup.service runs as root"},
+		"worker of another user": {func(f *fakeHost, spec *proto.SetupSpec) {
+			f.write("/usr/lib/systemd/system/backup.service", "[Service]\nUser=backup\n")
+			spec.Config.Workers = append(spec.Config.Workers, "backup.service")
+		}, "backup.service runs as backup, not as the application's user app"},
+		"worker in the socket's group": {func(f *fakeHost, _ *proto.SetupSpec) {
+			f.write("/usr/lib/systemd/system/messenger_worker_async@.service", "[Service]\nUser=app\nSupplementaryGroups=www-data rpctl\n")
+		}, "runs in group rpctl"},
+		"worker by another name of a unit": {func(f *fakeHost, spec *proto.SetupSpec) {
+			f.write("/usr/lib/systemd/system/systemd-logind.service", "[Service]\nUser=app\n")
+			f.must(os.Symlink("systemd-logind.service", f.path("/usr/lib/systemd/system/innocent.service")))
+			spec.Config.Workers = append(spec.Config.Workers, "innocent.service")
+		}, "innocent.service is another name of systemd-logind.service"},
+		"worker that is the host's": {func(_ *fakeHost, spec *proto.SetupSpec) {
+			spec.Config.Workers = append(spec.Config.Workers, "ssh.service")
+		}, "is a unit of the host"},
 		"forced key for nobody": {func(_ *fakeHost, spec *proto.SetupSpec) {
 			spec.ForcedKey = &proto.ForcedKey{User: "mallory", PublicKey: testKey}
 		}, "mallory of the forced-command key"},

@@ -21,8 +21,9 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
-// DefaultCommand is what the login user runs on a host.
-const DefaultCommand = "rp-agent rpc"
+// DefaultCommand is what the login user runs on a host: by its whole path, so that the login's PATH and aliases name
+// no other program. The login's shell and its start-up files still run first.
+const DefaultCommand = proto.AgentPath + " rpc"
 
 // Options say who speaks to whom. The zero durations mean their defaults.
 type Options struct {

@@ -148,6 +148,9 @@ func (c *Client) endBeforeGreeting(before noise) error {
 		return c.fault(exit.NoAgent, c.next("agent install"), "rp-agent is not installed%s", c.said(words))
 	case status == 126:
 		return c.fault(exit.NoAgent, c.next("agent install"), "rp-agent cannot be executed%s", c.said(words))
+	case status == int(exit.Refused): // `rp-agent ssh` before it took the whole path
+		return c.fault(exit.NoAgent, c.next("agent upgrade"), "the login may not run %s%s; a forced-command key of an older rp-agent needs an upgrade of the host first",
+			c.options.Command, c.said(words))
 	default:
 		return c.fault(exit.NoAgent, "ssh "+c.options.Host+" "+c.options.Command,
 			"no greeting from rp-agent: the command ended with status %d%s", status, c.said(words))

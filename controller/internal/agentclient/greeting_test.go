@@ -83,8 +83,10 @@ func TestFailuresBeforeGreeting(t *testing.T) {
 		{"wrong architecture", "", "cannot execute binary file: Exec format error\n", 126, exit.NoAgent,
 			"rp-agent cannot be executed", "rpctl agent install --env preprod"},
 		{"nologin", "This account is currently not available.\n", "", 1, exit.NoAgent,
-			`no greeting from rp-agent: the command ended with status 1: "This account`, "ssh pp1 rp-agent rpc"},
-		{"silent end", "", "", 0, exit.NoAgent, "no greeting from rp-agent: the command ended with status 0", "ssh pp1 rp-agent rpc"},
+			`no greeting from rp-agent: the command ended with status 1: "This account`, "ssh pp1 /usr/local/bin/rp-agent rpc"},
+		{"forced key of an older agent", "", "rp-agent: this key cannot run \"/usr/local/bin/rp-agent rpc\"\n", 4, exit.NoAgent,
+			"a forced-command key of an older rp-agent needs an upgrade of the host", "rpctl agent upgrade --env preprod"},
+		{"silent end", "", "", 0, exit.NoAgent, "no greeting from rp-agent: the command ended with status 0", "ssh pp1 /usr/local/bin/rp-agent rpc"},
 		{"lost", "half a li", "", -1, exit.Unreachable, "lost the connection before rp-agent answered", ""},
 		{"refuses to serve", hello(`"protocol":{"min":1,"max":1},"error":{"code":"config","message":"agent.toml is \u001b[1mbad","next":"rp-agent doctor"}`) + "\n",
 			"", 0, exit.HostFailed, `agent.toml is \x1b[1mbad`, "ssh pp1 rp-agent doctor"},
@@ -123,7 +125,7 @@ func TestGreetingNeverComes(t *testing.T) {
 		})
 		start := time.Now()
 		_, err := client.Hello(t.Context())
-		checkFailure(t, err, exit.HostFailed, `no word from rp-agent within 20s: "mounting home"`, "ssh pp1 rp-agent rpc")
+		checkFailure(t, err, exit.HostFailed, `no word from rp-agent within 20s: "mounting home"`, "ssh pp1 /usr/local/bin/rp-agent rpc")
 		if waited := time.Since(start); waited != 20*time.Second {
 			t.Errorf("waited %s", waited)
 		}

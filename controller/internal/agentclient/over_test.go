@@ -79,7 +79,7 @@ func writeConfig(t *testing.T, host *sshhost.Server, secret ed25519.PrivateKey) 
 
 // serve greets and answers requests in turn until the input ends.
 func serve(_ context.Context, request sshhost.Request, stdin io.Reader, stdout, _ io.Writer) int {
-	if request.Command != "rp-agent rpc" {
+	if request.Command != "/usr/local/bin/rp-agent rpc" {
 		return 127
 	}
 	_, _ = io.WriteString(stdout, hello)

@@ -45,7 +45,7 @@ func (c checker) environment(name string, e environment) {
 	c.argvs(at, e.Prepare)
 	c.argv(at, "deploy", e.Deploy, true)
 	c.argv(at, "rollback", e.Rollback, false)
-	c.list(at, "workers", e.Workers, true, func(p string) error { return proto.UnitPattern(p).Check() })
+	c.list(at, "workers", e.Workers, true, func(p string) error { return proto.UnitPattern(p).CheckWorker() })
 	c.text(at, "application.path", e.Application.Path, proto.CheckApplicationPath)
 	c.text(at, "application.user", e.Application.User, proto.CheckAccount)
 	c.consoleHost(at, e)

@@ -138,6 +138,7 @@ func TestLoadRefuses(t *testing.T) {
 		"workers missing":         {"workers = [\"messenger_worker@*.service\"]", "", "hosts.toml:11:1: `workers` is missing"},
 		"workers empty":           {"[\"messenger_worker@*.service\"]", "[]", "hosts.toml:17:1: `workers` is empty"},
 		"bad pattern":             {"\"messenger_worker_async@*.service\"", "\"messenger_worker*\"", "hosts.toml:7:3: bad unit pattern \"messenger_worker*\""},
+		"pattern of the host's":   {"\"messenger_worker_async@*.service\"", "\"dbus.service\"", "hosts.toml:7:3: bad unit pattern \"dbus.service\": dbus.service is a unit of the host"},
 		"pattern twice":           {"\"messenger_worker_async@*.service\",", "'a@*.service',\n'a@*.service'", "hosts.toml:8:1: \"a@*.service\" is there twice in `workers`: first on line 7"},
 		"path missing":            {"path = \"/home/app/www\", ", "", "hosts.toml:9:1: `application.path` is missing"},
 		"path relative":           {"/home/app/www", "~/www", "hosts.toml:9:17: bad application path \"~/www\""},
