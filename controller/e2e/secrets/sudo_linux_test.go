@@ -73,7 +73,7 @@ func TestSudo(t *testing.T) {
 			nowhere(t, "the terminal", shown, password, mistyped)
 			nowhere(t, "the host's commands", a.commands(), password, mistyped)
 			folder(t, d.dir, password, mistyped)
-			if c.exit == 0 && !strings.Contains(a.commands(), "sudo -k -S -p : ./.rpctl-") {
+			if c.exit == 0 && !strings.Contains(a.commands(), "sudo -k -S -p : /usr/local/bin/rp-agent.rpctl-") {
 				t.Errorf("sudo was not asked:\n%s", a.commands())
 			}
 			for name, content := range a.files {
@@ -123,6 +123,8 @@ func (a *admin) handle(ctx context.Context, r sshhost.Request, stdin io.Reader, 
 	switch {
 	case r.Command == "uname -m":
 		fmt.Fprintln(stdout, "x86_64")
+	case r.Command == "id -un":
+		fmt.Fprintln(stdout, "admin")
 	case r.Command == "id -u":
 		fmt.Fprintln(stdout, "1000")
 	case strings.HasPrefix(r.Command, "sudo -k -S -p : "):
@@ -134,6 +136,10 @@ func (a *admin) handle(ctx context.Context, r sshhost.Request, stdin io.Reader, 
 		data, _ := io.ReadAll(stdin)
 		a.mu.Lock()
 		a.files[strings.TrimPrefix(words[2], "of=")] = data
+		a.mu.Unlock()
+	case words[0] == "mv":
+		a.mu.Lock()
+		a.files[words[3]] = a.files[words[2]]
 		a.mu.Unlock()
 	case words[0] == "sha256sum":
 		a.mu.Lock()
@@ -162,6 +168,14 @@ func (a *admin) sudo(ctx context.Context, command []string, stdin *bufio.Reader,
 		<-ctx.Done()
 		return -1
 	case !setup:
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		switch command[0] {
+		case "install":
+			a.files[command[9]] = a.files[command[8]]
+		case "sha256sum":
+			fmt.Fprintf(stdout, "%x  %s\n", sha256.Sum256(a.files[command[2]]), command[2])
+		}
 		return 0
 	case a.does == "say":
 		fmt.Fprint(stderr, "debug: ", typed)

@@ -85,7 +85,7 @@ func TestFailuresBeforeGreeting(t *testing.T) {
 		{"nologin", "This account is currently not available.\n", "", 1, exit.NoAgent,
 			`no greeting from rp-agent: the command ended with status 1: "This account`, "ssh pp1 /usr/local/bin/rp-agent rpc"},
 		{"forced key of an older agent", "", "rp-agent: this key cannot run \"/usr/local/bin/rp-agent rpc\"\n", 4, exit.NoAgent,
-			"a forced-command key of an older rp-agent needs an upgrade of the host", "rpctl agent upgrade --env preprod"},
+			`the login may not run /usr/local/bin/rp-agent rpc: "rp-agent: this key`, "rpctl agent upgrade --env preprod"},
 		{"silent end", "", "", 0, exit.NoAgent, "no greeting from rp-agent: the command ended with status 0", "ssh pp1 /usr/local/bin/rp-agent rpc"},
 		{"lost", "half a li", "", -1, exit.Unreachable, "lost the connection before rp-agent answered", ""},
 		{"refuses to serve", hello(`"protocol":{"min":1,"max":1},"error":{"code":"config","message":"agent.toml is \u001b[1mbad","next":"rp-agent doctor"}`) + "\n",

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -36,6 +37,7 @@ type installation struct {
 	env, login, binary    string
 	forcedKey, forcedUser string
 	dryRun, yes           bool
+	application           string // the application's user
 	spec                  proto.SetupSpec
 	signers               *proto.SetupSigners // of the console host
 	removing, compares    bool
@@ -46,7 +48,7 @@ func (a *app) agentVerb(name, short string, visit func(*installation, context.Co
 	i := &installation{app: a, removing: name == "uninstall", compares: name == "diff"}
 	cmd := &cobra.Command{
 		Use: name + " --env ENVIRONMENT", Short: short, Args: a.noArgs,
-		Long: short + ".\n\nIt needs an admin login: root, or a user with sudo (--login; the alias's own user otherwise).",
+		Long: short + ".\n\nIt needs an admin login: root, or a user with sudo (--login; the alias's own user otherwise), but never the application's user.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return i.run(cmd.Context(), visit) },
 	}
 	a.envFlag(cmd, &i.env, "environment of hosts.toml")
@@ -71,6 +73,7 @@ func (i *installation) run(ctx context.Context, visit func(*installation, contex
 	if err != nil {
 		return err
 	}
+	i.application = environment.Application.User
 	if err := i.prepare(ctx, environment); err != nil {
 		return err
 	}
@@ -82,6 +85,9 @@ func (i *installation) run(ctx context.Context, visit func(*installation, contex
 		if err := i.visit(ctx, host, visit); err != nil {
 			failure := *exit.From(err)
 			failure.Next = exit.Advice(failure.Next, host, i.env)
+			if errors.Is(err, install.ErrApplicationLogin) {
+				failure.Next = i.app.asLogin(i.login, "ADMIN")
+			}
 			if done > 0 {
 				failure.Code = exit.Partial
 			}
@@ -89,6 +95,14 @@ func (i *installation) run(ctx context.Context, visit func(*installation, contex
 		}
 	}
 	return nil
+}
+
+// asLogin is the command that was typed with another login.
+func (a *app) asLogin(typed, login string) string {
+	if typed == "" {
+		return a.again("--login", login)
+	}
+	return a.instead(typed, login)
 }
 
 // prepare makes the spec, so that bad input is told before any host is reached.
@@ -124,7 +138,7 @@ func (i *installation) visit(ctx context.Context, host string, do func(*installa
 	if err != nil {
 		return err
 	}
-	remote := install.Host{Name: host, Host: upload.Remote{Conn: conn}}
+	remote := install.Host{Name: host, Host: upload.Remote{Conn: conn}, Login: conn.User(), Application: i.application}
 	if i.app.Secret != nil {
 		remote.Password = func(ctx context.Context) ([]byte, error) {
 			return i.app.askSecret(ctx, "password for sudo on "+safe(host)+": ")

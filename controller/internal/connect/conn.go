@@ -11,6 +11,7 @@ import (
 // Conn is a connection to a host. Its methods may be used concurrently.
 type Conn struct {
 	client      *ssh.Client
+	user        string
 	via         string
 	jumps       []string
 	below       *Conn // the jump host's connection that carries this one, or nil
@@ -24,7 +25,7 @@ type Conn struct {
 // newConn keeps a logged-in connection alive, and notices when it no longer is.
 func (d *Dialer) newConn(client *ssh.Client, r Resolved, via string, below *Conn) *Conn {
 	conn := &Conn{
-		client: client, via: via, below: below, startWithin: d.options.StartWithin,
+		client: client, user: r.User, via: via, below: below, startWithin: d.options.StartWithin,
 		stuck: d.ssh(r.typed, "-v"), closed: make(chan struct{}),
 	}
 	go conn.keepalive(d.options.KeepaliveEvery, d.options.KeepaliveWithin)
@@ -58,6 +59,9 @@ func (c *Conn) Via() string {
 	}
 	return c.via
 }
+
+// User is the login, as the configuration or the caller named it.
+func (c *Conn) User() string { return c.user }
 
 // Client is the connection for protocols of its own, such as SFTP; it is closed by Close.
 func (c *Conn) Client() *ssh.Client { return c.client }

@@ -32,7 +32,7 @@ func (d *Dialer) overMaster(ctx context.Context, r Resolved) (*Conn, error) {
 	}
 	// No keepalive of ours: the master answers no global requests, and has its own (ServerAliveInterval).
 	return &Conn{
-		client: client, via: "control master", startWithin: d.options.StartWithin,
+		client: client, user: r.User, via: "control master", startWithin: d.options.StartWithin,
 		stuck: d.ssh(r.typed, "-O", "exit"), closed: make(chan struct{}),
 	}, nil
 }

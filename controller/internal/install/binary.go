@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/upload"
 )
 
 // Binaries finds the rp-agent for a host's architecture: the one named, or one
@@ -16,6 +17,13 @@ import (
 type Binaries struct {
 	Named string // --binary; empty to look beside Rpctl
 	Rpctl string // path of this program
+}
+
+// Binary is an rp-agent to be installed.
+type Binary struct {
+	Path   string // on this machine
+	Data   []byte
+	SHA256 string // hex
 }
 
 // machines are the architectures that rp-agent is built for, by what `uname -m` says.
@@ -29,10 +37,10 @@ var machines = map[string]struct {
 
 // For reads the binary for a host and checks that it is one: a static Linux
 // program of the host's architecture.
-func (b Binaries) For(uname string) ([]byte, error) {
+func (b Binaries) For(uname string) (Binary, error) {
 	wanted, ok := machines[uname]
 	if !ok {
-		return nil, &exit.Error{Code: exit.HostFailed, Message: fmt.Sprintf("there is no rp-agent for a host of architecture %q", uname)}
+		return Binary{}, &exit.Error{Code: exit.HostFailed, Message: fmt.Sprintf("there is no rp-agent for a host of architecture %q", uname)}
 	}
 	paths := []string{b.Named}
 	if b.Named == "" {
@@ -48,12 +56,12 @@ func (b Binaries) For(uname string) ([]byte, error) {
 			err = checkELF(data, wanted.machine)
 		}
 		if err != nil {
-			return nil, &exit.Error{Code: exit.BadInput, Err: err, Message: fmt.Sprintf("cannot use %s: %v; --binary bin/rp-agent-linux-%s names another", path, err, wanted.arch),
+			return Binary{}, &exit.Error{Code: exit.BadInput, Err: err, Message: fmt.Sprintf("cannot use %s: %v; --binary bin/rp-agent-linux-%s names another", path, err, wanted.arch),
 				Next: "make cross"}
 		}
-		return data, nil
+		return Binary{Path: path, Data: data, SHA256: upload.Sum(data)}, nil
 	}
-	return nil, &exit.Error{Code: exit.BadInput, Message: "there is no rp-agent for " + wanted.arch + " beside rpctl: looked for " + paths[0] + " and " + paths[1] + "; --binary names one",
+	return Binary{}, &exit.Error{Code: exit.BadInput, Message: "there is no rp-agent for " + wanted.arch + " beside rpctl: looked for " + paths[0] + " and " + paths[1] + "; --binary names one",
 		Next: "make build"}
 }
 

@@ -23,6 +23,10 @@ import (
 type Host struct {
 	Name string // alias
 	upload.Host
+	// Login is the user that the connection logged in as.
+	Login string
+	// Application is the application's user, whose shell and sudo are not trusted with root: such a login is refused.
+	Application string
 	// Password asks for the password of sudo; nil where nobody can be asked.
 	Password func(ctx context.Context) ([]byte, error)
 }
@@ -30,23 +34,26 @@ type Host struct {
 // Visit is a host with the binary on it, ready to be compared and changed.
 type Visit struct {
 	host    Host
-	dir     string // holds the binary, relative to the login's home
+	dir     string // takes the upload, relative to the login's home
+	staged  string // root's copy of it, whose digest was verified; empty before it is there
 	become  string // how a command becomes root: "", "sudo -n " or "sudo -k -S -p : "
 	secret  []byte // sudo's password while the visit lasts; Close wipes it
+	Binary  Binary // that was sent
 	Via     string // how the binary went there: sftp or exec
-	Sent    int    // its size in bytes
 	removed bool
 }
 
 // Begin looks at the host and uploads the binary for it. Close must be called.
 func Begin(ctx context.Context, host Host, binaries Binaries) (*Visit, error) {
 	v := &Visit{host: host, dir: ".rpctl-" + strings.ToLower(rand.Text())}
+	if err := v.requireAdmin(ctx); err != nil {
+		return nil, err
+	}
 	machine, err := v.line(ctx, "uname -m")
 	if err != nil {
 		return nil, v.fail("cannot look at the host", err)
 	}
-	binary, err := binaries.For(machine)
-	if err != nil {
+	if v.Binary, err = binaries.For(machine); err != nil {
 		return nil, err
 	}
 	if err := v.becomeRoot(ctx); err != nil {
@@ -57,15 +64,64 @@ func Begin(ctx context.Context, host Host, binaries Binaries) (*Visit, error) {
 		v.forget()
 		return nil, v.fail("cannot make a folder for the upload", err)
 	}
-	v.Sent = len(binary)
-	if v.Via, err = upload.To(ctx, host, v.program(), binary); err != nil {
+	if v.Via, err = upload.To(ctx, host, v.uploaded(), v.Binary.Data); err == nil {
+		err = v.stage(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(v.fail("cannot bring rp-agent there", err), v.Close())
 	}
 	v.withoutPassword(ctx)
 	return v, nil
 }
 
-func (v *Visit) program() string { return v.dir + "/rp-agent" }
+// ErrApplicationLogin says that the login is the application's user.
+var ErrApplicationLogin = errors.New("the login is the application's user")
+
+// requireAdmin refuses to become root from the application's own login: PHP runs as that user, and what it writes into
+// the login's start-up files would read the password or stand in for sudo. The host's answer is that user's to forge,
+// so the user of the connection counts, too.
+func (v *Visit) requireAdmin(ctx context.Context) error {
+	if v.host.Application == "" {
+		return nil
+	}
+	refused := func(login string) error {
+		return &exit.Error{Code: exit.Refused, Host: v.host.Name, Err: ErrApplicationLogin,
+			Message: fmt.Sprintf("cannot use the login %s: it is the application's user, and PHP could take root with it; --login names an admin's", login)}
+	}
+	if v.host.Login == v.host.Application {
+		return refused(v.host.Login)
+	}
+	name, err := v.line(ctx, "id -un")
+	if err != nil {
+		return v.fail("cannot look at the login", err)
+	}
+	if name == v.host.Application {
+		return refused(name)
+	}
+	return nil
+}
+
+func (v *Visit) uploaded() string { return v.dir + "/rp-agent" }
+
+// stage copies the upload to where only root can write, and verifies the copy: between the upload's own check and the
+// start as root, another process of the login's user could have put another program in its place.
+func (v *Visit) stage(ctx context.Context) error {
+	v.staged = stagedBeside + strings.ToLower(rand.Text())
+	if _, err := v.asRoot(ctx, "install -o root -g root -m 0700 -- "+v.uploaded()+" "+v.staged, nil); err != nil {
+		return fmt.Errorf("cannot copy it for root: %w", err)
+	}
+	out, err := v.asRoot(ctx, "sha256sum -- "+v.staged, nil)
+	if err != nil {
+		return fmt.Errorf("cannot verify root's copy: %w", err)
+	}
+	if sum, _, _ := strings.Cut(strings.TrimSpace(string(out)), " "); sum != v.Binary.SHA256 {
+		return fmt.Errorf("root's copy is not what was sent: its SHA-256 is %s, not %s", printable.Excerpt(v.hide(sum), 64), v.Binary.SHA256)
+	}
+	return nil
+}
+
+// stagedBeside begins the name of root's copy. It is beside the agent itself: root's alone, and not mounted noexec.
+const stagedBeside = proto.AgentPath + ".rpctl-"
 
 // line runs a command that answers with one line.
 func (v *Visit) line(ctx context.Context, command string) (string, error) {
@@ -99,7 +155,7 @@ func (v *Visit) setup(ctx context.Context, flags string, spec *proto.SetupSpec) 
 			return proto.SetupReport{}, err
 		}
 	}
-	out, err := v.asRoot(ctx, "./"+v.program()+" setup --json"+flags, input)
+	out, err := v.asRoot(ctx, v.staged+" setup --json"+flags, input)
 	var report proto.SetupReport
 	if json.Unmarshal(out, &report) != nil {
 		if err == nil {
@@ -121,14 +177,19 @@ func (v *Visit) Close() error {
 		return nil
 	}
 	v.removed = true
-	v.forget()
+	defer v.forget()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	_, err := v.host.Run(ctx, "rm -rf "+v.dir, nil)
-	if err != nil {
-		return v.fail("cannot remove "+v.dir, err)
+	var failed []error
+	if v.staged != "" {
+		if _, err := v.asRoot(ctx, "rm -f -- "+v.staged, nil); err != nil {
+			failed = append(failed, v.fail("cannot remove "+v.staged, err))
+		}
 	}
-	return nil
+	if _, err := v.host.Run(ctx, "rm -rf "+v.dir, nil); err != nil {
+		failed = append(failed, v.fail("cannot remove "+v.dir, err))
+	}
+	return errors.Join(failed...)
 }
 
 func (v *Visit) fail(what string, err error) error {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,6 +30,8 @@ type host struct {
 	freely        bool     // sudo asks for no password for rp-agent itself
 	echoes        bool     // what sudo reads is what it says
 	lost          bool     // the connection ends when sudo is asked for
+	login         string   // what `id -un` says
+	swap          []byte   // what another process of the login's user puts in the upload's place
 }
 
 func (h *host) Client() *ssh.Client { return nil }
@@ -42,20 +45,42 @@ func (h *host) Run(_ context.Context, command string, stdin io.Reader) ([]byte, 
 	switch {
 	case command == "uname -m":
 		return []byte("x86_64\n"), nil
+	case command == "id -un":
+		return []byte(h.login + "\n"), nil
 	case command == "id -u":
 		return []byte(h.uid + "\n"), nil
+	case words[0] == "mkdir", words[0] == "chmod":
 	case words[0] == "dd":
 		h.files[strings.TrimPrefix(words[2], "of=")] = input
-	case words[0] == "sha256sum":
+	case words[0] == "sha256sum" && words[1] != "--":
 		return fmt.Appendf(nil, "%s  %s\n", upload.Sum(h.files[words[1]]), words[1]), nil
 	case words[0] == "mv":
 		h.files[words[3]] = h.files[words[2]]
 		delete(h.files, words[2])
-	case words[0] == "rm":
-		h.files = map[string][]byte{}
+	case command == "rm -rf "+words[len(words)-1]:
+		maps.DeleteFunc(h.files, func(name string, _ []byte) bool { return strings.HasPrefix(name, words[2]+"/") })
 	case words[0] == "sudo":
 		return h.sudo(command, input)
-	case strings.HasPrefix(command, "./"):
+	case h.uid == "0":
+		return h.root(command, input)
+	}
+	return nil, nil
+}
+
+// root is a command as root: what a visit does to its own copy, or setup.
+func (h *host) root(command string, input []byte) ([]byte, error) {
+	words := strings.Fields(command)
+	switch {
+	case words[0] == "install":
+		if h.swap != nil {
+			h.files[words[8]] = h.swap
+		}
+		h.files[words[9]] = h.files[words[8]]
+	case words[0] == "sha256sum":
+		return fmt.Appendf(nil, "%s  %s\n", upload.Sum(h.files[words[2]]), words[2]), nil
+	case words[0] == "rm":
+		delete(h.files, words[3])
+	default:
 		return h.setup(command, input)
 	}
 	return nil, nil
@@ -69,17 +94,17 @@ func (h *host) sudo(command string, input []byte) ([]byte, error) {
 		command = "sudo -n " + rest
 	}
 	if rest, ok := strings.CutPrefix(command, "sudo -n "); ok {
-		if h.freely && strings.HasPrefix(rest, "./") {
-			return h.setup(rest, input)
+		if h.freely && strings.HasPrefix(rest, stagedBeside) {
+			return h.root(rest, input)
 		}
 		if h.password != "" {
 			return nil, errors.New("sudo: a password is required")
 		}
-		return h.setup(rest, input)
+		return h.root(rest, input)
 	}
 	rest := strings.TrimPrefix(command, "sudo -k -S -p : ")
-	if h.freely && strings.HasPrefix(rest, "./") {
-		return h.setup(rest, input) // the password is left for the command
+	if h.freely && strings.HasPrefix(rest, stagedBeside) {
+		return h.root(rest, input) // the password is left for the command
 	}
 	if h.echoes && rest != "true" {
 		return input, fmt.Errorf("sudo: status 1: %s", input)
@@ -88,11 +113,14 @@ func (h *host) sudo(command string, input []byte) ([]byte, error) {
 	if string(typed) != h.password {
 		return nil, errors.New("sudo: 1 incorrect password attempt")
 	}
-	return h.setup(rest, input)
+	return h.root(rest, input)
 }
 
 func (h *host) setup(command string, input []byte) ([]byte, error) {
 	h.asked = append(h.asked, command)
+	if name := strings.Fields(command)[0]; name != "true" && (!strings.HasPrefix(name, stagedBeside) || h.files[name] == nil) {
+		return nil, fmt.Errorf("root ran %q, which is not root's own copy", command)
+	}
 	if strings.HasSuffix(command, "true") || strings.HasSuffix(command, "version") {
 		return nil, nil
 	}
@@ -172,6 +200,49 @@ func TestVisit(t *testing.T) {
 	}
 }
 
+// TestSwappedUploadIsNotRun: what root starts is root's own copy, and it is what was sent.
+func TestSwappedUploadIsNotRun(t *testing.T) {
+	for name, uid := range map[string]string{"sudo": "1000", "root": "0"} {
+		fake := &host{uid: uid, files: map[string][]byte{}, swap: []byte("another program")}
+		_, err := Begin(t.Context(), Host{Name: "pp1", Host: fake}, binaries(t))
+		if failure := exit.From(err); failure == nil || !strings.Contains(failure.Message, "root's copy is not what was sent") {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, command := range fake.asked {
+			if command != "true" {
+				t.Errorf("%s: root ran %q", name, command)
+			}
+		}
+		if len(fake.files) > 0 {
+			t.Errorf("%s: left %v", name, fake.files)
+		}
+	}
+}
+
+// TestTheApplicationsLoginIsRefused: before sudo is asked for anything, and whatever the host's `id` answers.
+func TestTheApplicationsLoginIsRefused(t *testing.T) {
+	for name, c := range map[string]struct{ login, says string }{
+		"by the connection, while id lies": {"app", "admin"},
+		"by the host":                      {"deploy", "app"},
+		"by both":                          {"app", "app"},
+	} {
+		fake := &host{uid: "1000", files: map[string][]byte{}, login: c.says}
+		_, err := Begin(t.Context(), Host{Name: "pp1", Host: fake, Login: c.login, Application: "app",
+			Password: func(context.Context) ([]byte, error) { t.Error("asked for a password"); return nil, nil }}, binaries(t))
+		if failure := exit.From(err); failure == nil || failure.Code != exit.Refused || !errors.Is(err, ErrApplicationLogin) || len(fake.asked)+len(fake.files) > 0 {
+			t.Errorf("%s: %v, ran %q", name, err, fake.asked)
+		}
+	}
+	fake := &host{uid: "1000", files: map[string][]byte{}, login: "admin"}
+	visit, err := Begin(t.Context(), Host{Name: "pp1", Host: fake, Login: "admin", Application: "app"}, binaries(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := visit.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestLostConnection: whenever it is lost, the host is named, and what to type next.
 func TestLostConnection(t *testing.T) {
 	begin := func(h *host) (*Visit, error) {
@@ -212,11 +283,8 @@ func TestPasswordIsForSudoAlone(t *testing.T) {
 	if _, err := visit.Apply(t.Context(), spec); err != nil {
 		t.Errorf("setup read the password: %v", err)
 	}
-	visit, err = begin(&host{echoes: true}, func(context.Context) ([]byte, error) { return password(), nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := visit.Apply(t.Context(), spec); err == nil || strings.Contains(err.Error(), "hush-4711") || !strings.Contains(err.Error(), "[hidden]") {
+	_, err = begin(&host{echoes: true}, func(context.Context) ([]byte, error) { return password(), nil })
+	if err == nil || strings.Contains(err.Error(), "hush-4711") || !strings.Contains(err.Error(), "[hidden]") {
 		t.Errorf("%v", err)
 	}
 	if _, err := begin(&host{lost: true}, func(context.Context) ([]byte, error) { t.Error("asked"); return nil, nil }); exit.From(err).Code != exit.Unreachable {

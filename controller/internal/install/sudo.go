@@ -63,7 +63,7 @@ func (v *Visit) withoutPassword(ctx context.Context) {
 	if v.secret == nil {
 		return
 	}
-	if _, err := v.host.Run(ctx, "sudo -k -n ./"+v.program()+" version", nil); err == nil {
+	if _, err := v.host.Run(ctx, "sudo -k -n "+v.staged+" version", nil); err == nil {
 		v.become = sudoAlone
 		v.forget()
 	}
