@@ -26,6 +26,8 @@ type Console struct {
 	SelfApproval bool `json:"self_approval,omitempty"`
 	// BreakGlass lets an operator pass the gates "approval" and "before" with a reason.
 	BreakGlass bool `json:"break_glass,omitempty"`
+	// RequireSK wants approvals and revocations signed by a hardware key with touch (sk-ssh-ed25519 or sk-ecdsa).
+	RequireSK bool `json:"require_sk,omitempty"`
 	// Tolerance is by how many people a fresh dry run may differ from the forecast.
 	Tolerance int64 `json:"tolerance,omitempty"`
 	// SimulationHours is for how long a simulation is good.

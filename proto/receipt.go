@@ -141,7 +141,9 @@ type PlanStatus struct {
 	Simulation  *Signed      `json:"simulation,omitempty"`
 	Approval    *Signed      `json:"approval,omitempty"`
 	Applied     *Signed      `json:"applied,omitempty"`
-	Running     JobID        `json:"running,omitempty"`
+	// Revocation is the newest one of the plan on this host, whether a newer approval counts or not.
+	Revocation *Signed `json:"revocation,omitempty"`
+	Running    JobID   `json:"running,omitempty"`
 }
 
 // PlanState is a plan in an overview of a host; applied ones are there only while a broken glass is to be shown. State is known, simulated, approved, begun or applied.

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,10 @@ func (s Signers) Verify(signed proto.Signed, namespace string, at time.Time) (pr
 	if !ok {
 		return "", fmt.Errorf("%w: the key %s is not accepted here for %q", ErrNotSigned, ssh.FingerprintSHA256(made.PublicKey), namespace)
 	}
+	if slices.Contains(signer.Hardware, namespace) && !inHardware(signer.Key) {
+		return "", fmt.Errorf("%w: the key of %s is a %s, and require_sk wants a hardware key with touch (sk-ssh-ed25519 or sk-ecdsa)",
+			ErrNotSigned, signer.Principal, made.PublicKey.Type())
+	}
 	if err := sshsig.Verify(strings.NewReader(signed.Body), made, signer.Key, made.HashAlgorithm, namespace); err != nil {
 		return "", fmt.Errorf("%w: the text was changed, or signed by another key", ErrNotSigned)
 	}
@@ -68,8 +73,11 @@ func PublicKey(signed proto.Signed) string {
 	if err != nil {
 		return ""
 	}
-	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(made.PublicKey)))
+	return Line(made.PublicKey)
 }
+
+// Line is a key as PublicKey writes it.
+func Line(key ssh.PublicKey) string { return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))) }
 
 // Fingerprint is how people compare the key that made a signature; empty when it cannot be read.
 func Fingerprint(signed proto.Signed) string {

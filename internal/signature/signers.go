@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/re-connect/rpctl/proto"
 )
 
 // Signers are the lines of an allowed_signers file (ssh-keygen(1), "ALLOWED SIGNERS").
@@ -25,10 +27,14 @@ type Signer struct {
 	Namespaces []string // empty: any
 	// After and Before bound the time in which the key is accepted; zero is no bound.
 	After, Before time.Time
+	// Hardware are the namespaces for which the key must be kept in hardware; Verify refuses another.
+	Hardware []string
 }
 
+// accepts says whether the line is for this namespace at this time. A key that may approve may revoke: that only restricts.
 func (s Signer) accepts(namespace string, at time.Time) bool {
-	return (len(s.Namespaces) == 0 || slices.Contains(s.Namespaces, namespace)) &&
+	return (len(s.Namespaces) == 0 || slices.Contains(s.Namespaces, namespace) ||
+		namespace == proto.NamespaceRevocation && slices.Contains(s.Namespaces, proto.NamespaceApproval)) &&
 		(s.After.IsZero() || !at.Before(s.After)) && (s.Before.IsZero() || at.Before(s.Before))
 }
 

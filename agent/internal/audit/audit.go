@@ -42,6 +42,7 @@ const (
 	ActionStepEnd    = "step-end"    // and where it stands now
 	ActionBreakGlass = "BREAK-GLASS" // a job passes closed gates, with the operator's reason
 	ActionApprove    = "approve"     // an approval was accepted, and is kept next
+	ActionRevoke     = "revoke"      // a revocation of approvals was accepted, and is kept next
 	ActionCancel     = "job-cancel"  // somebody asked a job to stop
 	ActionTorn       = "torn-line"   // the line before was cut off by a power loss or a full disk
 	ActionClock      = "clock-reset" // root accepted the clock: the times of earlier entries count no more

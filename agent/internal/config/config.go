@@ -52,6 +52,7 @@ type console struct {
 	After           string `toml:"after"`
 	SelfApproval    bool   `toml:"self_approval"`
 	BreakGlass      bool   `toml:"break_glass"`
+	RequireSK       bool   `toml:"require_sk"` // files of before it had a name do without
 	Tolerance       int64  `toml:"tolerance"`
 	SimulationHours int    `toml:"simulation_hours"`
 	ApprovalDays    int    `toml:"approval_days"` // files of before it had a name do without

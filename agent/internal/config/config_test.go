@@ -128,7 +128,7 @@ func TestRenderIsReadBack(t *testing.T) {
 	plain := wanted()
 	plain.Workers = []proto.UnitPattern{"worker.service"}
 	migrating := wanted()
-	migrating.Console = &proto.Console{PHP: "/usr/bin/php", Script: "bin/console", After: "preprod", BreakGlass: true, Tolerance: 2, SimulationHours: 24, ApprovalDays: 3, ReceiptDays: 14}
+	migrating.Console = &proto.Console{PHP: "/usr/bin/php", Script: "bin/console", After: "preprod", BreakGlass: true, RequireSK: true, Tolerance: 2, SimulationHours: 24, ApprovalDays: 3, ReceiptDays: 14}
 	migrating.Environment = "prod"
 	for _, config := range []proto.HostConfig{wanted(), plain, migrating} {
 		text := Render(config)

@@ -45,6 +45,9 @@ script = %s
 	if c.After != "" {
 		fmt.Fprintf(out, "after = %s\n", stricttoml.Quote(c.After))
 	}
+	if c.RequireSK { // an older agent refuses the key, and with it the file: that is right only where the rule is asked for
+		out.WriteString("require_sk = true\n")
+	}
 	fmt.Fprintf(out, "self_approval = %t\nbreak_glass = %t\ntolerance = %d\nsimulation_hours = %d\napproval_days = %d\nreceipt_days = %d\n",
 		c.SelfApproval, c.BreakGlass, c.Tolerance, c.SimulationHours, c.ApprovalLife()/(24*time.Hour), c.ReceiptLife()/(24*time.Hour))
 }

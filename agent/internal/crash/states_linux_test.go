@@ -63,7 +63,7 @@ func approved(h *host) string {
 	if len(evidence.Doubts) > 0 {
 		h.TB.Errorf("doubts: %v", evidence.Doubts)
 	}
-	if evidence.Approval == nil {
+	if evidence.Approval == nil || evidence.Approval.Revoked != "" {
 		return "not approved"
 	}
 	all, err := audit.New(h.state).Last(99)
@@ -72,6 +72,32 @@ func approved(h *host) string {
 		h.TB.Error("there is an approval that counts, and the audit does not know of it")
 	}
 	return "approved by " + evidence.Approval.Signer
+}
+
+// revoke is alice's revocation of all that was approved so far.
+func revoke(h *host, p plan.Plan) error {
+	h.TB.Helper()
+	signed := h.Alice.Sign(h.TB, proto.NamespaceRevocation, proto.Revocation{Kind: "revocation", Environment: "preprod",
+		Plan: p.Digest(), By: "alice", Time: time.Now().UTC(), Nonce: "n"})
+	_, err := h.Service.Revoke(h.TB.Context(), proto.RevokeArgs{Revocation: signed}, jobstest.Caller)
+	return err
+}
+
+func revoked(h *host) string {
+	evidence, err := plansOf(h).Evidence(oneStep().Digest(), now())
+	h.must(err)
+	if evidence.Revocation == nil {
+		return approved(h)
+	}
+	if evidence.Approval != nil && evidence.Approval.Revoked == "" {
+		h.TB.Error("a revoked approval counts")
+	}
+	all, err := audit.New(h.state).Last(99)
+	h.must(err)
+	if !slices.ContainsFunc(all, func(e proto.AuditEntry) bool { return e.Action == audit.ActionRevoke }) {
+		h.TB.Error("there is a revocation that counts, and the audit does not know of it")
+	}
+	return "revoked by " + evidence.Revocation.Signer
 }
 
 func wish(h *host) string {

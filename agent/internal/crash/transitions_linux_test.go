@@ -75,6 +75,28 @@ var transitions = []transition{
 		},
 	},
 	{
+		name:    "an approval is revoked",
+		prepare: func(h *host) { h.Approve(oneStep()) },
+		act: func(h *host, told func(string)) error {
+			if err := revoke(h, oneStep()); err != nil {
+				return err
+			}
+			told("revoked by alice")
+			return nil
+		},
+		look: revoked,
+		next: func(h *host, _ bool) {
+			h.must(revoke(h, oneStep())) // the approver tries again
+			if revoked(h) != "revoked by alice" {
+				h.TB.Error("it is not revoked")
+			}
+			h.must(approve(h, oneStep()))
+			if approved(h) != "approved by claire" {
+				h.TB.Error("a newer approval does not count")
+			}
+		},
+	},
+	{
 		name: "a plan is applied",
 		prepare: func(h *host) {
 			h.Approve(twoSteps())

@@ -83,6 +83,8 @@ func approval(s Standing) (why, next string) {
 	switch {
 	case a == nil:
 		return "nobody has approved this plan", ask
+	case a.Revoked != "":
+		return "the approval of " + a.Signer + " does not count: " + a.Revoked, ask
 	case a.Plan != s.Plan.Digest() || a.Environment != s.Environment:
 		return "the approval is for another plan or another environment", ask
 	case s.Simulation != nil && a.Figures != s.Simulation.FiguresDigest():

@@ -60,6 +60,8 @@ type Approved struct {
 	proto.Approval
 	Signer string
 	Key    string // fingerprint
+	// Revoked says who withdrew it, and why; empty while it counts.
+	Revoked string
 }
 
 // From is another host's receipt with the name that the trusted hosts file gives its key.

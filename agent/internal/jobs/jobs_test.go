@@ -234,7 +234,7 @@ func TestApproveRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := jobstest.NewHost(t)
 			s := h.Simulate(jobstest.Plan())
-			a := proto.Approval{Kind: "approval", Environment: "preprod", Plan: s.Plan, Figures: s.FiguresDigest(), By: "c", Time: jobstest.Now(), Expires: jobstest.Now().Add(3600e9)}
+			a := proto.Approval{Kind: "approval", Environment: "preprod", Plan: s.Plan, Figures: s.FiguresDigest(), By: "c", Nonce: "n", Time: jobstest.Now(), Expires: jobstest.Now().Add(3600e9)}
 			by, namespace := c.change(h, &a)
 			_, err := h.Service.Approve(t.Context(), proto.ApproveArgs{Approval: by.Sign(t, namespace, a)}, jobstest.Caller)
 			if err == nil || !strings.Contains(err.Error(), c.words) {

@@ -131,6 +131,9 @@ func (s *Service) PlanStatus(ctx context.Context, args proto.PlanStatusArgs) (pr
 	}
 	standing.Looking = true
 	status.Gates = evidence.Explain(gates.All(standing))
+	if evidence.Revocation != nil {
+		status.Revocation = &evidence.Revocation.Signed
+	}
 	status.Simulation, status.Approval, status.Applied = evidence.SignedSimulation, evidence.SignedApproval, evidence.SignedApplied
 	status.Steps = stepsOf(args.Plan, evidence.Steps)
 	return status, nil
@@ -157,21 +160,4 @@ func (s *Service) rules() proto.Console {
 		return proto.Console{}
 	}
 	return *s.Config.Console
-}
-
-// Approve judges an approval and keeps it. The audit is told first: a line twice is better than none.
-func (s *Service) Approve(ctx context.Context, args proto.ApproveArgs, caller Caller) (proto.PlanStatus, error) {
-	digest, err := s.Plans.Approve(args.Approval, s.rules(), s.now(), func(digest, signer string) error {
-		_, err := s.Audit.Append(proto.AuditEntry{Action: audit.ActionApprove, Operator: caller.Operator, User: caller.User, UID: caller.UID, From: caller.From,
-			Detail: fmt.Sprintf("plan %s approved by %s", digest, signer)})
-		return err
-	})
-	if err != nil {
-		return proto.PlanStatus{}, err
-	}
-	p, err := s.Plans.Plan(digest)
-	if err != nil {
-		return proto.PlanStatus{}, err
-	}
-	return s.PlanStatus(ctx, proto.PlanStatusArgs{Plan: p})
 }

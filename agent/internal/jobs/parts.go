@@ -59,6 +59,15 @@ func (p Parts) plans() plans.Folder {
 			}
 			return key.Signers(p.Name), nil
 		},
-		Approvers: p.Approvers, Hosts: p.Hosts,
+		Approvers: p.approvers, Hosts: p.Hosts,
 	})
+}
+
+// approvers are the people's keys, with what this host's rules want of them.
+func (p Parts) approvers() (signature.Signers, error) {
+	all, err := p.Approvers()
+	if err == nil && p.Config.Console != nil && p.Config.Console.RequireSK {
+		all = all.RequireHardware(proto.NamespaceApproval, proto.NamespaceRevocation)
+	}
+	return all, err
 }

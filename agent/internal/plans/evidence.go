@@ -17,6 +17,7 @@ type Evidence struct {
 	SignedSimulation *proto.Signed
 	Approval         *gates.Approved
 	SignedApproval   *proto.Signed
+	Revocation       *Revoked
 	Applied          *proto.Applied
 	SignedApplied    *proto.Signed
 	Steps            Steps
@@ -60,6 +61,9 @@ func (f Folder) Evidence(digest string, now time.Time) (Evidence, error) {
 	if e.SignedApplied != nil {
 		e.Applied = &applied
 	}
+	if e.Revocation, err = f.revocation(digest, now); err != nil {
+		return e, err
+	}
 	return e, f.approval(digest, now, &e)
 }
 
@@ -75,6 +79,9 @@ func (f Folder) approval(digest string, now time.Time, e *Evidence) error {
 	}
 	e.SignedApproval = signed
 	e.Approval = &gates.Approved{Approval: approval, Signer: signer, Key: signature.Fingerprint(*signed)}
+	if e.Revocation.beats(approval.Time) {
+		e.Approval.Revoked = e.Revocation.told()
+	}
 	return nil
 }
 
@@ -103,10 +110,11 @@ var kinds = map[string]string{
 	proto.NamespaceApproval:   "approval",
 	proto.NamespaceApplied:    "applied",
 	proto.NamespaceIntent:     "apply",
+	proto.NamespaceRevocation: "revocation",
 }
 
 // Open verifies a signature of one namespace and decodes what was signed: exactly
-// one object, in canonical form, of the kind that goes with the namespace.
+// one object, in canonical form, of the kind that goes with the namespace, whose texts are bounded and printable.
 func Open(by signature.Signers, signed proto.Signed, namespace string, body any, now time.Time) (signer string, err error) {
 	if signer, err = by.Verify(signed, namespace, now); err != nil {
 		return "", err
@@ -120,6 +128,9 @@ func Open(by signature.Signers, signed proto.Signed, namespace string, body any,
 	// A key that is there twice, for one, would be read by people otherwise than by us.
 	if proto.CanonicalBody(body) != signed.Body {
 		return "", fmt.Errorf("%w: what was signed is not in canonical form", signature.ErrNotSigned)
+	}
+	if err := bounded(body); err != nil {
+		return "", fmt.Errorf("what was signed cannot be kept: %w", err)
 	}
 	return signer, nil
 }

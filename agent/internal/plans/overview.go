@@ -56,7 +56,7 @@ func (f Folder) state(digest string, now time.Time) (proto.PlanState, error) {
 		}
 	case e.Steps.Begun():
 		state.State, state.BreakGlass = "begun", e.Steps.BreakGlass
-	case e.Approval != nil && e.Simulation != nil && e.Approval.Figures == e.Simulation.FiguresDigest():
+	case e.Approval != nil && e.Approval.Revoked == "" && e.Simulation != nil && e.Approval.Figures == e.Simulation.FiguresDigest():
 		state.State = "approved"
 	case e.Simulation != nil:
 		state.State = "simulated"

@@ -5,6 +5,7 @@
 //	plans/DIGEST/plan.json        the plan
 //	plans/DIGEST/simulation.json  signed by this host
 //	plans/DIGEST/approval.json    signed by one of /etc/rp-agent/approvers
+//	plans/DIGEST/revocation.json  signed by one of /etc/rp-agent/approvers when it was handed in
 //	plans/DIGEST/applied.json     signed by this host
 //	plans/DIGEST/steps.json       where the steps are
 //
@@ -115,7 +116,7 @@ func (f Folder) SaveSteps(digest string, steps Steps) error {
 	return f.write(digest, "steps.json", steps)
 }
 
-// SaveSigned keeps a simulation or a receipt of this host, or an approval that Approve has judged.
+// SaveSigned keeps a simulation or a receipt of this host, or what Approve or Revoke has judged.
 func (f Folder) SaveSigned(digest string, signed proto.Signed) error {
 	name := fileOf[signed.Namespace]
 	if name == "" {
@@ -128,6 +129,7 @@ var fileOf = map[string]string{
 	proto.NamespaceSimulation: "simulation.json",
 	proto.NamespaceApproval:   "approval.json",
 	proto.NamespaceApplied:    "applied.json",
+	proto.NamespaceRevocation: "revocation.json",
 }
 
 func (f Folder) write(digest, name string, content any) error {

@@ -64,7 +64,7 @@ func TestFolderWithoutItsPlan(t *testing.T) {
 // TestOpenRefuses what is signed and still not what it should be.
 func TestOpenRefuses(t *testing.T) {
 	claire := jobstest.NewSigner(t, "claire")
-	good := proto.CanonicalBody(proto.Approval{Kind: "approval", Plan: "x"})
+	good := proto.CanonicalBody(proto.Approval{Kind: "approval", Plan: "x", Nonce: "n"})
 	for name, body := range map[string]string{
 		"another kind":  strings.Replace(good, "approval", "applied", 1),
 		"twice a key":   strings.Replace(good, `"plan":"x"`, `"plan":"y","plan":"x"`, 1),

@@ -43,6 +43,7 @@ func init() {
 		proto.OpJobs:        {anyEnvironment: true, run: (*session).jobs},
 		proto.OpPlanStatus:  {run: (*session).planStatus},
 		proto.OpApprove:     {right: act, run: (*session).approve},
+		proto.OpRevoke:      {right: act, run: (*session).revoke},
 		proto.OpClockReset:  {right: act, anyEnvironment: true, run: (*session).clockReset},
 	}
 }
@@ -51,7 +52,7 @@ func init() {
 func capabilities() []proto.Op {
 	return []proto.Op{proto.OpStatus, proto.OpRelease, proto.OpUnits, proto.OpJournal, proto.OpHistory, proto.OpAuditVerify,
 		proto.OpDoctor, proto.OpLease, proto.OpRestart, proto.OpVerify, proto.OpRecord,
-		proto.OpJobStart, proto.OpJobFollow, proto.OpJobCancel, proto.OpJobs, proto.OpPlanStatus, proto.OpApprove, proto.OpClockReset}
+		proto.OpJobStart, proto.OpJobFollow, proto.OpJobCancel, proto.OpJobs, proto.OpPlanStatus, proto.OpApprove, proto.OpRevoke, proto.OpClockReset}
 }
 
 // answer serves one item and says whether the connection goes on.

@@ -89,6 +89,7 @@ type Jobs interface {
 	List(ctx context.Context, args proto.JobsArgs) (proto.JobList, error)
 	PlanStatus(ctx context.Context, args proto.PlanStatusArgs) (proto.PlanStatus, error)
 	Approve(ctx context.Context, args proto.ApproveArgs, caller jobs.Caller) (proto.PlanStatus, error)
+	Revoke(ctx context.Context, args proto.RevokeArgs, caller jobs.Caller) (proto.PlanStatus, error)
 	// Mutating is the job that changes the application's data now, or nil: nothing is deployed meanwhile.
 	Mutating(ctx context.Context) (*proto.Job, error)
 	// Overview is the jobs that have not ended, and the newest plans that are not applied.

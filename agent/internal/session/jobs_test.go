@@ -56,6 +56,10 @@ func (f *fakeJobs) Approve(context.Context, proto.ApproveArgs, jobs.Caller) (pro
 	return proto.PlanStatus{}, f.refuse
 }
 
+func (f *fakeJobs) Revoke(context.Context, proto.RevokeArgs, jobs.Caller) (proto.PlanStatus, error) {
+	return proto.PlanStatus{}, f.refuse
+}
+
 func (f *fakeJobs) Mutating(context.Context) (*proto.Job, error) { return f.mutating, nil }
 
 func (f *fakeJobs) Overview(context.Context) ([]proto.Job, []proto.PlanState, error) {
@@ -77,7 +81,7 @@ func TestJobOperations(t *testing.T) {
 		args string
 	}{
 		{proto.OpJobStart, `{"id":"job00001","kind":"simulate"}`}, {proto.OpJobCancel, `{"id":"job00001","now":true}`},
-		{proto.OpJobs, `{}`}, {proto.OpPlanStatus, `{}`}, {proto.OpApprove, `{}`}, {proto.OpStatus, `{}`},
+		{proto.OpJobs, `{}`}, {proto.OpPlanStatus, `{}`}, {proto.OpApprove, `{}`}, {proto.OpRevoke, `{}`}, {proto.OpStatus, `{}`},
 	} {
 		wantDone(t, c.ask(i+1, request.op, request.args), int64(i+1))
 	}
@@ -90,7 +94,7 @@ func TestJobOperations(t *testing.T) {
 func TestJobsAreNotForOnlookers(t *testing.T) {
 	f := &fakeJobs{}
 	c := callHost(t, onlooker, jobsHost(t, f))
-	for i, op := range []proto.Op{proto.OpJobStart, proto.OpJobCancel, proto.OpApprove} {
+	for i, op := range []proto.Op{proto.OpJobStart, proto.OpJobCancel, proto.OpApprove, proto.OpRevoke} {
 		wantError(t, c.ask(i+1, op, `{"id":"job00001"}`), int64(i+1), proto.CodeForbidden)
 	}
 	c.say(`{"id":9,"protocol":1,"op":"job-follow","environment":"prod","args":{"id":"job00001"}}`)

@@ -30,3 +30,18 @@ func (s *session) approve(ctx context.Context, request proto.Request) (any, erro
 	}
 	return status, nil
 }
+
+// revoke takes a revocation of approvals, when its signature is good here.
+func (s *session) revoke(ctx context.Context, request proto.Request) (any, error) {
+	var args proto.RevokeArgs
+	work, err := s.jobArgs(request, &args)
+	if err != nil {
+		return nil, err
+	}
+	status, err := work.Revoke(ctx, args, s.jobCaller(request))
+	if err != nil {
+		s.auditRefusal(request, err)
+		return nil, err
+	}
+	return status, nil
+}

@@ -60,7 +60,7 @@ func (a *app) migrateCommand() *cobra.Command {
 	flags.StringArrayVar(&w.resolve, "resolve", nil, "STEP=rerun or STEP=done: your word on a step that failed or was interrupted; may be repeated")
 	flags.StringVar(&w.reason, "reason", "", "why, with --resolve")
 	flags.StringVar(&w.breakingGlass, "break-glass", "", "pass the gates approval and before for this reason, where the host allows it")
-	cmd.AddCommand(a.migrateStatusCommand(), a.migrateReportCommand(), a.migrateApproveCommand(), a.migrateRequestCommand())
+	cmd.AddCommand(a.migrateStatusCommand(), a.migrateReportCommand(), a.migrateApproveCommand(), a.migrateRequestCommand(), a.migrateRevokeCommand())
 	return cmd
 }
 

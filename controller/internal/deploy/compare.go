@@ -41,6 +41,7 @@ var consoleRules = []struct {
 	{"after", func(c proto.Console) string { return c.After }},
 	{"self_approval", func(c proto.Console) string { return strconv.FormatBool(c.SelfApproval) }},
 	{"break_glass", func(c proto.Console) string { return strconv.FormatBool(c.BreakGlass) }},
+	{"require_sk", func(c proto.Console) string { return strconv.FormatBool(c.RequireSK) }},
 	{"tolerance", func(c proto.Console) string { return strconv.FormatInt(c.Tolerance, 10) }},
 	{"simulation_hours", func(c proto.Console) string { return strconv.Itoa(c.SimulationHours) }},
 	{"receipt_days", func(c proto.Console) string { return strconv.Itoa(int(c.ReceiptLife() / (24 * time.Hour))) }},

@@ -53,6 +53,7 @@ type console struct {
 	Script          string `toml:"script"`
 	SelfApproval    *bool  `toml:"self_approval"`
 	BreakGlass      bool   `toml:"break_glass"`
+	RequireSK       bool   `toml:"require_sk"`
 	Tolerance       int64  `toml:"tolerance"`
 	SimulationHours *int   `toml:"simulation_hours"`
 	ApprovalDays    *int   `toml:"approval_days"`
@@ -110,7 +111,7 @@ func (e environment) build(name string) Environment {
 func (c console) build(after string) proto.Console {
 	built := proto.Console{
 		PHP: c.PHP, Script: c.Script, After: after, SelfApproval: after == "",
-		BreakGlass: c.BreakGlass, Tolerance: c.Tolerance, SimulationHours: proto.DefaultSimulationHours,
+		BreakGlass: c.BreakGlass, RequireSK: c.RequireSK, Tolerance: c.Tolerance, SimulationHours: proto.DefaultSimulationHours,
 		ApprovalDays: proto.DefaultApprovalDays, ReceiptDays: proto.DefaultReceiptDays,
 	}
 	if c.SelfApproval != nil {

@@ -34,7 +34,7 @@ func Approve(ctx context.Context, world World, options Options, with Approving) 
 		if err := r.ask(ctx, question, "yes"); err != nil {
 			return err
 		}
-		signed, err := r.Sign(ctx, to.Host, r.Key, proto.NamespaceApproval, body)
+		signed, err := r.signAsPerson(ctx, to, proto.NamespaceApproval, body, "migrate approve")
 		if err != nil {
 			return err
 		}
@@ -75,11 +75,18 @@ func (a *Approving) check(e inventory.Environment) error {
 	if a.Days == 0 {
 		a.Days = most
 	}
+	for flag, text := range map[string]string{"by": a.By, "for": a.For} {
+		if err := checkText(flag, text, proto.MaxSignedName); err != nil {
+			return err
+		}
+	}
 	switch {
 	case (a.For == "") != (a.Evidence == ""):
 		return &exit.Error{Code: exit.BadInput, Message: "--for and --evidence go together: who decided, and where that can be read"}
 	case secret.Link(a.Evidence) != nil: // never repeated
 		return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --evidence: %v; it is signed, sent to the host and shown: give the page's plain address", secret.Link(a.Evidence))}
+	case len(a.Evidence) > proto.MaxSignedReason:
+		return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --evidence: the link is %d bytes long, and at most %d fit", len(a.Evidence), proto.MaxSignedReason)}
 	case a.Evidence != "" && !link(a.Evidence):
 		return &exit.Error{Code: exit.BadInput, Message: "bad --evidence: want a link, like https://…, without blanks"}
 	case a.Days < 1 || a.Days > most:
@@ -178,6 +185,9 @@ func Request(ctx context.Context, world World, options Options, with Approving, 
 func Signed(ctx context.Context, world World, options Options, file string) error {
 	r := newRun(world, options)
 	signed, err := r.readSigned(file)
+	if err == nil && r.Environment.Console != nil {
+		err = r.inHardware(signed, "migrate approve")
+	}
 	if err != nil {
 		return err
 	}

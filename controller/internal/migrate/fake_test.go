@@ -154,6 +154,7 @@ type fakeHost struct {
 	cancels           []proto.JobCancelArgs
 	brought           []proto.PlanStatusArgs
 	approvals         []proto.Signed
+	revocations       []proto.Signed
 	stdout            []byte
 	job               proto.Job // as it is at the end
 	// cut, where set, says after how many bytes of output a follow loses the connection;
@@ -234,6 +235,9 @@ func (a *fakeAgent) Call(ctx context.Context, op proto.Op, args, result any, on 
 		return carry(h.status, result)
 	case proto.ApproveArgs:
 		h.approvals = append(h.approvals, args.Approval)
+		return carry(h.status, result)
+	case proto.RevokeArgs:
+		h.revocations = append(h.revocations, args.Revocation)
 		return carry(h.status, result)
 	}
 	return fmt.Errorf("unexpected %s", op)

@@ -166,6 +166,10 @@ func (r *run) unsigned(gate proto.GateStatus, status proto.PlanStatus) bool {
 	if proto.DecodeStrict([]byte(status.Approval.Body), &approval) != nil || proto.DecodeStrict([]byte(status.Simulation.Body), &simulation) != nil {
 		return false
 	}
+	if revocation := (proto.Revocation{}); status.Revocation != nil &&
+		(proto.DecodeStrict([]byte(status.Revocation.Body), &revocation) != nil || !approval.Time.After(revocation.Time)) {
+		return false
+	}
 	return approval.Plan == r.Plan.Digest() && approval.Figures == simulation.FiguresDigest() && r.Now().Before(approval.Expires)
 }
 

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -48,10 +49,50 @@ func (w *work) check(step plan.Located) error {
 			Message: fmt.Sprintf("step %s was not begun: gate 5 (drift) is closed: %s; a new simulation shows what is left, to be approved", step.ID, why),
 			Next:    w.anew()}})
 	}
-	if cancelled, err := w.cancelledBefore(step.ID); err != nil || cancelled {
+	if stopped, err := w.stoppedBefore(step.ID); err != nil || stopped {
 		return err
 	}
 	return w.run(step)
+}
+
+// stoppedBefore ends the job immediately before the real run of a step, where an operator asked for that or
+// the approval was withdrawn.
+func (w *work) stoppedBefore(id plan.StepID) (bool, error) {
+	if cancelled, err := w.cancelledBefore(id); err != nil || cancelled {
+		return cancelled, err
+	}
+	why, err := w.withdrawn()
+	if err != nil || why == "" {
+		return false, err
+	}
+	return true, w.fail(id, w.unapproved(id), store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeGate, Gate: gates.Approval,
+		Message: fmt.Sprintf("step %s was not begun: gate 3 (approval) is closed: %s", id, why),
+		Next:    "rpctl migrate approve --plan PLAN --env " + w.Config.Environment}})
+}
+
+// withdrawn says why the approval that the job began with no longer counts: it was revoked, or its key was
+// taken out of the approvers. An approval that only expired meanwhile stops no job that is under way, and a job behind
+// a broken glass has none.
+func (w *work) withdrawn() (string, error) {
+	if w.spec.Args.BreakGlass != "" {
+		return "", nil
+	}
+	evidence, err := w.Plans.Evidence(w.digest, w.now())
+	switch {
+	case err != nil:
+		return "", err
+	case evidence.Approval == nil:
+		return "the approval no longer counts: " + cmp.Or(evidence.Doubts[gates.Approval], "it is gone"), nil
+	}
+	return evidence.Approval.Revoked, nil
+}
+
+// unapproved is where a step stands that was not begun for want of an approval: one that waits for a word still does.
+func (w *work) unapproved(id plan.StepID) proto.StepState {
+	if state := w.record.Step(id).State; state != proto.StepChecking {
+		return state
+	}
+	return proto.StepStopped
 }
 
 // anew is what to type once the data is not what was approved.

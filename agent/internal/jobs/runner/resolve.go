@@ -45,7 +45,7 @@ func (w *work) resolve(step plan.Located) error {
 		job.Resolved = word
 		return w.verified(step, result) // whatever the word was, there is nothing to run
 	}
-	if cancelled, err := w.cancelledBefore(step.ID); err != nil || cancelled {
+	if stopped, err := w.stoppedBefore(step.ID); err != nil || stopped {
 		return err
 	}
 	job.Resolved = word
