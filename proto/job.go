@@ -65,7 +65,8 @@ type JobStartArgs struct {
 	// Receipts are those of other hosts that a gate asks for (prod: preprod's "applied").
 	Receipts []Signed     `json:"receipts,omitempty"`
 	Resolve  []Resolution `json:"resolve,omitempty"`
-	// Intent is the operator's signature, which the host asks for unless self-approval is allowed.
+	// Intent is the operator's signature under all of this, which the host asks for unless self-approval is
+	// allowed, and always with BreakGlass.
 	Intent *Signed `json:"intent,omitempty"`
 	// BreakGlass is the reason for passing a closed gate, where the host's file allows that at all.
 	BreakGlass string `json:"break_glass,omitempty"`

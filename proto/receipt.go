@@ -61,28 +61,25 @@ type Approval struct {
 	// By is the approver as they call themselves; the key says who signed.
 	By string `json:"by"`
 	// For and Evidence name who decided and where, when the approver signs another's answer.
-	For      string    `json:"for,omitempty"`
-	Evidence string    `json:"evidence,omitempty"`
-	Time     time.Time `json:"time"`
-	Expires  time.Time `json:"expires"`
-	Nonce    string    `json:"nonce"`
+	For      string `json:"for,omitempty"`
+	Evidence string `json:"evidence,omitempty"`
+	// BreakGlass is the reason for which a start may pass closed gates: the approval counts for such a start alone.
+	BreakGlass string    `json:"break_glass,omitempty"`
+	Time       time.Time `json:"time"`
+	Expires    time.Time `json:"expires"`
+	Nonce      string    `json:"nonce"`
 }
 
-// Intent is an operator's own signature under one start of one job: where the
-// approver must be another person, a name that is only told proves nothing.
-type Intent struct {
-	Kind        string    `json:"kind"` // "apply"
-	Environment string    `json:"environment"`
-	Plan        string    `json:"plan"` // digest
-	Job         JobID     `json:"job"`
-	Time        time.Time `json:"time"`
-}
+// GlassLife is for how long an approval that breaks the glass is good at most.
+const GlassLife = 24 * time.Hour
 
-// IntentLife is for how long an intent may be used, and how far clocks may be apart.
-const (
-	IntentLife = 10 * time.Minute
-	ClockSkew  = 2 * time.Minute
-)
+// Life is for how long the approval is good at most on a host with these rules.
+func (a Approval) Life(rules Console) time.Duration {
+	if a.BreakGlass != "" {
+		return min(GlassLife, rules.ApprovalLife())
+	}
+	return rules.ApprovalLife()
+}
 
 // Applied says that a plan was run and verified, step by step. Its receipt is signed by the host.
 type Applied struct {
@@ -143,7 +140,9 @@ type PlanStatus struct {
 	Applied     *Signed      `json:"applied,omitempty"`
 	// Revocation is the newest one of the plan on this host, whether a newer approval counts or not.
 	Revocation *Signed `json:"revocation,omitempty"`
-	Running    JobID   `json:"running,omitempty"`
+	// Start is the newest version of a signed start (IntentVersion) that the host reads; agents before it leave it out.
+	Start   int   `json:"start,omitempty"`
+	Running JobID `json:"running,omitempty"`
 }
 
 // PlanState is a plan in an overview of a host; applied ones are there only while a broken glass is to be shown. State is known, simulated, approved, begun or applied.

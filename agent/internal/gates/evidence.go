@@ -77,8 +77,18 @@ func decision(step plan.Step, accommodation int64) (decided, accepted bool) {
 
 // approval: one that fits plan, environment and figures, in time, by another than the operator.
 func approval(s Standing) (why, next string) {
+	if why, next = approved(s); why != "" {
+		return why, next
+	}
+	if reason := s.Approval.BreakGlass; reason != "" {
+		return fmt.Sprintf("%s approved breaking the glass (%.500q), and nothing else", s.Approval.Signer, reason), look(s)
+	}
+	return another(s)
+}
+
+// approved: there is an approval of these figures, in time.
+func approved(s Standing) (why, next string) {
 	ask := "rpctl migrate approve --plan PLAN --env " + s.Environment
-	look := "rpctl migrate status --plan PLAN --env " + s.Environment // no command of this person's own opens the gate
 	a := s.Approval
 	switch {
 	case a == nil:
@@ -89,20 +99,31 @@ func approval(s Standing) (why, next string) {
 		return "the approval is for another plan or another environment", ask
 	case s.Simulation != nil && a.Figures != s.Simulation.FiguresDigest():
 		return "the figures changed since " + a.Signer + " approved them", ask
-	case !s.Now.Before(a.Expires) || s.Now.After(a.Time.Add(s.Rules.ApprovalLife())): // a signer may have written a hundred years
+	case !s.Now.Before(a.Expires) || s.Now.After(a.Time.Add(a.Life(s.Rules))): // a signer may have written a hundred years
 		return "the approval of " + stamp(a.Time) + " has expired", ask
-	case s.Looking:
-		return "", ""
-	case !s.Rules.SelfApproval && s.Intent == "":
-		return "the start of the job is not signed by an operator whom this host knows, and so nobody can tell whether approver and operator are two people: apply it with a key that stands in /etc/rp-agent/approvers",
-			"ssh-add -l"
-	case !s.Rules.SelfApproval && s.Intent == a.Signer:
-		return a.Signer + " approved the plan and cannot apply it too: " + otherPerson, look
-	case !s.Rules.SelfApproval && s.IntentKey == a.Key: // one key under two names is one person
-		return fmt.Sprintf("%s approved the plan and %s would apply it, with one and the same key: %s", a.Signer, s.Intent, otherPerson), look
 	}
 	return "", ""
 }
+
+// another: where the host wants two people, the start is signed by another than the approver, and by another key.
+func another(s Standing) (why, next string) {
+	a := s.Approval
+	switch {
+	case s.Looking || s.Rules.SelfApproval:
+		return "", ""
+	case s.Intent == "":
+		return "the start of the job is not signed by an operator whom this host knows, and so nobody can tell whether approver and operator are two people: apply it with a key that stands in /etc/rp-agent/approvers",
+			"ssh-add -l"
+	case s.Intent == a.Signer:
+		return a.Signer + " approved the plan and cannot apply it too: " + otherPerson, look(s)
+	case s.IntentKey == a.Key: // one key under two names is one person
+		return fmt.Sprintf("%s approved the plan and %s would apply it, with one and the same key: %s", a.Signer, s.Intent, otherPerson), look(s)
+	}
+	return "", ""
+}
+
+// look is for a gate that no command of this person's own opens.
+func look(s Standing) string { return "rpctl migrate status --plan PLAN --env " + s.Environment }
 
 // otherPerson opens the gate, and is no command.
 const otherPerson = "let another operator apply it, or another approver approve it"
@@ -135,11 +156,10 @@ func before(s Standing) (why, next string) {
 
 // clock: no evidence from the future, and no clock that was turned back.
 func clock(s Standing) (why, next string) {
-	look := "timedatectl"
 	limit := s.Now.Add(proto.ClockSkew)
 	future := func(what string, at time.Time) bool {
 		if at.After(limit) {
-			why, next = fmt.Sprintf("%s is of %s, and this host's clock says %s", what, stamp(at), stamp(s.Now)), look
+			why, next = fmt.Sprintf("%s is of %s, and this host's clock says %s", what, stamp(at), stamp(s.Now)), "timedatectl"
 		}
 		return why != ""
 	}

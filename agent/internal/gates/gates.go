@@ -95,14 +95,12 @@ func All(s Standing) []proto.GateStatus {
 	return all
 }
 
-// passable are the gates that a broken glass opens, where the host's file allows it at all.
-var passable = map[int]bool{Approval: true, Before: true}
-
 // Refusal is the first closed gate as an error, or nil when the plan may run.
 func Refusal(s Standing) *proto.Error {
-	if s.BreakGlass != "" && !s.Rules.BreakGlass {
-		return refuse(0, "break-glass is not allowed by this host's agent.toml",
-			"rpctl migrate status --plan PLAN --env "+s.Environment) // which gates are closed, and what opens them
+	if s.BreakGlass != "" {
+		if refusal := glass(s); refusal != nil {
+			return refusal
+		}
 	}
 	for _, gate := range All(s) {
 		if gate.Open || s.BreakGlass != "" && passable[gate.Gate] {

@@ -199,6 +199,10 @@ func TestBreakGlass(t *testing.T) {
 		t.Error("the host's file does not allow it")
 	}
 	s.Rules.BreakGlass = true
+	if refusal := Refusal(s); refusal == nil || refusal.Gate != Approval || !strings.Contains(refusal.Message, "two people") {
+		t.Errorf("one person broke the glass: %v", refusal)
+	}
+	s.Rules.SelfApproval = true
 	if refusal := Refusal(s); refusal != nil {
 		t.Error(refusal)
 	}
@@ -208,9 +212,11 @@ func TestBreakGlass(t *testing.T) {
 		"no simulation":       func(s *Standing) { s.Simulation = nil },
 		"an open conflict":    func(s *Standing) { s.Plan.Groups[0].Steps[0].Decisions = nil; s.Simulation.Plan = s.Plan.Digest() },
 		"the clock":           func(s *Standing) { s.Latest = now.Add(time.Hour) },
+		"the audit's clock":   func(s *Standing) { s.Mark = now.Add(time.Hour) },
+		"no signed start":     func(s *Standing) { s.Intent = "" },
 	} {
 		s := ready()
-		s.BreakGlass, s.Rules.BreakGlass = "friday", true
+		s.BreakGlass, s.Rules.BreakGlass, s.Rules.SelfApproval = "friday", true, true
 		change(&s)
 		if Refusal(s) == nil {
 			t.Errorf("%s was passed", name)

@@ -139,52 +139,8 @@ func TestOneKeyUnderTwoNames(t *testing.T) {
 	h.Reopen()
 	h.Approve(p)
 	args := proto.JobStartArgs{ID: h.NewID(), Kind: proto.KindApply, Plan: p}
-	signed := h.Claire.Sign(t, proto.NamespaceIntent, proto.Intent{Kind: "apply", Environment: "preprod", Plan: p.Digest(), Job: args.ID, Time: jobstest.Now()})
-	args.Intent = &signed
-	_, err := h.Start(args)
+	_, err := h.Start(h.Signed(h.Claire, args))
 	refusal(t, err, proto.CodeGate, "one and the same key")
-}
-
-// TestIntentIsOfOneStart: signed by another than the approver, for this very job, at this time.
-func TestIntentIsOfOneStart(t *testing.T) {
-	for name, c := range map[string]struct {
-		change func(*jobstest.Host, *proto.Intent) jobstest.Signer
-		words  string
-	}{
-		"alice":        {func(h *jobstest.Host, _ *proto.Intent) jobstest.Signer { return h.Alice }, ""},
-		"the approver": {func(h *jobstest.Host, _ *proto.Intent) jobstest.Signer { return h.Claire }, "cannot apply it too"},
-		"a stranger":   {func(h *jobstest.Host, _ *proto.Intent) jobstest.Signer { return jobstest.NewSigner(h.TB, "eve") }, "not accepted here"},
-		"another job":  {func(h *jobstest.Host, i *proto.Intent) jobstest.Signer { i.Job = "anotherjob"; return h.Alice }, "another job"},
-		"another plan": {func(h *jobstest.Host, i *proto.Intent) jobstest.Signer { i.Plan = "00"; return h.Alice }, "another job"},
-		"prod":         {func(h *jobstest.Host, i *proto.Intent) jobstest.Signer { i.Environment = "prod"; return h.Alice }, "another job"},
-		"old": {func(h *jobstest.Host, i *proto.Intent) jobstest.Signer {
-			i.Time = i.Time.Add(-proto.IntentLife - 1e9)
-			return h.Alice
-		}, "another time"},
-		"of tomorrow": {func(h *jobstest.Host, i *proto.Intent) jobstest.Signer {
-			i.Time = i.Time.Add(24 * 3600e9)
-			return h.Alice
-		}, "another time"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			h, p := jobstest.NewHost(t), jobstest.Plan()
-			h.Parts.Config.Console.SelfApproval = false
-			h.Approve(p)
-			args := proto.JobStartArgs{ID: h.NewID(), Kind: proto.KindApply, Plan: p}
-			intent := proto.Intent{Kind: "apply", Environment: "preprod", Plan: p.Digest(), Job: args.ID, Time: jobstest.Now()}
-			by := c.change(h, &intent)
-			signed := by.Sign(t, proto.NamespaceIntent, intent)
-			args.Intent = &signed
-			_, err := h.Start(args)
-			if c.words == "" {
-				if job := h.Finish(args.ID); err != nil || job.State != proto.JobSucceeded {
-					t.Errorf("%v, %s, %v", err, job.State, job.Error)
-				}
-				return
-			}
-			refusal(t, err, proto.CodeGate, c.words)
-		})
-	}
 }
 
 func TestApproveRefuses(t *testing.T) {

@@ -117,8 +117,8 @@ func (s *Service) PlanStatus(ctx context.Context, args proto.PlanStatusArgs) (pr
 		return proto.PlanStatus{}, err
 	}
 	now := s.now()
-	question := plans.Question{Plan: args.Plan, Receipts: args.Receipts, Rules: s.Config.Console, Mark: newest, Asked: now, Now: now}
-	status := proto.PlanStatus{Environment: s.Config.Environment, Host: s.Name, Plan: args.Plan.Digest()}
+	question := plans.Question{Start: proto.JobStartArgs{Plan: args.Plan, Receipts: args.Receipts}, Rules: s.Config.Console, Mark: newest, Asked: now, Now: now}
+	status := proto.PlanStatus{Environment: s.Config.Environment, Host: s.Name, Plan: args.Plan.Digest(), Start: proto.IntentVersion}
 	if running != nil {
 		question.Running, status.Running = running.ID, running.ID
 	}

@@ -145,8 +145,7 @@ func (s *Service) admit(ctx context.Context, args proto.JobStartArgs, caller Cal
 		return err
 	}
 	question := plans.Question{
-		Plan: args.Plan, Receipts: args.Receipts, Resolve: args.Resolve, Intent: args.Intent, Job: args.ID,
-		BreakGlass: args.BreakGlass, Rules: s.Config.Console, Mark: newest, Asked: created, Now: created,
+		Start: args, Operator: caller.Operator, Rules: s.Config.Console, Mark: newest, Asked: created, Now: created,
 	}
 	if running != nil {
 		question.Running = running.ID

@@ -40,10 +40,12 @@ func (f Folder) judge(signed proto.Signed, rules proto.Console, now time.Time) (
 		return "", "", refuse(fmt.Sprintf("it is for environment %.40q", approval.Environment), "")
 	case other != "":
 		return "", "", refuse(fmt.Sprintf("it says that %q approves, and the key is that of %s", other, signer), again+" --by "+signer)
-	case !now.Before(approval.Expires) || now.After(approval.Time.Add(rules.ApprovalLife())):
+	case approval.BreakGlass != "" && !rules.BreakGlass:
+		return "", "", refuse("break-glass is not allowed by this host's agent.toml", "rpctl migrate status --plan PLAN --env "+f.Environment)
+	case !now.Before(approval.Expires) || now.After(approval.Time.Add(approval.Life(rules))):
 		return "", "", refuse("it has expired", again)
-	case approval.Expires.Sub(approval.Time) > rules.ApprovalLife():
-		return "", "", refuse(fmt.Sprintf("it shall be good for longer than the %d days that this host allows", rules.ApprovalLife()/(24*time.Hour)), again)
+	case approval.Expires.Sub(approval.Time) > approval.Life(rules):
+		return "", "", refuse(fmt.Sprintf("it shall be good for longer than the %d days that this host allows", approval.Life(rules)/(24*time.Hour)), again)
 	case approval.Time.After(now.Add(proto.ClockSkew)):
 		return "", "", refuse("it is of the future: one of two clocks is wrong", "timedatectl")
 	}

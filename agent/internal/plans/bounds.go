@@ -17,7 +17,7 @@ func bounded(body any) error {
 	switch b := body.(type) {
 	case *proto.Approval:
 		return cmp.Or(name("by", b.By), name("for", b.For), line("evidence", b.Evidence, proto.MaxSignedReason), noBlank("evidence", b.Evidence),
-			together(b.For, b.Evidence), nonce(b.Nonce))
+			together(b.For, b.Evidence), line("break_glass", b.BreakGlass, proto.MaxSignedReason), nonce(b.Nonce))
 	case *proto.Revocation:
 		return cmp.Or(name("by", b.By), line("reason", b.Reason, proto.MaxSignedReason), nonce(b.Nonce))
 	case *proto.Simulation:
@@ -26,7 +26,13 @@ func bounded(body any) error {
 		return cmp.Or(short("host", b.Host), short("environment", b.Environment), short("revision", b.Revision), short("job", string(b.Job)),
 			line("break_glass", b.BreakGlass, proto.MaxSignedReason), nonce(b.Nonce))
 	case *proto.Intent:
-		return cmp.Or(short("environment", b.Environment), short("job", string(b.Job)))
+		for _, r := range b.Resolve {
+			if err := line("resolve", r.Reason, proto.MaxSignedReason); err != nil {
+				return err
+			}
+		}
+		return cmp.Or(short("environment", b.Environment), short("host", b.Host), short("job", string(b.Job)), short("operator", b.Operator),
+			line("break_glass", b.BreakGlass, proto.MaxSignedReason))
 	}
 	return nil
 }

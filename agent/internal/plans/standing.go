@@ -1,6 +1,7 @@
 package plans
 
 import (
+	"slices"
 	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/gates"
@@ -11,12 +12,8 @@ import (
 
 // Question is what a caller brings to the gates, and what the host is at this moment.
 type Question struct {
-	Plan       plan.Plan
-	Receipts   []proto.Signed // of other hosts
-	Resolve    []proto.Resolution
-	Intent     *proto.Signed
-	Job        proto.JobID
-	BreakGlass string
+	Start    proto.JobStartArgs // of a lookup: the plan and the receipts
+	Operator string             // as the caller told
 
 	Rules    *proto.Console
 	Revision string
@@ -28,27 +25,27 @@ type Question struct {
 
 // Standing is everything that the gates look at, and the evidence that it was made of.
 func (f Folder) Standing(q Question) (gates.Standing, Evidence, error) {
-	digest := q.Plan.Digest()
+	digest := q.Start.Plan.Digest()
 	e, err := f.Evidence(digest, q.Now)
 	if err != nil {
 		return gates.Standing{}, e, err
 	}
 	standing := gates.Standing{
-		Environment: f.Environment, Host: f.Host, Plan: q.Plan, Revision: q.Revision, Now: q.Now, Latest: e.Latest(), Mark: q.Mark,
+		Environment: f.Environment, Host: f.Host, Plan: q.Start.Plan, Revision: q.Revision, Now: q.Now, Latest: e.Latest(), Mark: q.Mark,
 		Simulation: e.Simulation, Approval: e.Approval, Steps: e.Steps.State(), Looked: e.looked(), Resolved: map[plan.StepID]string{},
-		Running: q.Running, BreakGlass: q.BreakGlass, Sealed: e.Applied != nil,
+		Running: q.Running, BreakGlass: q.Start.BreakGlass, Sealed: e.Applied != nil,
 	}
 	if q.Rules != nil {
 		standing.Rules = *q.Rules
 	}
-	for _, r := range q.Resolve {
+	for _, r := range q.Start.Resolve {
 		standing.Resolved[r.Step] = r.As
 	}
-	if standing.Intent, err = f.intent(q, digest, e); err != nil {
+	if standing.Intent, err = f.intent(q, e); err != nil {
 		return gates.Standing{}, e, err
 	}
 	if standing.Intent != "" {
-		standing.IntentKey = signature.Fingerprint(*q.Intent)
+		standing.IntentKey = signature.Fingerprint(*q.Start.Intent)
 	}
 	standing.Applied, err = f.others(q, e)
 	return standing, e, err
@@ -65,9 +62,9 @@ func (e Evidence) looked() map[plan.StepID]int64 {
 	return found
 }
 
-// intent is who signed the start of this very job; nobody, with a doubt, when the signature does not count.
-func (f Folder) intent(q Question, digest string, e Evidence) (string, error) {
-	if q.Intent == nil {
+// intent is who signed the whole start of this very job; nobody, with a doubt, when the signature does not count.
+func (f Folder) intent(q Question, e Evidence) (string, error) {
+	if q.Start.Intent == nil {
 		return "", nil
 	}
 	approvers, err := f.Keys.Approvers()
@@ -75,23 +72,57 @@ func (f Folder) intent(q Question, digest string, e Evidence) (string, error) {
 		return "", err
 	}
 	var intent proto.Intent
-	signer, err := Open(approvers, *q.Intent, proto.NamespaceIntent, &intent, q.Asked)
+	signer, err := Open(approvers, *q.Start.Intent, proto.NamespaceIntent, &intent, q.Asked)
+	doubt := ""
 	switch {
 	case err != nil:
-		e.Doubts[gates.Approval] = "the start of the job: " + err.Error()
-	case intent.Environment != f.Environment || intent.Plan != digest || intent.Job != q.Job:
-		e.Doubts[gates.Approval] = "the start was signed for another job"
+		doubt = "the start of the job: " + err.Error()
+	case intent.Version < proto.IntentVersion:
+		doubt = "the start was signed by an older rpctl, whose signature does not cover all of it: upgrade rpctl"
+	case intent.Version > proto.IntentVersion:
+		doubt = "the start was signed by a newer rpctl: upgrade rp-agent"
 	case q.Asked.Sub(intent.Time) > proto.IntentLife || intent.Time.Sub(q.Asked) > proto.ClockSkew:
-		e.Doubts[gates.Approval] = "the start was signed at another time"
+		doubt = "the start was signed at another time"
 	default:
-		return signer, nil
+		doubt = f.covers(intent, q, e)
 	}
-	return "", nil
+	if doubt != "" {
+		e.Doubts[gates.Approval] = doubt
+		return "", nil
+	}
+	return signer, nil
+}
+
+// covers says in what the start that was signed is another than the one that is asked for.
+func (f Folder) covers(signed proto.Intent, q Question, e Evidence) string {
+	var simulation proto.Simulation
+	if e.Simulation != nil {
+		simulation = *e.Simulation
+	}
+	asked := q.Start.Statement(f.Environment, f.Host, q.Operator, simulation, e.SignedApproval, signed.Time)
+	for _, part := range []struct {
+		same bool
+		what string
+	}{
+		{signed.Environment == asked.Environment && signed.Host == asked.Host && signed.Plan == asked.Plan && signed.Job == asked.Job, "for another job"},
+		{signed.Figures == asked.Figures, "for other figures than those of this host's simulation"},
+		{signed.Approval == asked.Approval, "for another approval than this host has"},
+		{slices.Equal(signed.Resolve, asked.Resolve), "with another word on a step, or another reason"},
+		{signed.BreakGlass == asked.BreakGlass, "with another reason for breaking the glass, or without one"},
+		{slices.Equal(signed.Receipts, asked.Receipts), "with other receipts"},
+		{signed.Operator == asked.Operator, "in another operator's name"},
+		{proto.CanonicalBody(signed) == proto.CanonicalBody(asked), "for another start"},
+	} {
+		if !part.same {
+			return "the start was signed " + part.what
+		}
+	}
+	return ""
 }
 
 // others are the receipts of other hosts that verify.
 func (f Folder) others(q Question, e Evidence) ([]gates.From, error) {
-	if len(q.Receipts) == 0 {
+	if len(q.Start.Receipts) == 0 {
 		return nil, nil
 	}
 	hosts, err := f.Keys.Hosts()
@@ -99,7 +130,7 @@ func (f Folder) others(q Question, e Evidence) ([]gates.From, error) {
 		return nil, err
 	}
 	var all []gates.From
-	for _, signed := range q.Receipts {
+	for _, signed := range q.Start.Receipts {
 		var applied proto.Applied
 		signer, err := Open(hosts, signed, proto.NamespaceApplied, &applied, q.Now)
 		if err != nil {
@@ -128,7 +159,7 @@ func (e Evidence) Refusal(s gates.Standing) *proto.Error {
 		return nil
 	}
 	for _, gate := range gates.All(s) {
-		if doubt := e.Doubts[gate.Gate]; doubt != "" && !gate.Open {
+		if doubt := e.Doubts[gate.Gate]; doubt != "" && (!gate.Open || gate.Gate == refusal.Gate) {
 			refusal.Message += " (" + doubt + ")"
 		}
 	}

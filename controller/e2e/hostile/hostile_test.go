@@ -34,7 +34,7 @@ func start(name string, change func(t *testing.T, l *liar, args *proto.JobStartA
 	return attempt{name, func(t *testing.T, l *liar) error {
 		args := l.start(t)
 		change(t, l, &args)
-		return l.ask(prod, proto.OpJobStart, args, nil)
+		return l.ask(prod, proto.OpJobStart, l.intended(t, args, nil), nil)
 	}, proto.CodeGate, words}
 }
 
@@ -154,6 +154,17 @@ var intents = []attempt{
 	intent("for preprod", nil, func(i *proto.Intent) { i.Environment = "preprod" }, "another job"),
 	intent("expired", nil, func(i *proto.Intent) { i.Time = now().Add(-proto.IntentLife - time.Second) }, "at another time"),
 	intent("of tomorrow", nil, func(i *proto.Intent) { i.Time = now().Add(24 * time.Hour) }, "at another time"),
+	intent("for other figures", nil, func(i *proto.Intent) { i.Figures = strings.Repeat("0", 64) }, "for other figures"),
+	intent("for another approval", nil, func(i *proto.Intent) { i.Approval = strings.Repeat("0", 64) }, "for another approval"),
+	intent("without the receipts", nil, func(i *proto.Intent) { i.Receipts = nil }, "with other receipts"),
+	intent("in another's name", nil, func(i *proto.Intent) { i.Operator = "alice" }, "in another operator's name"),
+	intent("for a word", nil, func(i *proto.Intent) {
+		i.Resolve = []proto.Resolution{{Step: "1.1", As: proto.ResolveDone, Reason: "I say so"}}
+	}, "with another word"),
+	intent("with a reason for breaking the glass", nil, func(i *proto.Intent) { i.BreakGlass = "friday" }, "with another reason"),
+	intent("of an older rpctl", nil, func(i *proto.Intent) {
+		*i = proto.Intent{Kind: i.Kind, Environment: i.Environment, Plan: i.Plan, Job: i.Job, Time: i.Time}
+	}, "older rpctl"),
 	intent("of another kind", nil, func(i *proto.Intent) { i.Kind = "approval" }, "is no apply"),
 }
 

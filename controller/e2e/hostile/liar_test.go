@@ -153,7 +153,15 @@ func (l *liar) start(t *testing.T) proto.JobStartArgs {
 // intended signs the start of a job, changed or not.
 func (l *liar) intended(t *testing.T, args proto.JobStartArgs, change func(*proto.Intent)) proto.JobStartArgs {
 	t.Helper()
-	intent := proto.Intent{Kind: "apply", Environment: "prod", Plan: args.Plan.Digest(), Job: args.ID, Time: now()}
+	var status proto.PlanStatus
+	if err := l.ask(prod, proto.OpPlanStatus, proto.PlanStatusArgs{Plan: l.plan}, &status); err != nil {
+		t.Fatal(err)
+	}
+	var simulation proto.Simulation
+	if err := json.Unmarshal([]byte(status.Simulation.Body), &simulation); err != nil {
+		t.Fatal(err)
+	}
+	intent := args.Statement("prod", status.Host, "liar", simulation, status.Approval, now())
 	if change != nil {
 		change(&intent)
 	}

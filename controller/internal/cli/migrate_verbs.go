@@ -167,6 +167,7 @@ func (a *app) approvingFlags(cmd *cobra.Command, with *migrate.Approving) {
 	flags := cmd.Flags()
 	flags.StringVar(&with.By, "by", "", "the approver's name (default: you)")
 	flags.StringVar(&with.For, "for", "", "who decided, where that is another person than the approver")
+	flags.StringVar(&with.BreakGlass, "break-glass", "", "approve passing the gates approval and before for this reason, within a day; the start says the same reason")
 	flags.StringVar(&with.Evidence, "evidence", "", "link to where that person's answer stands")
 	flags.IntVar(&with.Days, "days", 0, "for how many days the approval is good (default: approval_days of the environment)")
 }

@@ -38,6 +38,11 @@ func Apply(ctx context.Context, world World, options Options, with Applying) err
 	if err != nil {
 		return err
 	}
+	if args.Intent != nil {
+		if _, err := r.store.write(to.Environment+startFile, *args.Intent); err != nil {
+			r.warn(to, "%s", exit.From(err).Message)
+		}
+	}
 	if err := outcome(to, job, r.command("migrate status", to.Environment)); err != nil {
 		return r.ownNext(err)
 	}
@@ -84,6 +89,9 @@ func (r *run) prepareApply(ctx context.Context, to fleet.Target, agent fleet.Age
 	if err := r.closed(to, status, with); err != nil {
 		return args, err
 	}
+	if err := r.reads(to, status, with); err != nil {
+		return args, err
+	}
 	if err := r.confirm(ctx, to, with); err != nil {
 		return args, err
 	}
@@ -91,8 +99,24 @@ func (r *run) prepareApply(ctx context.Context, to fleet.Target, agent fleet.Age
 	if args.ID, err = newID(r.Random); err != nil {
 		return args, err
 	}
-	args.Intent, err = r.intent(ctx, to, args.ID)
+	args.Intent, err = r.intent(ctx, to, status, args)
 	return args, err
+}
+
+// reads refuses a host whose agent is older than the signature that its rules ask for.
+func (r *run) reads(to fleet.Target, status proto.PlanStatus, with Applying) error {
+	if !r.mustSign(with.BreakGlass) || status.Start >= proto.IntentVersion {
+		return nil
+	}
+	return &exit.Error{
+		Code: exit.Refused, Host: to.Host, Next: "rpctl agent upgrade --env " + to.Environment,
+		Message: "the rp-agent of this host is older than this rpctl: it does not read a signature under the whole start; nothing was changed",
+	}
+}
+
+// mustSign says whether the host asks for a signed start.
+func (r *run) mustSign(breakGlass string) bool {
+	return !r.Environment.Console.SelfApproval || breakGlass != ""
 }
 
 // closed is the first gate that will be closed whatever the start of the job brings
@@ -117,7 +141,7 @@ func (r *run) closed(to fleet.Target, status proto.PlanStatus, with Applying) er
 // confirm asks whether the plan shall run for real.
 func (r *run) confirm(ctx context.Context, to fleet.Target, with Applying) error {
 	if with.BreakGlass != "" {
-		r.warn(to, "BREAKING THE GLASS: the gates approval and before will not be asked (%s); the host keeps that for ever", with.BreakGlass)
+		r.warn(to, "BREAKING THE GLASS: the gates approval and before are passed (%s); the host keeps that for ever", with.BreakGlass)
 	}
 	word := "yes"
 	if r.Environment.Confirm {
@@ -148,15 +172,22 @@ func (r *run) ask(ctx context.Context, question, word string) error {
 	return nil
 }
 
-// intent is the operator's signature under this very start. Where the host lets approvers
+// intent is the operator's signature under the whole of this very start. Where the host lets approvers
 // apply, it can do without: then a key that cannot be used is only told.
-func (r *run) intent(ctx context.Context, to fleet.Target, id proto.JobID) (*proto.Signed, error) {
-	body := proto.CanonicalBody(proto.Intent{Kind: "apply", Environment: to.Environment, Plan: r.Plan.Digest(), Job: id, Time: r.Now().UTC()})
-	signed, err := r.Sign(ctx, to.Host, r.Key, proto.NamespaceIntent, body)
+func (r *run) intent(ctx context.Context, to fleet.Target, status proto.PlanStatus, args proto.JobStartArgs) (*proto.Signed, error) {
+	var simulation proto.Simulation
+	if status.Simulation != nil {
+		if err := proto.DecodeStrict([]byte(status.Simulation.Body), &simulation); err != nil {
+			return nil, &exit.Error{Code: exit.HostFailed, Host: to.Host, Err: err, Message: "the simulation of this host cannot be read; nothing was changed",
+				Next: r.command("migrate", to.Environment)}
+		}
+	}
+	statement := args.Statement(to.Environment, status.Host, r.Operator, simulation, status.Approval, r.Now().UTC())
+	signed, err := r.Sign(ctx, to.Host, r.Key, proto.NamespaceIntent, proto.CanonicalBody(statement))
 	switch {
 	case err == nil:
 		return &signed, nil
-	case r.Environment.Console.SelfApproval && r.Key == "" && ctx.Err() == nil:
+	case !r.mustSign(args.BreakGlass) && r.Key == "" && ctx.Err() == nil:
 		r.warn(to, "the start is not signed: %s", exit.From(err).Message)
 		return nil, nil
 	}

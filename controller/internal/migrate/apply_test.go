@@ -45,7 +45,7 @@ func applying(t *testing.T, environment string) (*desk, *fakeHost) {
 	d := newDesk(t)
 	d.options.Environment, _ = newRun(d.world, d.options).environment(environment)
 	h := d.hosts[d.options.Environment.ConsoleHost]
-	h.status = proto.PlanStatus{Environment: environment, Host: h.name, Plan: d.options.Plan.Digest(), Gates: openGates(), Steps: []proto.JobStep{{Step: "1.1", State: proto.StepPending}}}
+	h.status = proto.PlanStatus{Environment: environment, Host: h.name, Plan: d.options.Plan.Digest(), Gates: openGates(), Steps: []proto.JobStep{{Step: "1.1", State: proto.StepPending}}, Start: proto.IntentVersion}
 	h.job.Receipt = h.signed(t, proto.NamespaceApplied, h.applied(d.options.Plan))
 	h.job.Steps = []proto.JobStep{{Step: "1.1", State: proto.StepVerified}, {Step: "1.2", State: proto.StepVerified}}
 	d.answers = []string{"yes"}
@@ -74,6 +74,9 @@ func TestApplyOnPreprod(t *testing.T) {
 	var intent proto.Intent
 	if err := proto.DecodeStrict([]byte(start.Intent.Body), &intent); err != nil || intent.Job != start.ID || intent.Environment != "preprod" || intent.Kind != "apply" || !intent.Time.Equal(noon) {
 		t.Errorf("%v, intent %+v", err, intent)
+	}
+	if kept, err := newRun(d.world, d.options).store.read("preprod"+startFile, proto.NamespaceIntent); err != nil || kept != *start.Intent {
+		t.Errorf("kept beside the plan: %+v, %v", kept, err)
 	}
 	applied := d.of(event.Applied)
 	if len(applied) != 1 || !strings.Contains(applied[0].Next, "--env prod") {
@@ -213,6 +216,51 @@ func TestApplyWithoutAKey(t *testing.T) {
 	check(t, Apply(t.Context(), d.world, d.options, Applying{}), exit.BadInput, "no key", "ssh-add")
 }
 
+// TestStartIsSignedWhole: what the operator signs is what the host is asked for, by what the host has shown.
+func TestStartIsSignedWhole(t *testing.T) {
+	d, h := applying(t, "prod")
+	h.approve(t, d.options.Plan, noon.Add(time.Hour))
+	with := Applying{BreakGlass: "fire", Resolve: []proto.Resolution{{Step: "1.1", As: proto.ResolveRerun, Reason: "looked"}}}
+	if err := Apply(t.Context(), d.world, d.options, with); err != nil {
+		t.Fatal(err)
+	}
+	start := h.starts[0]
+	var simulation proto.Simulation
+	var intent proto.Intent
+	if err := proto.DecodeStrict([]byte(h.status.Simulation.Body), &simulation); err != nil {
+		t.Fatal(err)
+	}
+	if err := proto.DecodeStrict([]byte(start.Intent.Body), &intent); err != nil {
+		t.Fatal(err)
+	}
+	want := start.Statement("prod", h.status.Host, d.options.Operator, simulation, h.status.Approval, noon)
+	if proto.CanonicalBody(intent) != proto.CanonicalBody(want) || intent.BreakGlass != "fire" || len(intent.Resolve) != 1 || intent.Approval == "" || intent.Figures == "" {
+		t.Errorf("signed %+v, want %+v", intent, want)
+	}
+}
+
+// TestOlderAgentIsToldBeforeItIsAsked: it would take the signature for none.
+func TestOlderAgentIsToldBeforeItIsAsked(t *testing.T) {
+	for environment, with := range map[string]Applying{"prod": {}, "preprod": {BreakGlass: "fire"}} {
+		d, h := applying(t, environment)
+		h.status.Start = 0
+		check(t, Apply(t.Context(), d.world, d.options, with), exit.Refused, "older than this rpctl", "rpctl agent upgrade --env "+environment)
+		if len(h.starts) > 0 {
+			t.Error("it was asked all the same")
+		}
+	}
+}
+
+// TestBreakGlassIsAlwaysSigned: no environment takes an unsigned one.
+func TestBreakGlassIsAlwaysSigned(t *testing.T) {
+	d, h := applying(t, "preprod")
+	d.signErr = &exit.Error{Code: exit.BadInput, Message: "no key to sign with", Next: "ssh-add"}
+	check(t, Apply(t.Context(), d.world, d.options, Applying{BreakGlass: "fire"}), exit.BadInput, "no key", "ssh-add")
+	if len(h.starts) > 0 {
+		t.Error("it was started")
+	}
+}
+
 func TestHostThatDiffersFromHostsToml(t *testing.T) {
 	d, h := applying(t, "preprod")
 	d.world.Fits = func(inventory.Environment, string, proto.Hello) error {
@@ -281,6 +329,32 @@ func TestApprove(t *testing.T) {
 	}
 	if kinds := d.of(event.Figures); len(kinds) != 1 || !strings.Contains(d.asked[0], "Claire") {
 		t.Errorf("%d tables, asked %q", len(kinds), d.asked)
+	}
+}
+
+// TestApproveABrokenGlass: for a day, with the reason, and only where hosts.toml allows it.
+func TestApproveABrokenGlass(t *testing.T) {
+	d, h := applying(t, "prod")
+	h.status.Simulation = h.signed(t, proto.NamespaceSimulation, h.simulation(d.options.Plan))
+	with := Approving{By: "bob", BreakGlass: "people sleep outside"}
+	rules := *d.options.Environment.Console
+	d.options.Environment.Console = &rules
+	rules.BreakGlass = false
+	check(t, Approve(t.Context(), d.world, d.options, with), exit.Refused, "does not allow --break-glass", "")
+	rules.BreakGlass = true
+	late := with
+	late.Days = 2
+	check(t, Approve(t.Context(), d.world, d.options, late), exit.BadInput, "good for one day", "")
+	d.answers = []string{"yes"}
+	if err := Approve(t.Context(), d.world, d.options, with); err != nil {
+		t.Fatal(err)
+	}
+	var a proto.Approval
+	if err := proto.DecodeStrict([]byte(h.approvals[0].Body), &a); err != nil || a.BreakGlass != with.BreakGlass || a.Expires.Sub(a.Time) != proto.GlassLife {
+		t.Errorf("%+v, %v", a, err)
+	}
+	if asked := strings.Join(d.asked, ""); !strings.Contains(asked, "BREAK THE GLASS") || !strings.Contains(asked, with.BreakGlass) {
+		t.Errorf("asked %q", asked)
 	}
 }
 

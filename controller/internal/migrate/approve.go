@@ -23,6 +23,8 @@ type Approving struct {
 	For      string // who decided, when the approver signs another's answer
 	Evidence string // where that answer stands
 	Days     int    // for how long; 0 is as long as the environment allows
+	// BreakGlass is the reason for which a start may pass closed gates; empty for a plain approval.
+	BreakGlass string
 }
 
 // Approve shows the figures of the newest simulation on the host, asks, signs the
@@ -30,7 +32,7 @@ type Approving struct {
 func Approve(ctx context.Context, world World, options Options, with Approving) error {
 	r := newRun(world, options)
 	return r.withApproval(ctx, with, func(to fleet.Target, agent fleet.Agent, body string) error {
-		question := fmt.Sprintf("approve exactly these figures for %s%s? type yes: ", to.Environment, onBehalf(with))
+		question := fmt.Sprintf("approve exactly these figures for %s%s%s? type yes: ", to.Environment, onBehalf(with), brokenGlass(with))
 		if err := r.ask(ctx, question, "yes"); err != nil {
 			return err
 		}
@@ -66,11 +68,21 @@ func onBehalf(with Approving) string {
 	return fmt.Sprintf(", as %s decided (%s)", with.For, with.Evidence)
 }
 
+func brokenGlass(with Approving) string {
+	if with.BreakGlass == "" {
+		return ""
+	}
+	return fmt.Sprintf(", and BREAK THE GLASS: the start passes the gates approval and before (%s)", with.BreakGlass)
+}
+
 // check holds what an approval says to what its environment allows, and fills in what goes without saying.
 func (a *Approving) check(e inventory.Environment) error {
 	most := proto.DefaultApprovalDays
 	if e.Console != nil {
 		most = int(e.Console.ApprovalLife() / (24 * time.Hour))
+	}
+	if a.BreakGlass != "" {
+		most = int(proto.GlassLife / (24 * time.Hour))
 	}
 	if a.Days == 0 {
 		a.Days = most
@@ -81,6 +93,10 @@ func (a *Approving) check(e inventory.Environment) error {
 		}
 	}
 	switch {
+	case a.BreakGlass != "" && (e.Console == nil || !e.Console.BreakGlass):
+		return &exit.Error{Code: exit.Refused, Message: e.Name + " does not allow --break-glass: hosts.toml has no break_glass = true for it", Next: "rpctl migrate approve --help"}
+	case a.BreakGlass != "" && a.Days > most:
+		return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad --days %d: an approval with --break-glass is good for one day", a.Days)}
 	case (a.For == "") != (a.Evidence == ""):
 		return &exit.Error{Code: exit.BadInput, Message: "--for and --evidence go together: who decided, and where that can be read"}
 	case secret.Link(a.Evidence) != nil: // never repeated
@@ -135,7 +151,7 @@ func (r *run) approvalOf(ctx context.Context, to fleet.Target, agent fleet.Agent
 	now := r.Now().UTC()
 	return proto.CanonicalBody(proto.Approval{
 		Kind: "approval", Environment: to.Environment, Plan: simulation.Plan, Figures: simulation.FiguresDigest(),
-		By: with.By, For: with.For, Evidence: with.Evidence, Time: now, Expires: now.Add(time.Duration(with.Days) * 24 * time.Hour), Nonce: nonce,
+		By: with.By, For: with.For, Evidence: with.Evidence, BreakGlass: with.BreakGlass, Time: now, Expires: now.Add(time.Duration(with.Days) * 24 * time.Hour), Nonce: nonce,
 	}), err
 }
 

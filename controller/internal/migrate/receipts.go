@@ -15,6 +15,7 @@ const (
 	simulationFile = "-simulation.json"
 	appliedFile    = "-applied.json"
 	approvalFile   = "-approval.json"
+	startFile      = "-start.json" // what the operator signed under the last start that ended while rpctl followed it
 )
 
 // keepSimulation checks the receipt of a simulation that came from its host, and stores it.

@@ -174,7 +174,7 @@ func (s store) verifyWith(data []byte, host, namespace string, signed proto.Sign
 // readme stands in the folder, for those who find it.
 const readme = "# Receipts of a migration\n\n" +
 	"`ENVIRONMENT-simulation.json` and `ENVIRONMENT-applied.json` are signed by the host, `ENVIRONMENT-approval.json`\n" +
-	"by the approver. Each has its OpenSSH signature beside it in a file `.sig`. `allowed_signers` has the hosts' keys, as\n" +
+	"by the approver, and `ENVIRONMENT-start.json` by the operator. Each has its OpenSSH signature beside it in a file `.sig`. `allowed_signers` has the hosts' keys, as\n" +
 	"they were when the hosts were first spoken to. Any of them can be checked without rpctl (HOST stands in the file):\n\n" +
 	"    ssh-keygen -Y verify -f allowed_signers -I HOST -n simulation@rpctl -s preprod-simulation.json.sig < preprod-simulation.json\n" +
 	"    ssh-keygen -Y verify -f allowed_signers -I HOST -n applied@rpctl -s preprod-applied.json.sig < preprod-applied.json\n\n" +

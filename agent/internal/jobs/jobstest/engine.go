@@ -46,6 +46,18 @@ type Engine struct {
 	OnStop console.End
 }
 
+// Once is a script for the first real command.
+func Once(fault Fault) func(console.Spec) Fault {
+	struck := false
+	return func(spec console.Spec) Fault {
+		if spec.DryRun || struck {
+			return Fault{}
+		}
+		struck = true
+		return fault
+	}
+}
+
 // StartRunner notes that a runner is wanted; the test runs it.
 func (e *Engine) StartRunner(_ context.Context, id proto.JobID) error {
 	e.mu.Lock()

@@ -247,6 +247,27 @@ func (h *Host) Approval(s proto.Simulation) proto.Signed {
 		Figures: s.FiguresDigest(), By: "Claire", Time: now, Expires: now.Add(time.Hour), Nonce: "n"})
 }
 
+// Signed is a start with the signature of its operator under all of it.
+func (h *Host) Signed(by Signer, args proto.JobStartArgs) proto.JobStartArgs {
+	h.TB.Helper()
+	if args.ID == "" {
+		args.ID = h.NewID()
+	}
+	signed := by.Sign(h.TB, proto.NamespaceIntent, h.Statement(args))
+	args.Intent = &signed
+	return args
+}
+
+// Statement is what an operator signs under a start, by what this host has of its plan.
+func (h *Host) Statement(args proto.JobStartArgs) proto.Intent {
+	h.TB.Helper()
+	e, err := h.Service.Plans.Evidence(args.Plan.Digest(), Now())
+	if err != nil || e.Simulation == nil {
+		h.TB.Fatalf("the plan was not simulated: %v", err)
+	}
+	return args.Statement(h.Parts.Config.Environment, h.Parts.Name, Caller.Operator, *e.Simulation, e.SignedApproval, Now())
+}
+
 // Approve simulates a plan and approves it.
 func (h *Host) Approve(p plan.Plan) {
 	h.TB.Helper()

@@ -21,8 +21,9 @@ func (w *work) begin() error {
 	if _, err := w.Key(); err != nil {
 		return err
 	}
+	signers := ""
 	if w.spec.Args.Kind == proto.KindApply {
-		err = w.judge()
+		signers, err = w.judge()
 	} else {
 		err = w.takeUp()
 	}
@@ -33,7 +34,7 @@ func (w *work) begin() error {
 		return err
 	}
 	if reason := w.spec.Args.BreakGlass; reason != "" {
-		if err := w.tell(audit.ActionBreakGlass, "", "THE GLASS IS BROKEN for plan %s: %s", w.digest, reason); err != nil {
+		if err := w.tell(audit.ActionBreakGlass, "", "THE GLASS IS BROKEN by %s for plan %s: %s", signers, w.digest, reason); err != nil {
 			return err
 		}
 	}
@@ -50,22 +51,21 @@ func (w *work) noRelease(err error) error {
 	return &proto.Error{Code: proto.CodeRelease, Message: "cannot tell which release is deployed: " + err.Error(), Next: "rp-agent doctor"}
 }
 
-// judge asks the gates, and takes from the evidence what the steps will be held to.
-func (w *work) judge() error {
+// judge asks the gates, takes from the evidence what the steps will be held to, and returns who signed that.
+func (w *work) judge() (signers string, err error) {
 	newest, err := w.Audit.Newest()
 	if err != nil {
-		return err
+		return "", err
 	}
 	standing, evidence, err := w.Plans.Standing(plans.Question{
-		Plan: w.spec.Args.Plan, Receipts: w.spec.Args.Receipts, Resolve: w.spec.Args.Resolve, Intent: w.spec.Args.Intent,
-		Job: w.record.Job.ID, BreakGlass: w.spec.Args.BreakGlass, Rules: w.Config.Console,
+		Start: w.spec.Args, Operator: w.spec.Operator, Rules: w.Config.Console,
 		Revision: w.record.Revision, Mark: newest, Asked: w.spec.Created, Now: w.now(),
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	if refusal := evidence.Refusal(standing); refusal != nil {
-		return refusal
+		return "", refusal
 	}
 	w.record.Forecasts, w.record.Simulated = nil, turns(w.spec.Args.Plan, evidence.Simulation.Steps)
 	states := evidence.Steps.State()
@@ -79,5 +79,9 @@ func (w *work) judge() error {
 			job.First, job.Resolved = recorded.First, recorded.Resolved
 		}
 	}
-	return nil
+	signers = standing.Intent
+	if a := standing.Approval; a != nil && a.BreakGlass == w.spec.Args.BreakGlass {
+		signers += ", " + a.Signer
+	}
+	return signers, nil
 }

@@ -37,7 +37,7 @@ func TestTheGlassStaysBroken(t *testing.T) {
 			}
 			broken := apply(p)
 			broken.BreakGlass = "nobody answers"
-			if job := h.Do(broken); job.State != proto.JobFailed || states(job) != c.stopped {
+			if job := h.Do(h.Signed(h.Alice, broken)); job.State != proto.JobFailed || states(job) != c.stopped {
 				t.Fatalf("%s %s, %v", job.State, states(job), job.Error)
 			}
 			h.Engine.Script = nil

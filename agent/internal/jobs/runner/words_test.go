@@ -63,7 +63,7 @@ func TestTheAuditKeepsWhatPeopleSaid(t *testing.T) {
 	h.Simulate(p)
 	broken := apply(p)
 	broken.BreakGlass = reason
-	if job := h.Do(broken); job.State != proto.JobSucceeded {
+	if job := h.Do(h.Signed(h.Alice, broken)); job.State != proto.JobSucceeded {
 		t.Fatal(job.State, job.Error)
 	}
 	entries, err := audit.New(h.Parts.State).Last(99)
