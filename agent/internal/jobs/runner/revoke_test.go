@@ -69,16 +69,25 @@ func TestWithdrawnWhileTheJobRuns(t *testing.T) {
 	}
 }
 
-// TestRevokedBehindABrokenGlass: the glass passes gate 3, and so a revocation stops nothing there.
+// TestRevokedBehindABrokenGlass: where one person breaks the glass there is nothing to revoke; where it takes two, the
+// second one's word is revoked like any approval.
 func TestRevokedBehindABrokenGlass(t *testing.T) {
-	h, p := jobstest.NewHost(t), jobstest.Plan()
-	h.Parts.Config.Console.BreakGlass = true
-	h.Approve(p)
-	h.Engine.Script = real(1, jobstest.Fault{Before: func() { revokeNow(h) }})
-	args := apply(p)
-	args.BreakGlass = "nobody answers"
-	if job := h.Do(args); job.State != proto.JobSucceeded {
-		t.Errorf("%s, %v", job.State, job.Error)
+	const reason = "nobody answers"
+	for alone, want := range map[bool]proto.JobState{true: proto.JobSucceeded, false: proto.JobFailed} {
+		h, p := jobstest.NewHost(t), jobstest.Plan()
+		h.Parts.Config.Console.BreakGlass, h.Parts.Config.Console.SelfApproval = true, alone
+		s := h.Simulate(p)
+		approval := h.Claire.Sign(t, proto.NamespaceApproval, proto.Approval{Kind: "approval", Environment: "preprod", Plan: s.Plan,
+			Figures: s.FiguresDigest(), By: "claire", BreakGlass: reason, Time: jobstest.Now(), Expires: jobstest.Now().Add(time.Hour), Nonce: "n"})
+		if _, err := h.Service.Approve(t.Context(), proto.ApproveArgs{Approval: approval}, jobstest.Caller); err != nil {
+			t.Fatal(err)
+		}
+		h.Engine.Script = real(1, jobstest.Fault{Before: func() { revokeNow(h) }})
+		args := apply(p)
+		args.BreakGlass = reason
+		if job := h.Do(h.Signed(h.Alice, args)); job.State != want {
+			t.Errorf("alone %v: %s, %v", alone, job.State, job.Error)
+		}
 	}
 }
 
