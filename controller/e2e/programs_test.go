@@ -58,13 +58,13 @@ func exits(args []string) int {
 	return 0
 }
 
-// pause is a command that takes long: it says that it has begun in $HOLD/NAME, and waits
+// pause is a command that takes long: it writes its process id to $HOLD/NAME, and waits
 // until $HOLD/NAME.go is there. A signal ends it, unless its name is stubborn.
 func pause(name string) int {
 	began := filepath.Join(os.Getenv("HOLD"), name)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	if err := os.WriteFile(began, nil, 0o644); err != nil {
+	if err := writeWhole(began, strconv.Itoa(os.Getpid())); err != nil {
 		fmt.Fprintln(os.Stderr, "pause:", err)
 		return 1
 	}
@@ -86,6 +86,11 @@ func pause(name string) int {
 			}
 		}
 	}
+}
+
+// writeWhole writes a file that nobody sees before it is whole.
+func writeWhole(name, text string) error {
+	return errors.Join(os.WriteFile(name+".part", []byte(text), 0o644), os.Rename(name+".part", name))
 }
 
 // race runs a command twice at the same moment, as alice and as bob, and prints both exit codes.

@@ -8,8 +8,12 @@ import (
 	"github.com/re-connect/rpctl/controller/internal/exit"
 )
 
-// lastGrace is what a second Ctrl-C leaves to local commands, which are killed then.
-const lastGrace = 300 * time.Millisecond
+// lastGrace is what a second Ctrl-C leaves to all but the local commands, which are killed. killTime bounds the
+// wait for their end: a deploy command must not go on after rpctl, on a machine that is busy either.
+const (
+	lastGrace = 300 * time.Millisecond
+	killTime  = 10 * time.Second
+)
 
 // interruptible ends the context at the first signal, and the process at the second. A Ctrl-C
 // that somebody waits for ends nothing; a closed terminal (SIGHUP) cannot be asked.
@@ -30,7 +34,12 @@ func (a *app) interruptible() (context.Context, func()) {
 				cancel()
 				continue
 			}
-			close(a.hurry)
+			select {
+			case <-done:
+				return
+			case <-a.hurry.Kill():
+			case <-time.After(killTime):
+			}
 			select {
 			case <-done:
 				return

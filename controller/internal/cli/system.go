@@ -15,6 +15,7 @@ import (
 	"github.com/re-connect/rpctl/controller/internal/connect"
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/controller/internal/local"
 	"github.com/re-connect/rpctl/controller/internal/view"
 	"github.com/re-connect/rpctl/proto"
 )
@@ -58,7 +59,7 @@ type app struct {
 	sshMu  sync.Mutex
 	ssh    *ssh
 	heard  listeners
-	hurry  chan struct{} // closed by the second Ctrl-C
+	hurry  *local.Hurry // for the second Ctrl-C
 	// listener takes a Ctrl-C to who asks what is meant by it; nil while nobody does.
 	listenMu sync.Mutex
 	listener chan struct{}
@@ -81,7 +82,7 @@ func Run(system System) int {
 	if system.Now == nil {
 		system.Now = time.Now
 	}
-	a := &app{System: system, hurry: make(chan struct{}), paper: &paper{out: system.Stdout}}
+	a := &app{System: system, hurry: local.NewHurry(), paper: &paper{out: system.Stdout}}
 	a.Stdout = a.paper
 	ctx, stop := a.interruptible()
 	defer stop()

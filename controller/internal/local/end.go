@@ -38,11 +38,11 @@ func (c *command) end(o Options) string {
 	if o.atTerminal != nil {
 		told = o.atTerminal
 	}
-	if told() && c.gone(cmp.Or(o.toldGrace, grace), o.Hurry) {
+	if told() && c.gone(cmp.Or(o.toldGrace, grace), o.Hurry.ended()) {
 		return "it ended by itself"
 	}
 	c.signal(syscall.SIGTERM)
-	if c.gone(grace, o.Hurry) {
+	if c.gone(grace, o.Hurry.ended()) {
 		return "it was asked to end"
 	}
 	c.signal(syscall.SIGKILL)

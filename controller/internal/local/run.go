@@ -43,8 +43,8 @@ type Options struct {
 	Stdout, Stderr io.Writer
 	// Grace is how long the command may take to end at each step of its ending; 0 means DefaultGrace.
 	Grace time.Duration
-	// Hurry, when it is closed, ends all grace (a second Ctrl-C).
-	Hurry <-chan struct{}
+	// Hurry ends all grace (a second Ctrl-C).
+	Hurry *Hurry
 
 	atTerminal  func() bool   // nil asks the terminal
 	toldGrace   time.Duration // for what the terminal told to end; 0 means Grace
@@ -68,6 +68,7 @@ func Run(ctx context.Context, argv []string, o Options) error {
 	if ctx.Err() != nil {
 		return &exit.Error{Code: exit.Interrupted, Message: "interrupted before " + shown(argv), Err: ctx.Err()}
 	}
+	defer o.Hurry.begin()()
 	mark := markName + rand.Text()
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = o.Dir, o.Stdin, o.Stdout, o.Stderr

@@ -181,8 +181,8 @@ func always() bool { return true }
 
 func TestRunCancelled(t *testing.T) {
 	const long, short = time.Minute, 50 * time.Millisecond
-	hurry := make(chan struct{})
-	close(hurry)
+	hurry := NewHurry()
+	close(hurry.now)
 	for name, test := range map[string]struct {
 		script string
 		o      Options
@@ -248,22 +248,49 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 	failure(t, err, exit.Interrupted)
 	select {
 	case <-ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(5 * time.Minute):
 		t.Fatal("the grandchild lives")
+	}
+}
+
+// TestKillWaitsForTheEnd: when Kill's channel is closed, what ran with the Hurry is gone, and nothing begins any more.
+func TestKillWaitsForTheEnd(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	hurry := NewHurry()
+	out := watchFor("ready")
+	result := make(chan error, 1)
+	go func() {
+		result <- Run(ctx, sh(`trap '' TERM INT; echo ready; while :; do sleep 0.01; done`), Options{Stdout: out, Hurry: hurry, atTerminal: never})
+	}()
+	<-out.seen
+	cancel()
+	<-hurry.Kill()
+	select {
+	case err := <-result:
+		if got := failure(t, err, exit.Interrupted); !strings.Contains(got.Message, "it did not end and was killed") {
+			t.Errorf("got %q", got.Message)
+		}
+	case <-time.After(time.Minute):
+		t.Error("the command runs")
 	}
 }
 
 // What stays in the background with the output open (an ssh master) does not hold Run.
 func TestRunDoesNotWaitForWhatStays(t *testing.T) {
-	fifo := filepath.Join(t.TempDir(), "hold")
-	mkfifo(t, fifo)
-	var out bytes.Buffer
-	err := Run(t.Context(), []string{"sh", "-c", `(read word <"$0") & echo done`, fifo},
-		Options{Stdout: &out, outputDelay: 50 * time.Millisecond})
-	if err != nil || out.String() != "done\n" {
-		t.Errorf("got %q, %v", out.String(), err)
+	hold, shown := filepath.Join(t.TempDir(), "hold"), filepath.Join(t.TempDir(), "shown")
+	mkfifo(t, hold)
+	mkfifo(t, shown)
+	out := watchFor("ready")
+	go func() { // the command ends when its output has come, however slow the machine is
+		<-out.seen
+		_ = os.WriteFile(shown, []byte("go\n"), 0o600)
+	}()
+	err := Run(t.Context(), []string{"sh", "-c", `(read word <"$0") & echo ready; read word <"$1"`, hold, shown},
+		Options{Stdout: out, outputDelay: 50 * time.Millisecond})
+	if err != nil {
+		t.Errorf("got %v", err)
 	}
-	if err := os.WriteFile(fifo, []byte("end\n"), 0o600); err != nil {
+	if err := os.WriteFile(hold, []byte("end\n"), 0o600); err != nil {
 		t.Error(err)
 	}
 }

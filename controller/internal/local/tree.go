@@ -16,10 +16,10 @@ import (
 
 // Tree is the developer's work tree, where the deploy command runs.
 type Tree struct {
-	Dir    string          // any folder of it; "" is the current one
-	Stdin  io.Reader       // for git's questions; nil is none
-	Output io.Writer       // gets git's progress; nil discards it
-	Hurry  <-chan struct{} // see Options
+	Dir    string    // any folder of it; "" is the current one
+	Stdin  io.Reader // for git's questions; nil is none
+	Output io.Writer // gets git's progress; nil discards it
+	Hurry  *Hurry    // see Options
 }
 
 // State is a work tree that may be deployed from, as it is now.
