@@ -52,7 +52,7 @@ const (
 	fileName = "audit.jsonl"
 	lockName = "audit.lock"
 
-	lockWait  = 5 * time.Second
+	lockWait  = 20 * time.Second
 	lockRetry = 5 * time.Millisecond
 
 	// maxLine bounds a line in bytes: the fields' limits times what JSON may make of them.

@@ -16,8 +16,8 @@ import (
 // lockPath keeps two setups apart. /run is root's, so the lock is too.
 const lockPath = "/run/rp-agent-setup.lock"
 
-// undoTime bounds the way back; it is walked even when ctx has ended.
-const undoTime = time.Minute
+// undoTime bounds the way back, which has several commands; it is walked even when ctx has ended.
+const undoTime = 5 * time.Minute
 
 // Apply makes the changes. When it fails, the files that were replaced are put back
 // and the error says so: the version that was there goes on working.

@@ -13,8 +13,8 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
-// recordTime bounds the last word to a host; it is said after an interruption too.
-const recordTime = 5 * time.Second
+// recordTime bounds the last word to a host; it is said after an interruption too. A host that is busy takes seconds.
+const recordTime = 15 * time.Second
 
 // What the workers of a host run, as HostReport.Code says it.
 const (
