@@ -73,7 +73,7 @@ func (h *Host) powerOn(ended func(error)) error {
 
 // waitForSystemd waits until the host's systemd has finished booting, without a failed unit.
 func (h *Host) waitForSystemd(ctx context.Context) error {
-	const limit = time.Minute
+	const limit = 5 * time.Minute
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var said string
@@ -93,7 +93,7 @@ func (h *Host) waitForSystemd(ctx context.Context) error {
 }
 
 func (h *Host) waitForSSH(ctx context.Context) error {
-	return poll(ctx, 10*time.Second, func() error {
+	return poll(ctx, time.Minute, func() error {
 		c, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(h.Address, h.lab.port))
 		if err != nil {
 			return fmt.Errorf("sshd does not answer: %w", err)

@@ -105,13 +105,13 @@ func faultsWork(t *testing.T, l *lab.Lab) {
 	labtest.Fault(t, h, crashing, "crash")
 	labtest.Fault(t, h, deaf, "deaf")
 	labtest.On(t, h, "systemctl", "restart", crashing+".service", deaf+".service")
-	labtest.Eventually(t, 20*time.Second, func() error {
+	labtest.Eventually(t, 2*time.Minute, func() error {
 		if n := labtest.Property(t, h, crashing, "NRestarts"); n == "0" {
 			return errors.New("the worker does not crash")
 		}
 		return nil
 	})
-	labtest.Eventually(t, 20*time.Second, func() error { // only then has it set its handlers
+	labtest.Eventually(t, 2*time.Minute, func() error { // only then has it set its handlers
 		if log := labtest.On(t, h, "journalctl", "-u", deaf, "-o", "cat", "-n", "20"); !strings.Contains(log, "Consuming messages") {
 			return errors.New("the worker does not start")
 		}

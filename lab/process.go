@@ -129,14 +129,14 @@ func (m machine) kill(ctx context.Context) error {
 	if err := syscall.Kill(victim, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("cannot stop machine %s: %w", m.root, err)
 	}
-	err := poll(ctx, 10*time.Second, func() error {
+	err := poll(ctx, time.Minute, func() error {
 		if now, err := findMachine(m.root); err == nil && now.nspawn == m.nspawn {
 			return fmt.Errorf("machine %s does not end", m.root)
 		}
 		return nil
 	})
 	// Processes that end at this moment keep their group busy a little longer.
-	return errors.Join(err, poll(ctx, 10*time.Second, func() error { return leaveCgroups(m.root) }))
+	return errors.Join(err, poll(ctx, time.Minute, func() error { return leaveCgroups(m.root) }))
 }
 
 // pollEvery is how often the lab looks at what has no event to wait for.

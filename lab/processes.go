@@ -76,5 +76,5 @@ func (h *Host) Shutdown(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return poll(ctx, 10*time.Second, func() error { return leaveCgroups(h.root) })
+	return poll(ctx, time.Minute, func() error { return leaveCgroups(h.root) })
 }

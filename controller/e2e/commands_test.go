@@ -26,7 +26,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 }
 
 // patience is how long a script waits for something to happen that should.
-const patience = 60 * time.Second
+const patience = 10 * time.Minute
 
 // labs is the lab of each script that runs.
 var labs = make(chan map[*testscript.TestScript]*inprocess.Lab, 1)

@@ -63,7 +63,7 @@ func (o Options) kinds() []fault {
 const labLife = 20
 
 // runLimit bounds one run; one that takes longer is a violation.
-const runLimit = 5 * time.Minute
+const runLimit = 20 * time.Minute
 
 func (o Options) stretched(limit time.Duration) time.Duration {
 	return limit * time.Duration(max(1, o.Slow))

@@ -15,7 +15,7 @@ import (
 
 // commandLimit bounds one command of the operator's; one that takes longer hangs. Faults of which a
 // command may take longer say so, and Options.Slow stretches all of it.
-const commandLimit = 90 * time.Second
+const commandLimit = 5 * time.Minute
 
 func (r *run) limit() time.Duration {
 	limit := commandLimit

@@ -30,10 +30,12 @@ var sweepEvery = flag.Int64("sweep", 2999, "cut the line after every so many byt
 
 const (
 	sweepers = 4
-	// toldWithin is how long rpctl may take to tell of a line that was cut, on a machine that has other work.
+	// toldWithin is how long rpctl may take to tell of a line that was cut, beside slowness times what it takes over a
+	// sound one.
 	toldWithin = 30 * time.Second
 	// mutedWithin is how long where nobody told it: keepalives, and the time of a handshake.
 	mutedWithin = 30*time.Second + keepalives
+	slowness    = 20
 	// freeWithin is how long a host may take to end what a cut connection began.
 	freeWithin = 30 * time.Second
 )
@@ -45,6 +47,7 @@ type sweeper struct {
 	host  *inprocess.Host
 	rpctl string
 	plan  string
+	more  time.Duration // that a command may take here
 	cut   *atomic.Int64 // after so many bytes of the next command's stdout; 0 never
 }
 
@@ -60,7 +63,7 @@ type attempt struct {
 func sweep[C any](t *testing.T, args []string, cutsOf func(up, down int64) []C, try func(sweeper, C)) {
 	t.Helper()
 	hosts := farm(t)
-	sound := hosts[0].typed(fair, toldWithin, hosts[0].words(args)...)
+	sound := hosts[0].typed(fair, 10*time.Minute, hosts[0].words(args)...)
 	if sound.code != 0 {
 		t.Fatalf("%v ends with %d: %s", args, sound.code, sound.stderr)
 	}
@@ -73,6 +76,7 @@ func sweep[C any](t *testing.T, args []string, cutsOf func(up, down int64) []C, 
 	close(queue)
 	var wait sync.WaitGroup
 	for _, s := range hosts {
+		s.more = slowness * sound.took
 		wait.Go(func() {
 			for c := range queue {
 				try(s, c)
@@ -108,7 +112,7 @@ func farm(t *testing.T) (all []sweeper) {
 	t.Cleanup(lab.Close)
 	plans := writeSweptPlan(t, lab)
 	for i, e := range environments {
-		all = append(all, sweeper{t, lab, lab.Host(e.Hosts[0]), rpctl, plans, &after[i]})
+		all = append(all, sweeper{t, lab, lab.Host(e.Hosts[0]), rpctl, plans, 0, &after[i]})
 	}
 	return all
 }
@@ -143,7 +147,7 @@ func (s sweeper) typed(prepare func(*wire.Proxy), limit time.Duration, args ...s
 	}
 	defer proxy.Close()
 	prepare(proxy)
-	ctx, cancel := context.WithTimeout(s.Context(), limit)
+	ctx, cancel := context.WithTimeout(s.Context(), limit+s.more)
 	defer cancel()
 	command := exec.CommandContext(ctx, s.rpctl, append(args, "--env", s.host.Environment, "--timeout", "6s")...)
 	command.Dir = s.lab.WorkTree()
@@ -192,7 +196,7 @@ func fair(*wire.Proxy) {}
 // free waits until the host has noticed that rpctl has gone, and wants it to be nobody's then.
 func (s sweeper) free(what string) {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(s.Context(), freeWithin)
+	ctx, cancel := context.WithTimeout(s.Context(), freeWithin+s.more)
 	defer cancel()
 	if err := s.host.Idle(ctx); err != nil {
 		s.Errorf("%s: %s after rpctl has gone: %v", what, freeWithin, err)

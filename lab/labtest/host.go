@@ -53,7 +53,7 @@ func Fault(t testing.TB, h *lab.Host, worker, kind string) {
 // WaitForLine waits until a log of the application, in its shared folder, has a text.
 func WaitForLine(t testing.TB, h *lab.Host, file, want string) {
 	t.Helper()
-	Eventually(t, 20*time.Second, func() error {
+	Eventually(t, 2*time.Minute, func() error {
 		log, _ := h.ReadFile(t.Context(), lab.AppPath+"/shared/"+file)
 		if !strings.Contains(log, want) {
 			return fmt.Errorf("%s has no %q: %s", file, want, log)

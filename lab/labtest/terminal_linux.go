@@ -16,7 +16,7 @@ import (
 )
 
 // atTerminal is how long a program on a terminal may take.
-const atTerminal = 90 * time.Second
+const atTerminal = 5 * time.Minute
 
 // CtrlC and CtrlD are keys: the first interrupts, the second is the end of what is typed.
 const (

@@ -134,7 +134,7 @@ func rowsHeld(t *testing.T, s *stage) {
 
 	sql(t, s.preprod, "SET GLOBAL innodb_lock_wait_timeout = 50")
 	again := s.Start(t, finishing(plan)...)
-	labtest.Eventually(t, time.Minute, func() error {
+	labtest.Eventually(t, 5*time.Minute, func() error {
 		// Not information_schema.innodb_trx: it stays as it was for whoever asks again within 100 ms.
 		if !strings.Contains(sql(t, s.preprod, "SHOW ENGINE INNODB STATUS"), "LOCK WAIT") {
 			return errors.New("the step does not wait for the rows")
@@ -157,7 +157,7 @@ func (s *stage) hold(t *testing.T, query string) (release func()) {
 		_, _ = s.preprod.Run(t.Context(), "mariadb", "app", "-e", "START TRANSACTION; "+query+"; DO SLEEP(600)")
 	}()
 	var id string
-	labtest.Eventually(t, 30*time.Second, func() error {
+	labtest.Eventually(t, 3*time.Minute, func() error {
 		if id = sql(t, s.preprod, "SELECT id FROM information_schema.processlist WHERE info = 'DO SLEEP(600)'"); id == "" {
 			return errors.New("nobody holds the rows")
 		}

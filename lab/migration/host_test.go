@@ -113,7 +113,7 @@ func pauseAt(t *testing.T, h *lab.Host, row int) {
 
 func waitUntilPaused(t *testing.T, h *lab.Host) {
 	t.Helper()
-	labtest.Eventually(t, 30*time.Second, func() error {
+	labtest.Eventually(t, 3*time.Minute, func() error {
 		if _, err := h.Run(t.Context(), "test", "-e", paused); err != nil {
 			return errors.New("the console command does not come to the row where it shall wait")
 		}

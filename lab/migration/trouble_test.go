@@ -133,7 +133,7 @@ func runnerKilled(t *testing.T, s *stage) {
 	before := labtest.Property(t, s.preprod, unit, "MainPID")
 	_, php := consoleUnit(t, s.preprod)
 	labtest.On(t, s.preprod, "systemctl", "kill", "-s", "KILL", unit)
-	labtest.Eventually(t, 20*time.Second, func() error {
+	labtest.Eventually(t, 3*time.Minute, func() error {
 		if now := labtest.Property(t, s.preprod, unit, "MainPID"); now == "0" || now == before {
 			return errors.New("the runner does not come back")
 		}

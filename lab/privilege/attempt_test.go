@@ -49,7 +49,7 @@ func play(t *testing.T, s *stage, run func(context.Context, *stage, string) (str
 	if a.first != "" {
 		s.on(t, "bash", "-c", a.first)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	said, err := run(ctx, s, a.try)
 	if ctx.Err() != nil {

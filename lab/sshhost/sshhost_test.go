@@ -45,7 +45,7 @@ func start(t *testing.T, options sshhost.Options) (*sshhost.Server, func() (*ssh
 	return server, func() (*ssh.Client, error) {
 		return ssh.Dial("tcp", server.Addr().String(), &ssh.ClientConfig{
 			User: "deploy", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)},
-			HostKeyCallback: ssh.FixedHostKey(server.HostKey()), Timeout: 5 * time.Second,
+			HostKeyCallback: ssh.FixedHostKey(server.HostKey()), Timeout: time.Minute,
 		})
 	}
 }

@@ -124,7 +124,7 @@ func loginShells(t *testing.T, s *stage) {
 	labtest.Put(t, s.preprod, rc, original)
 
 	labtest.On(t, s.preprod, "usermod", "--shell", "/usr/sbin/nologin", "app")
-	labtest.Eventually(t, 10*time.Second, func() error { // a connection that is still open keeps the shell that it found
+	labtest.Eventually(t, 2*time.Minute, func() error { // a connection that is still open keeps the shell that it found
 		if out := s.Start(t, "status", "--env", "preprod").Wait(t); out.Exit != 6 {
 			return errors.New(out.Describe())
 		}
@@ -143,7 +143,7 @@ func reboot(t *testing.T, s *stage) {
 	if err := errors.Join(s.preprod.PowerCut(t.Context()), s.preprod.Boot(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	labtest.Eventually(t, 10*time.Second, func() error { // the workers are started a little later than sshd
+	labtest.Eventually(t, 2*time.Minute, func() error { // the workers are started a little later than sshd
 		if out := s.Start(t, "status", "--env", "preprod").Wait(t); out.Exit != 0 {
 			return errors.New(out.Describe())
 		}

@@ -83,7 +83,7 @@ func workersInTrouble(t *testing.T, s *stage) {
 	labtest.Fault(t, h, limited, "crash")
 	labtest.Fault(t, h, deaf, "deaf")
 	labtest.On(t, h, "systemctl", "restart", limited+".service", deaf+".service")
-	labtest.Eventually(t, 20*time.Second, func() error {
+	labtest.Eventually(t, 2*time.Minute, func() error {
 		if result := labtest.Property(t, h, limited, "Result"); result != "start-limit-hit" && labtest.Property(t, h, limited, "ActiveState") != "failed" {
 			return errors.New("the worker is not start-limited, but " + result)
 		}
@@ -170,7 +170,7 @@ func polkitGone(t *testing.T, s *stage) {
 	const rule = "/etc/polkit-1/rules.d/60-rp-agent.rules"
 	before := invocations(t, s.preprod)
 	labtest.On(t, s.preprod, "mv", rule, "/root/rule")
-	labtest.Eventually(t, 10*time.Second, func() error { // polkit notices its folder's changes by itself
+	labtest.Eventually(t, 2*time.Minute, func() error { // polkit notices its folder's changes by itself
 		out := s.Start(t, "restart", "--env", "preprod").Wait(t)
 		if out.Exit != 8 {
 			before = invocations(t, s.preprod)
@@ -193,7 +193,7 @@ func polkitGone(t *testing.T, s *stage) {
 		t.Errorf("doctor says:\n%s", said)
 	}
 	labtest.On(t, s.preprod, "mv", "/root/rule", rule)
-	labtest.Eventually(t, 10*time.Second, func() error {
+	labtest.Eventually(t, 2*time.Minute, func() error {
 		if out := s.Start(t, "doctor", "--env", "preprod").Wait(t); out.Exit != 0 {
 			return errors.New(out.Describe())
 		}

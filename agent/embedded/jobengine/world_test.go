@@ -161,7 +161,7 @@ func (m *machine) job(id proto.JobID) proto.Job {
 // ended waits until a job has ended. Each time a command waits in its middle, middle decides what befalls it.
 func (m *machine) ended(id proto.JobID, middle func()) proto.Job {
 	m.t.Helper()
-	deadline := time.After(time.Minute)
+	deadline := time.After(10 * time.Minute)
 	look := time.NewTicker(2 * time.Millisecond) // a job whose runner is gone has ended once somebody asks
 	defer look.Stop()
 	for {

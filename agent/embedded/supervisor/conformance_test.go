@@ -23,7 +23,7 @@ func fixture(t *testing.T, installed ...unitstest.Unit) unitstest.Host {
 	s := open(t, options)
 	return unitstest.Host{Manager: s, Refused: s, Stop: func(t *testing.T, unit string) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		if err := s.Stop(ctx, unit); err != nil {
 			t.Fatal(err)

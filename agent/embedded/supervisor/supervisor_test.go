@@ -58,7 +58,7 @@ func (l *logged) log(unit string, line []byte) {
 
 func (l *logged) wait(t *testing.T, n int) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for range n {
 		select {
 		case <-l.came:
@@ -143,7 +143,7 @@ func TestCloseLeavesNobody(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := reader.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := reader.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.Copy(io.Discard, reader); err != nil {

@@ -206,7 +206,7 @@ func (c *talk) left() error {
 	select {
 	case err := <-c.served:
 		return err
-	case <-time.After(10 * time.Second):
+	case <-time.After(5 * time.Minute):
 		c.t.Fatal("Serve does not return")
 		return nil
 	}

@@ -157,7 +157,7 @@ var vmHWM = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
 func highest(t *testing.T, program string, feed func(io.Writer) error) (used, sent int64) {
 	t.Helper()
 	conn, theirs := peertest.Pair(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	child := exec.CommandContext(ctx, program)
 	child.Env = append(os.Environ(), servesAlone+"="+t.TempDir())

@@ -21,7 +21,7 @@ import (
 
 const (
 	// endsWithin is how long rpctl may take on a machine that has other work: it hears of a cut at once.
-	endsWithin = time.Minute
+	endsWithin = 5 * time.Minute
 	// freeWithin is how long the host may take to give back what a cut connection held.
 	freeWithin = 30 * time.Second
 	// goneWithin is how long goroutines may take to end: less than the 15 s after which a keepalive, forgotten

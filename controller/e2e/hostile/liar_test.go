@@ -233,7 +233,7 @@ func (l *liar) started(t *testing.T, host string, args proto.JobStartArgs) proto
 // finished waits until a job has ended. The liar's input ends with its question, so that it can only ask again.
 func (l *liar) finished(t *testing.T, host string, id proto.JobID) proto.Job {
 	t.Helper()
-	deadline := time.After(time.Minute)
+	deadline := time.After(10 * time.Minute)
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
 	for {
@@ -247,7 +247,7 @@ func (l *liar) finished(t *testing.T, host string, id proto.JobID) proto.Job {
 		select {
 		case <-again.C:
 		case <-deadline:
-			t.Fatalf("job %s does not end within a minute", id)
+			t.Fatalf("job %s does not end within ten minutes", id)
 		}
 	}
 }

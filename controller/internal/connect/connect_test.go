@@ -283,12 +283,10 @@ func TestKeepaliveEndsDeadConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	e, err := conn.Start(t.Context(), "hangs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if status, err := e.Wait(); err == nil {
-		t.Errorf("the command ended with %d, want a lost connection", status)
+	if e, err := conn.Start(t.Context(), "hangs"); err == nil { // on a slow machine it is dead already
+		if status, err := e.Wait(); err == nil {
+			t.Errorf("the command ended with %d, want a lost connection", status)
+		}
 	}
 	_, err = conn.Start(t.Context(), "again")
 	if err == nil {

@@ -131,7 +131,7 @@ func TestWhatWasFlushedStays(t *testing.T) {
 
 func awaitFile(t *testing.T, name string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	err := filewatch.Wait(ctx, filepath.Dir(name), func() bool {
 		_, err := os.Stat(name)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 )
 
 // patience is how long a case waits for anything; it only passes when something is wrong.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // The programs of the units: sh, with a function `say` that tells the test how far it is.
 // systemd signals a whole control group, and what is forked meanwhile too: what lingers must be deaf.
@@ -85,6 +86,27 @@ func (s *Stage) Hear(word string) {
 			return
 		}
 	}
+}
+
+// lateness measures how late timers wake this process, until the test ends. On a slow machine a test cannot hold anybody
+// to a second more exactly than that.
+func lateness(t *testing.T) (most func() time.Duration) {
+	t.Helper()
+	const every = 10 * time.Millisecond
+	var late atomic.Int64
+	tick := time.NewTicker(every)
+	go func() {
+		for last := time.Now(); ; last = time.Now() {
+			select {
+			case <-t.Context().Done():
+				tick.Stop()
+				return
+			case <-tick.C:
+				late.Store(max(late.Load(), int64(time.Since(last)-every)))
+			}
+		}
+	}()
+	return func() time.Duration { return time.Duration(late.Load()) }
 }
 
 // record keeps what observe was called with, and when.
