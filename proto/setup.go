@@ -30,6 +30,8 @@ type SetupReport struct {
 	Changes []SetupChange `json:"changes"`
 	// Notes is what a person should know: what was left out and why, what stays after an uninstall.
 	Notes []string `json:"notes,omitempty"`
+	// Classified says that Changes have their differences and effects; an rp-agent of before did not work them out.
+	Classified bool `json:"classified,omitempty"`
 	// Applied says that all changes were made; false in a dry run and with Error.
 	Applied bool   `json:"applied"`
 	Error   *Error `json:"error,omitempty"`
@@ -41,4 +43,39 @@ type SetupChange struct {
 	Action string `json:"action"`
 	Target string `json:"target"`
 	Detail string `json:"detail,omitempty"`
+	// Differences are what the host would allow or run otherwise, in what the file means.
+	Differences []SetupDifference `json:"differences,omitempty"`
+	// Text is the changed lines of a generated file, like a unified diff, at most MaxSetupText of them.
+	Text []string `json:"text,omitempty"`
+}
+
+// MaxSetupText limits the lines of SetupChange.Text.
+const MaxSetupText = 60
+
+// SetupDifference is a rule, a key, a member or a version before and after. An empty Old or New is none.
+type SetupDifference struct {
+	Name   string      `json:"name"` // console.tolerance, approver claire, rp-agent
+	Old    string      `json:"old,omitempty"`
+	New    string      `json:"new,omitempty"`
+	Effect SetupEffect `json:"effect,omitempty"`
+}
+
+// SetupEffect is what a difference does to the host's rules; empty is a neutral or a tighter one.
+type SetupEffect string
+
+// The effects that need more than a yes.
+const (
+	EffectLoosens    SetupEffect = "loosens"    // more is allowed, or something else runs
+	EffectDowngrades SetupEffect = "downgrades" // an older rp-agent takes the place of a newer one
+)
+
+// String is the difference on one line.
+func (d SetupDifference) String() string {
+	switch {
+	case d.Old == "":
+		return "+ " + d.Name + ": " + d.New
+	case d.New == "":
+		return "- " + d.Name + ": " + d.Old
+	}
+	return "  " + d.Name + ": " + d.Old + " -> " + d.New
 }

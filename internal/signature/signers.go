@@ -31,6 +31,9 @@ type Signer struct {
 	Hardware []string
 }
 
+// Fingerprint is how people compare the key.
+func (s Signer) Fingerprint() string { return ssh.FingerprintSHA256(s.Key) }
+
 // accepts says whether the line is for this namespace at this time. A key that may approve may revoke: that only restricts.
 func (s Signer) accepts(namespace string, at time.Time) bool {
 	return (len(s.Namespaces) == 0 || slices.Contains(s.Namespaces, namespace) ||

@@ -144,7 +144,7 @@ func upgradeBreaksOff(t *testing.T, s *stage, good []byte) {
 	}
 	labtest.On(t, s.preprod, "mount", "--bind", "-o", "ro", "/usr/local/bin", "/usr/local/bin")
 	before := files(t, s.preprod)
-	s.agent(t, 8, "upgrade", "preprod", "--yes", "--binary", file).Failure(t, "host_failed", "nothing was changed", "the same command goes on")
+	s.agent(t, 8, "upgrade", "preprod", "--yes", "--binary", file).Failure(t, "host_failed", "cannot copy it for root")
 	labtest.On(t, s.preprod, "umount", "/usr/local/bin")
 	if got := files(t, s.preprod); got != before {
 		t.Errorf("an upgrade that broke off changed files:\n%s", differ(before, got))
@@ -164,7 +164,8 @@ func changeOnHost(t *testing.T, s *stage) {
 			t.Errorf("the difference in %s is not shown: %q", file, differences)
 		}
 	}
-	s.agent(t, 0, "upgrade", "preprod", "--yes")
+	s.agent(t, 4, "upgrade", "preprod", "--yes").Failure(t, "refused", "loosens what is enforced there", "rpctl agent diff --env preprod")
+	s.agent(t, 0, "upgrade", "preprod", "--yes", "--allow-loosening")
 	unchanged(t, s)
 }
 

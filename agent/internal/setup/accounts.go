@@ -95,7 +95,7 @@ func (p *Plan) join(ctx context.Context, members []string, wanted ...string) err
 			p.note("operator %s has no account on this host: left out", operator)
 			continue
 		}
-		p.command(proto.SetupChange{Action: "add", Target: operator + " to group " + systemd.Group},
+		p.command(proto.SetupChange{Action: "add", Target: operator + " to group " + systemd.Group, Differences: p.access("operator", operator)},
 			"gpasswd", "-a", operator, systemd.Group)
 	}
 	return nil

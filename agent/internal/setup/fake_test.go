@@ -39,7 +39,7 @@ func newFakeHost(t *testing.T) *fakeHost {
 		groups: map[string][]string{"root": nil},
 		stale:  "no", ssh: true,
 	}
-	f.Host = &Host{Root: t.TempDir(), Commands: f, Agent: binaryOf("agent 1")}
+	f.Host = &Host{Root: t.TempDir(), Commands: f, Agent: binaryOf("agent 1"), Version: "1"}
 	for _, folder := range []string{"/run", "/home/app", "/home/alice", "/etc/polkit-1/rules.d", "/etc/ssh/sshd_config.d", "/usr/lib/systemd/system"} {
 		f.mkdir(folder)
 	}
@@ -64,6 +64,9 @@ func (f *fakeHost) Run(_ context.Context, name string, args ...string) (string, 
 		f.makeFolders()
 	case "gpasswd":
 		f.gpasswd(args)
+	case systemd.Binary:
+		version, _, _ := strings.Cut(f.read(systemd.Binary), "\n")
+		return "rp-" + version + " (protocol 1 to 1)\n", nil
 	case "systemctl":
 		return f.systemctl(args), nil
 	}

@@ -24,6 +24,8 @@ type target struct {
 	mode     fs.FileMode
 	uid, gid int
 	open     func() (io.ReadCloser, error)
+	// explain says what another content means; nil shows nothing but that it differs.
+	explain func(old []byte, there bool, change *proto.SetupChange) error
 }
 
 func fromBytes(content []byte) func() (io.ReadCloser, error) {
@@ -45,6 +47,9 @@ func (p *Plan) file(t target) error {
 	if why == missing {
 		change.Action, change.Detail = "create", ""
 	}
+	if err := explain(full, t, why != missing, &change); err != nil {
+		return err
+	}
 	staged, old := beside(full, "new"), beside(full, "old")
 	p.actions = append(p.actions, action{
 		SetupChange: change,
@@ -55,6 +60,27 @@ func (p *Plan) file(t target) error {
 		clean:       func() { _ = os.Remove(staged); _ = os.Remove(old) },
 	})
 	return nil
+}
+
+// maxExplained is the longest file whose change is explained, in bytes.
+const maxExplained = 1 << 20
+
+func explain(full string, t target, there bool, change *proto.SetupChange) error {
+	if t.explain == nil {
+		return nil
+	}
+	var old []byte
+	if there {
+		file, err := os.Open(full)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if old, err = io.ReadAll(io.LimitReader(file, maxExplained)); err != nil {
+			return err
+		}
+	}
+	return t.explain(old, there, change)
 }
 
 // beside is a name in the same folder that no reader of the folder takes for its own

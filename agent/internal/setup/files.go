@@ -82,7 +82,7 @@ func (p *Plan) packaged(ctx context.Context, files []systemd.File, name string) 
 		return err
 	}
 	file := files[at]
-	return p.file(target{file.Path, file.Mode, root.uid, root.gid, fromBytes(file.Content)})
+	return p.file(target{file.Path, file.Mode, root.uid, root.gid, fromBytes(file.Content), textOf(file.Content)})
 }
 
 // config plans agent.toml: what the host enforces from then on.
@@ -93,10 +93,16 @@ func (p *Plan) config(ctx context.Context, cfg proto.HostConfig) error {
 	}
 	content := config.Render(cfg)
 	// The agent that is being installed must be able to follow it, or the host would serve nobody.
-	if _, err := config.Parse(proto.ConfigPath, content); err != nil {
+	cfg, err = config.Parse(proto.ConfigPath, content) // with what goes without saying filled in, as for the old one
+	if err != nil {
 		return err
 	}
-	return p.file(target{proto.ConfigPath, 0o644, root.uid, root.gid, fromBytes(content)})
+	explained := func(old []byte, there bool, change *proto.SetupChange) error {
+		change.Differences, err = ruleDifferences(old, there, cfg)
+		inText(old, content, there, change)
+		return err
+	}
+	return p.file(target{proto.ConfigPath, 0o644, root.uid, root.gid, fromBytes(content), explained})
 }
 
 // signers plans the files of keys that the host's gates accept.
@@ -109,10 +115,16 @@ func (p *Plan) signers(ctx context.Context, signers *proto.SetupSigners) error {
 		return err
 	}
 	const header = "# Who is accepted here (allowed_signers of ssh-keygen(1)). Written by `rpctl agent install`.\n"
-	for _, file := range []struct{ path, content string }{
-		{"/etc/rp-agent/approvers", signers.Approvers}, {"/etc/rp-agent/trusted_hosts", signers.TrustedHosts},
+	for _, file := range []struct{ path, kind, content string }{
+		{config.ApproversPath, "approver", signers.Approvers}, {config.TrustedHostsPath, "trusted host", signers.TrustedHosts},
 	} {
-		if err := p.file(target{file.path, 0o644, root.uid, root.gid, fromBytes([]byte(header + file.content))}); err != nil {
+		content := []byte(header + file.content)
+		explained := func(old []byte, there bool, change *proto.SetupChange) (err error) {
+			change.Differences, err = keyDifferences(file.kind, old, content, p.ruled)
+			inText(old, content, there, change)
+			return err
+		}
+		if err := p.file(target{file.path, 0o644, root.uid, root.gid, fromBytes(content), explained}); err != nil {
 			return err
 		}
 	}
@@ -125,5 +137,28 @@ func (p *Plan) binary(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.file(target{systemd.Binary, 0o755, root.uid, root.gid, p.host.Agent})
+	t := target{path: systemd.Binary, mode: 0o755, uid: root.uid, gid: root.gid, open: p.host.Agent}
+	t.explain = func(_ []byte, _ bool, change *proto.SetupChange) (err error) {
+		change.Differences, err = p.agentDifference(ctx, t)
+		return err
+	}
+	return p.file(t)
+}
+
+// textOf explains a generated file by the lines that change. A new file is named only: this agent carries it.
+func textOf(content []byte) func(old []byte, there bool, change *proto.SetupChange) error {
+	return func(old []byte, there bool, change *proto.SetupChange) error {
+		inText(old, content, there, change)
+		return nil
+	}
+}
+
+// notUnderstood stands for an old file that this agent cannot read.
+const notUnderstood = "not understood by this agent"
+
+// inText shows the lines of a file that changes, where what it means does not, or where that is not known.
+func inText(old, content []byte, there bool, change *proto.SetupChange) {
+	if there && (len(change.Differences) == 0 || change.Differences[0].Old == notUnderstood) {
+		change.Text = textDifference(string(old), string(content))
+	}
 }

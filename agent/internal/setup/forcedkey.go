@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/systemd"
 )
@@ -51,9 +52,16 @@ func (p *Plan) forcedKey(ctx context.Context, key *proto.ForcedKey) error {
 	if err != nil || bytes.Equal(wanted, content) {
 		return err
 	}
+	signers, err := signature.ParseSigners([]byte(key.User + " " + key.PublicKey))
+	if err != nil || len(signers) != 1 {
+		return fmt.Errorf("cannot read the forced-command key: %v", err)
+	}
 	p.actions = append(p.actions, action{
-		SetupChange: proto.SetupChange{Action: "add", Target: "a forced-command key to ~" + key.User + "/.ssh/authorized_keys"},
-		do:          func(context.Context) error { return p.writeForcedKey(key.User, *user, key.PublicKey) },
+		SetupChange: proto.SetupChange{
+			Action: "add", Target: "a forced-command key to ~" + key.User + "/.ssh/authorized_keys",
+			Differences: p.access("forced-command key of "+key.User, signers[0].Fingerprint()),
+		},
+		do: func(context.Context) error { return p.writeForcedKey(key.User, *user, key.PublicKey) },
 	})
 	return nil
 }

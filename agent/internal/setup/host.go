@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/internal/version"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -47,6 +48,8 @@ type Host struct {
 	Commands Commands
 	// Agent opens the binary that is to be installed: the one that runs now.
 	Agent func() (io.ReadCloser, error)
+	// Version is that binary's.
+	Version string
 	// UID is who runs it; 0 is needed where Root is /.
 	UID int
 }
@@ -57,8 +60,9 @@ func ThisHost() *Host {
 		Root:     "/",
 		Commands: tools{},
 		// The running image, whatever happened to its path since.
-		Agent: func() (io.ReadCloser, error) { return os.Open("/proc/self/exe") },
-		UID:   os.Geteuid(),
+		Agent:   func() (io.ReadCloser, error) { return os.Open("/proc/self/exe") },
+		Version: version.String(),
+		UID:     os.Geteuid(),
 	}
 }
 
@@ -140,6 +144,9 @@ var toolFolders = []string{"/usr/sbin", "/usr/bin", "/sbin", "/bin"}
 
 // find is the tool's path, or its name where there is none, for the error to say.
 func find(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
 	for _, folder := range toolFolders {
 		if full := filepath.Join(folder, name); executable(full) {
 			return full

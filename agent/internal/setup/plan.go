@@ -17,6 +17,8 @@ type Plan struct {
 	verb    string // for messages: "set up rp-agent"
 	actions []action
 	notes   []string
+	// ruled says that the host has an agent.toml, which can be loosened; classified that differences have their effects.
+	ruled, classified bool
 }
 
 // action is one change. stage prepares it without a visible effect, do makes it, undo
@@ -34,14 +36,18 @@ type action struct {
 
 // New compares the host with the spec. It changes nothing.
 func New(ctx context.Context, host *Host, spec proto.SetupSpec) (*Plan, error) {
-	p := &Plan{host: host, verb: "set up rp-agent"}
+	p := &Plan{host: host, verb: "set up rp-agent", classified: true}
 	if err := host.requireRoot(p.verb); err != nil {
 		return nil, err
 	}
 	if err := checkSpec(spec); err != nil {
 		return nil, badSpec(err)
 	}
-	if err := p.compare(ctx, spec); err != nil {
+	var err error
+	if p.ruled, err = host.exists(proto.ConfigPath); err == nil {
+		err = p.compare(ctx, spec)
+	}
+	if err != nil {
 		return nil, hostError("cannot see what has to be done on this host", err)
 	}
 	return p, nil
@@ -97,6 +103,15 @@ func (p *Plan) note(format string, args ...any) {
 	p.notes = append(p.notes, fmt.Sprintf(format, args...))
 }
 
+// access is the difference of somebody who may use the agent from then on.
+func (p *Plan) access(name, who string) []proto.SetupDifference {
+	difference := proto.SetupDifference{Name: name, New: who}
+	if p.ruled {
+		difference.Effect = proto.EffectLoosens
+	}
+	return []proto.SetupDifference{difference}
+}
+
 // command plans to run one of the host's tools.
 func (p *Plan) command(change proto.SetupChange, name string, args ...string) {
 	p.actions = append(p.actions, action{SetupChange: change, do: func(ctx context.Context) error {
@@ -107,7 +122,7 @@ func (p *Plan) command(change proto.SetupChange, name string, args ...string) {
 
 // Report is the plan as it is shown and sent.
 func (p *Plan) Report() proto.SetupReport {
-	report := proto.SetupReport{Changes: []proto.SetupChange{}, Notes: p.notes}
+	report := proto.SetupReport{Changes: []proto.SetupChange{}, Notes: p.notes, Classified: p.classified}
 	for _, a := range p.actions {
 		report.Changes = append(report.Changes, a.SetupChange)
 	}

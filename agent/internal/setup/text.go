@@ -18,6 +18,16 @@ func WriteText(w io.Writer, report proto.SetupReport) error {
 			fmt.Fprintf(&out, "  (%s)", printable.Line(change.Detail))
 		}
 		out.WriteByte('\n')
+		for _, difference := range change.Differences {
+			fmt.Fprintf(&out, "         %s", printable.Line(difference.String()))
+			if difference.Effect != "" {
+				fmt.Fprintf(&out, "  (%s)", difference.Effect)
+			}
+			out.WriteByte('\n')
+		}
+		for _, line := range change.Text {
+			fmt.Fprintf(&out, "         | %s\n", printable.Line(line))
+		}
 	}
 	for _, note := range report.Notes {
 		fmt.Fprintf(&out, "note: %s\n", printable.Line(note))

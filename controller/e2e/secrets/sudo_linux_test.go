@@ -187,6 +187,6 @@ func (a *admin) sudo(ctx context.Context, command []string, stdin *bufio.Reader,
 	spec, _ := io.ReadAll(stdin)
 	nowhere(a.t, "what setup reads", string(spec), password, mistyped)
 	applied := !strings.Contains(strings.Join(command, " "), "--dry-run")
-	fmt.Fprintf(stdout, `{"changes":[{"action":"create","target":"/usr/local/bin/rp-agent"}],"applied":%v}`+"\n", applied)
+	fmt.Fprintf(stdout, `{"changes":[{"action":"create","target":"/usr/local/bin/rp-agent"}],"classified":true,"applied":%v}`+"\n", applied)
 	return 0
 }

@@ -37,10 +37,13 @@ type installation struct {
 	env, login, binary    string
 	forcedKey, forcedUser string
 	dryRun, yes           bool
-	application           string // the application's user
-	spec                  proto.SetupSpec
-	signers               *proto.SetupSigners // of the console host
-	removing, compares    bool
+
+	allowLoosening, allowDowngrade bool
+
+	application        string // the application's user
+	spec               proto.SetupSpec
+	signers            *proto.SetupSigners // of the console host
+	removing, compares bool
 }
 
 // agentVerb is one verb of the group; all of them visit host after host.
@@ -58,6 +61,8 @@ func (a *app) agentVerb(name, short string, visit func(*installation, context.Co
 	if name == "install" || name == "upgrade" {
 		flags.StringVar(&i.forcedKey, "forced-key", "", "file of a public key that shall be able to use the agent and nothing else")
 		flags.StringVar(&i.forcedUser, "forced-user", "", "login user whose authorized_keys gets that key")
+		flags.BoolVar(&i.allowLoosening, allowLoosening, false, "with --yes: change a host also where that loosens its rules")
+		flags.BoolVar(&i.allowDowngrade, allowDowngrade, false, "with --yes: put an older rp-agent in the place of a newer one, too")
 	}
 	if name != "diff" {
 		flags.BoolVar(&i.dryRun, "dry-run", false, "show what would change, change nothing")
@@ -193,27 +198,12 @@ func (i *installation) diff(ctx context.Context, v *install.Visit, host string) 
 	}
 	i.show(host, report)
 	if len(report.Changes) > 0 {
-		return &exit.Error{Code: exit.Failed, Host: host, Message: fmt.Sprintf("%d things differ from hosts.toml", len(report.Changes)),
+		message := fmt.Sprintf("%d things differ from hosts.toml", len(report.Changes))
+		if effects := effectsOf(report); effects.any() {
+			message += "; an upgrade " + effects.String()
+		}
+		return &exit.Error{Code: exit.Failed, Host: host, Message: message,
 			Next: "rpctl agent upgrade --env " + i.env}
 	}
 	return nil
-}
-
-// agreed shows what would change and asks; false when there is nothing to do.
-func (i *installation) agreed(ctx context.Context, host string, report proto.SetupReport) (bool, error) {
-	i.show(host, report)
-	switch {
-	case len(report.Changes) == 0 || i.dryRun:
-		return false, nil
-	case i.yes:
-		return true, nil
-	case !i.app.Asks:
-		return false, &exit.Error{Code: exit.Refused, Host: host, Message: "cannot ask whether to change the host: there is no terminal",
-			Next: i.app.confirmed()}
-	}
-	answer, err := i.app.confirm(ctx, fmt.Sprintf("change %s? type yes: ", safe(host)))
-	if err == nil && strings.TrimSpace(answer) != "yes" {
-		err = &exit.Error{Code: exit.Refused, Host: host, Message: "not confirmed; nothing was changed"}
-	}
-	return err == nil, err
 }

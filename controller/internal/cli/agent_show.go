@@ -9,6 +9,9 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
+// maxTextLine limits a line of a generated file, in bytes.
+const maxTextLine = 200
+
 // show tells what would change on a host, or what has changed (report.Applied).
 func (i *installation) show(host string, report proto.SetupReport) {
 	if i.app.flags.json {
@@ -33,6 +36,16 @@ func setupText(host string, report proto.SetupReport, env string) string {
 			fmt.Fprintf(&out, "  (%s)", printable.Line(change.Detail))
 		}
 		out.WriteByte('\n')
+		for _, difference := range change.Differences {
+			fmt.Fprintf(&out, "%s           %s", safe(host), printable.Line(difference.String()))
+			if difference.Effect != "" {
+				fmt.Fprintf(&out, "  (%s)", strings.ToUpper(printable.Line(string(difference.Effect))))
+			}
+			out.WriteByte('\n')
+		}
+		for _, line := range change.Text[:min(len(change.Text), proto.MaxSetupText)] {
+			fmt.Fprintf(&out, "%s           | %s\n", safe(host), printable.Excerpt(line, maxTextLine))
+		}
 	}
 	for _, note := range report.Notes {
 		fmt.Fprintf(&out, "%s  note: %s\n", safe(host), printable.Line(note))
