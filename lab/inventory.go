@@ -11,6 +11,7 @@ import (
 // hostsTOML is the inventory of every lab: the aliases are those of SSHConfig.
 const hostsTOML = `# The lab's inventory. The aliases are in ssh/config beside this file.
 version = 1
+trusted_hosts = "ssh/trusted_hosts"
 
 [environments.preprod]
 hosts = ["rp-preprod"]

@@ -37,6 +37,13 @@ type SetupReport struct {
 	Error   *Error `json:"error,omitempty"`
 }
 
+// ReceiptKey is what `rp-agent receipt-key` prints, one object on one line: by which name and key this host signs.
+type ReceiptKey struct {
+	Host      string `json:"host"`
+	PublicKey string `json:"public_key"` // one line, OpenSSH's
+	Error     *Error `json:"error,omitempty"`
+}
+
 // SetupChange is one thing that is not as it shall be. Action is create, replace, remove, add,
 // run, enable, start, restart or stop.
 type SetupChange struct {

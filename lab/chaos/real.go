@@ -82,11 +82,13 @@ func (w *real) furnish(ctx context.Context, rpctl string) (err error) {
 	if err := w.host.Boot(ctx); err != nil {
 		return err
 	}
-	install := exec.CommandContext(ctx, rpctl, "agent", "install", "--env", environment, "--login", "admin", "--yes")
-	install.Dir = w.WorkTree()
-	install.Env = append(os.Environ(), "RPCTL_SSH_CONFIG="+w.Lab.SSHConfig(), "RPCTL_HOSTS="+w.HostsTOML())
-	if out, err := install.CombinedOutput(); err != nil {
-		return fmt.Errorf("cannot install the agent: %w: %s", err, out)
+	for _, verb := range []string{"install", "pin"} {
+		agent := exec.CommandContext(ctx, rpctl, "agent", verb, "--env", environment, "--login", "admin", "--yes")
+		agent.Dir = w.WorkTree()
+		agent.Env = append(os.Environ(), "RPCTL_SSH_CONFIG="+w.Lab.SSHConfig(), "RPCTL_HOSTS="+w.HostsTOML())
+		if out, err := agent.CombinedOutput(); err != nil {
+			return fmt.Errorf("cannot %s the agent: %w: %s", verb, err, out)
+		}
 	}
 	return nil
 }

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/lab/sshhost"
 	"github.com/re-connect/rpctl/proto"
 )
@@ -52,29 +55,39 @@ func signerLine(name string, key ssh.PublicKey) string {
 	return fmt.Sprintf("%s namespaces=\"%s,%s\" %s", name, proto.NamespaceApproval, proto.NamespaceIntent, ssh.MarshalAuthorizedKey(key))
 }
 
-// makeTrust does what `rpctl agent install` does on real hosts: people's keys, and the receipt
-// key of the environment that comes first, go to each console host.
+// trustedHostsFile is the file of pinned receipt keys beside hosts.toml, and its name on each console host.
+const trustedHostsFile = "trusted_hosts"
+
+// makeTrust does what `rpctl agent pin` and `rpctl agent install` do on real hosts: each console host's receipt key is
+// pinned beside hosts.toml; people's keys, and the pinned key of the environment that comes first, go to each of them.
 func (l *Lab) makeTrust(context.Context) error {
 	people, err := os.ReadFile(l.path(approversFile))
 	if err != nil {
 		return err
 	}
+	pinned := map[string]string{}
 	for _, e := range l.options.Environments {
-		host := l.Host(e.Hosts[0])
-		if !e.Console || host.running == nil {
+		if host := l.consoleHost(e.Name); host != nil {
+			key, err := signature.NewHostKey(host.Alias, host.running.ReceiptKey(), e.Name)
+			if err != nil {
+				return err
+			}
+			pinned[e.Name] = key.Line()
+		}
+	}
+	for _, e := range l.options.Environments {
+		host := l.consoleHost(e.Name)
+		if host == nil {
 			continue
 		}
-		var trusted bytes.Buffer
-		if before := l.consoleHost(e.After); before != nil {
-			fmt.Fprintf(&trusted, "%s namespaces=%q %s\n", before.Alias, proto.NamespaceApplied, before.running.ReceiptKey())
-		}
-		for name, data := range map[string][]byte{"approvers": people, "trusted_hosts": trusted.Bytes()} {
+		for name, data := range map[string][]byte{"approvers": people, trustedHostsFile: []byte(pinned[e.After])} {
 			if err := os.WriteFile(filepath.Join(host.Agent.State, name), data, 0o644); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	lines := strings.Join(slices.Sorted(maps.Values(pinned)), "")
+	return os.WriteFile(l.path(trustedHostsFile), []byte(lines), 0o644)
 }
 
 // consoleHost is the host of an environment that runs console commands; nil where there is none.

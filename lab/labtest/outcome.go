@@ -12,17 +12,21 @@ import (
 
 // Event is one line of --json: what docs/json.md promises, read as a stranger would.
 type Event struct {
-	Event   string               `json:"event"`
-	Step    string               `json:"step"`
-	State   string               `json:"state"`
-	Host    string               `json:"host"`
-	Text    string               `json:"text"`
-	Unit    *proto.UnitProgress  `json:"unit"`
-	Verdict *proto.UnitVerdict   `json:"verdict"`
-	Status  *proto.Status        `json:"status"`
-	Audit   *proto.AuditEntry    `json:"audit"`
-	Check   *proto.Check         `json:"check"`
-	Setup   *proto.SetupReport   `json:"setup"`
+	Event   string              `json:"event"`
+	Step    string              `json:"step"`
+	State   string              `json:"state"`
+	Host    string              `json:"host"`
+	Text    string              `json:"text"`
+	Unit    *proto.UnitProgress `json:"unit"`
+	Verdict *proto.UnitVerdict  `json:"verdict"`
+	Status  *proto.Status       `json:"status"`
+	Audit   *proto.AuditEntry   `json:"audit"`
+	Check   *proto.Check        `json:"check"`
+	Setup   *proto.SetupReport  `json:"setup"`
+	Pin     *struct {
+		Name             string
+		Changes, Written bool
+	} `json:"pin"`
 	Log     *proto.LogLine       `json:"log"`
 	Plan    []proto.PatternUnits `json:"plan"`
 	Error   *Failure             `json:"error"`

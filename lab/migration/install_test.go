@@ -1,7 +1,11 @@
 package migration
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -9,11 +13,15 @@ import (
 	"github.com/re-connect/rpctl/lab/labtest"
 )
 
-// install brings people's keys to both hosts, and preprod's receipt key to prod; a second one changes nothing.
+// install brings people's keys to both hosts, and preprod's pinned receipt key to prod; a second one changes nothing.
 func install(t *testing.T, s *stage) {
-	s.agent(t, 4, "install", "prod").Failure(t, "refused", "receipt key", "rpctl agent install --env preprod")
+	if err := os.Remove(s.pinned()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	s.agent(t, 4, "install", "prod").Failure(t, "refused", "no receipt key of preprod is pinned", " agent pin --env preprod")
 	for _, env := range []string{"preprod", "prod"} {
 		s.agent(t, 0, "install", env)
+		s.pin(t, env)
 		again := s.agent(t, 0, "install", env).Last(t, "setup").Setup
 		if len(again.Changes) > 0 {
 			t.Errorf("a second install on %s changes %+v", env, again.Changes)
@@ -38,8 +46,25 @@ func install(t *testing.T, s *stage) {
 	}
 	key := strings.Join(strings.Fields(labtest.On(t, s.preprod, "ssh-keygen", "-y", "-f", "/var/lib/rp-agent/receipt_key"))[:2], " ")
 	trusted := labtest.Read(t, s.prod, "/etc/rp-agent/trusted_hosts")
-	if want := fmt.Sprintf("preprod namespaces=\"applied@rpctl\" %s", key); !strings.Contains(trusted, want) {
+	if want := fmt.Sprintf("preprod namespaces=\"simulation@rpctl,applied@rpctl\" %s preprod\n", key); !strings.HasSuffix(trusted, "\n"+want) || strings.Count(trusted, "ssh-ed25519") != 1 {
 		t.Errorf("prod trusts\n%s\nand not\n%s", trusted, want)
+	}
+}
+
+// pinned is the file of pinned receipt keys that the lab's hosts.toml names.
+func (s *stage) pinned() string {
+	return filepath.Join(filepath.Dir(s.Inventory), "ssh", "trusted_hosts")
+}
+
+// pin pins the receipt key of an environment; a second time there is nothing to change.
+func (s *stage) pin(t *testing.T, env string) {
+	t.Helper()
+	s.Rpctl(t, 4, "agent", "pin", "--env", env).Failure(t, "refused", "application's user", "--login")
+	if pin := s.agent(t, 0, "pin", env).Last(t, "pin").Pin; !pin.Written || pin.Name != env {
+		t.Errorf("pinned %+v", pin)
+	}
+	if pin := s.agent(t, 0, "pin", env).Last(t, "pin").Pin; pin.Changes || pin.Written {
+		t.Errorf("pinned twice: %+v", pin)
 	}
 }
 

@@ -183,7 +183,7 @@ func (s *stage) receipts(t *testing.T, h *lab.Host) {
 			cmd.Stdin = strings.NewReader(body)
 			return cmd.Run()
 		}
-		for _, by := range []string{signers, filepath.Join(folder, "allowed_signers")} {
+		for _, by := range []string{signers, s.pinned()} {
 			if err := verify(string(body), by); err != nil {
 				t.Errorf("%s is not verified by %s: %v", path, by, err)
 			}

@@ -77,6 +77,7 @@ func installWithoutSFTP(t *testing.T, s *stage) {
 	if out, err := s.ssh(t, "rp-prod-admin", "sftp", "-s"); err == nil {
 		t.Fatalf("the subsystem is still there: %s", out)
 	}
+	s.agent(t, 0, "pin", "preprod", "--yes") // which prod waits for
 	s.agent(t, 0, "install", "prod", "--yes")
 	if got, want := sum(t, s, labtest.Read(t, s.prod, agentPath)), sum(t, s, ""); got != want {
 		t.Errorf("the host has another binary (%x) than was sent (%x)", got, want)

@@ -47,7 +47,7 @@ func (s System) newRootCommand() *cobra.Command {
 	root.AddCommand(
 		s.newStatusCommand(), s.newDoctorCommand(), s.newAuditCommand(), s.newHistoryCommand("history"), s.newClockResetCommand(),
 		s.newRPCCommand(), s.newSSHCommand(), s.newInstanceCommand(), s.newRunCommand(), s.newConsoleCommand(), s.newConsoleEndCommand(), s.newJobsCommand(),
-		newSetupCommand(s.Setup), newVersionCommand(),
+		newSetupCommand(s.Setup), newReceiptKeyCommand(s.Setup), newVersionCommand(),
 	)
 	return root
 }

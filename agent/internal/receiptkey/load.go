@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/crypto/ssh"
 
@@ -49,6 +50,11 @@ func Parse(private []byte) (Key, error) {
 		return Key{}, refuse(err)
 	}
 	return Key{signer}, nil
+}
+
+// Public is the public half, one line in OpenSSH's form.
+func (k Key) Public() string {
+	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(k.signer.PublicKey())))
 }
 
 // Sign signs a receipt.

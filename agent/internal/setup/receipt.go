@@ -71,6 +71,43 @@ func (p *Plan) inState(name string) (bool, error) {
 	return err == nil, err
 }
 
+// ReceiptKey is the name and the key that receipts of this host are signed with, from the private key itself.
+func (h *Host) ReceiptKey(ctx context.Context) (proto.ReceiptKey, error) {
+	if h.Root == "/" && h.UID != 0 {
+		return proto.ReceiptKey{}, &proto.Error{Code: proto.CodeForbidden, Message: "cannot read the receipt key: only root may", Next: "sudo rp-agent receipt-key"}
+	}
+	key, err := h.readReceiptKey(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		return proto.ReceiptKey{}, &proto.Error{Code: proto.CodeHost, Message: "this host has no receipt key: rp-agent is not set up", Next: "rpctl agent install"}
+	}
+	if err != nil {
+		return proto.ReceiptKey{}, hostError("cannot read the receipt key", err)
+	}
+	name, err := os.Hostname()
+	return proto.ReceiptKey{Host: name, PublicKey: key.Public()}, err
+}
+
+func (h *Host) readReceiptKey(ctx context.Context) (receiptkey.Key, error) {
+	owner, err := h.account(ctx, systemd.User)
+	if err != nil {
+		return receiptkey.Key{}, err
+	}
+	if owner == nil {
+		return receiptkey.Key{}, fs.ErrNotExist
+	}
+	folder, err := openOwned(h.path(stateDir), *owner)
+	if err != nil {
+		return receiptkey.Key{}, err
+	}
+	defer folder.Close()
+	private, err := folder.read(receiptKey, maxPublicKey)
+	if err != nil {
+		return receiptkey.Key{}, err
+	}
+	defer clear(private)
+	return receiptkey.Parse(private)
+}
+
 // makeReceiptKey writes the public half first: where the key is, its public half is too.
 func (p *Plan) makeReceiptKey(ctx context.Context) error {
 	owner, err := p.host.account(ctx, systemd.User)

@@ -119,8 +119,12 @@ func (s *sweeper) writeFiles() error {
 	if err := os.Mkdir(s.folder(), 0o755); err != nil {
 		return err
 	}
+	pinned, err := os.ReadFile(filepath.Join(s.lab.Dir(), "trusted_hosts"))
+	if err != nil {
+		return err
+	}
 	for name, text := range map[string]string{
-		planFile: planText, "hosts.toml": inventory, "ssh_config": config, "known_hosts": s.host.Server().KnownAs(s.proxy().Addr()) + "\n",
+		planFile: planText, "trusted_hosts": string(pinned), "hosts.toml": inventory, "ssh_config": config, "known_hosts": s.host.Server().KnownAs(s.proxy().Addr()) + "\n",
 		"approvers": "",
 	} {
 		if err := os.WriteFile(filepath.Join(s.folder(), name), []byte(text), 0o644); err != nil {

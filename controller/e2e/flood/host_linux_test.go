@@ -61,6 +61,10 @@ func greeting() []byte {
 	return append(line, '\n')
 }
 
+// trustedHosts pins a key, without which no plan is brought to a host.
+const trustedHosts = `preprod1 namespaces="simulation@rpctl,applied@rpctl" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ preprod
+`
+
 // greets is a host that greets and then answers each request.
 func greets(a answer) sshhost.Handler {
 	return func(_ context.Context, _ sshhost.Request, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -107,7 +111,7 @@ func run(t *testing.T, program string, handler sshhost.Handler, args ...string) 
 	}
 	defer host.Close()
 	for name, content := range map[string]string{
-		"key": string(private), "known_hosts": host.KnownHostsLine() + "\n", "hosts.toml": hostsTOML, "approvers": "",
+		"key": string(private), "known_hosts": host.KnownHostsLine() + "\n", "hosts.toml": hostsTOML, "approvers": "", "trusted_hosts": trustedHosts,
 		"ssh_config": sshhost.ClientConfig(alias, host.Addr().Port, filepath.Join(dir, "key"), filepath.Join(dir, "known_hosts")),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {

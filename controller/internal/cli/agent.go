@@ -26,6 +26,7 @@ func (a *app) agentCommand() *cobra.Command {
 		a.agentVerb("install", "Put rp-agent on an environment's hosts, as hosts.toml says", (*installation).install),
 		a.agentVerb("upgrade", "Bring rp-agent and its files on the hosts to this rpctl's version", (*installation).install),
 		a.agentVerb("diff", "Show what an install would change; exit 1 when there is something", (*installation).diff),
+		a.agentVerb("pin", "Pin the receipt key of an environment's console host in trusted_hosts, beside hosts.toml", (*installation).pin),
 		a.agentVerb("uninstall", "Remove rp-agent from the hosts; state and audit stay", (*installation).uninstall),
 	)
 	return group
@@ -43,12 +44,14 @@ type installation struct {
 	application        string // the application's user
 	spec               proto.SetupSpec
 	signers            *proto.SetupSigners // of the console host
+	pinned             inventory.TrustedHosts
 	removing, compares bool
+	pins               bool
 }
 
 // agentVerb is one verb of the group; all of them visit host after host.
 func (a *app) agentVerb(name, short string, visit func(*installation, context.Context, *install.Visit, string) error) *cobra.Command {
-	i := &installation{app: a, removing: name == "uninstall", compares: name == "diff"}
+	i := &installation{app: a, removing: name == "uninstall", compares: name == "diff", pins: name == "pin"}
 	cmd := &cobra.Command{
 		Use: name + " --env ENVIRONMENT", Short: short, Args: a.noArgs,
 		Long: short + ".\n\nIt needs an admin login: root, or a user with sudo (--login; the alias's own user otherwise), but never the application's user.",
@@ -66,7 +69,7 @@ func (a *app) agentVerb(name, short string, visit func(*installation, context.Co
 	}
 	if name != "diff" {
 		flags.BoolVar(&i.dryRun, "dry-run", false, "show what would change, change nothing")
-		flags.BoolVarP(&i.yes, "yes", "y", false, "do not ask before changing a host")
+		flags.BoolVarP(&i.yes, "yes", "y", false, "do not ask before a change")
 	}
 	return cmd
 }
@@ -82,7 +85,11 @@ func (i *installation) run(ctx context.Context, visit func(*installation, contex
 	if err := i.prepare(ctx, environment); err != nil {
 		return err
 	}
-	for done, host := range environment.Hosts {
+	hosts := environment.Hosts
+	if i.pins {
+		hosts = []string{environment.ConsoleHost}
+	}
+	for done, host := range hosts {
 		i.spec.Config, i.spec.Signers = environment.HostConfig(host), nil
 		if host == environment.ConsoleHost {
 			i.spec.Signers = i.signers
@@ -115,7 +122,10 @@ func (i *installation) prepare(ctx context.Context, environment inventory.Enviro
 	if i.removing {
 		return nil
 	}
-	if i.signers, err = i.app.signers(ctx, environment); err != nil {
+	if i.pins {
+		return i.preparePin(environment)
+	}
+	if i.signers, err = signers(environment); err != nil {
 		return err
 	}
 	i.spec = proto.SetupSpec{Operators: environment.Operators}

@@ -19,7 +19,7 @@ import (
 // answer has them all, as a shell reads it back.
 func TestConfirmedKeepsEveryWord(t *testing.T) {
 	verbs := asking((&app{}).root())
-	if len(verbs) != 9 { // deploy, rollback, restart, migrate, migrate approve and revoke, agent install, upgrade and uninstall
+	if len(verbs) != 10 { // deploy, rollback, restart, migrate, migrate approve and revoke, agent install, upgrade, pin and uninstall
 		t.Errorf("%d verbs ask: does the new one say a.confirmed()?", len(verbs))
 	}
 	for _, verb := range verbs {

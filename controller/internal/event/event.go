@@ -31,6 +31,7 @@ const (
 	History  Kind = "history"  // one entry of a host's audit
 	Check    Kind = "check"    // one assumption that doctor probed
 	Setup    Kind = "setup"    // what an install would change on a host, or has changed
+	Pin      Kind = "pin"      // which receipt key would be pinned, or was
 	Version  Kind = "version"  // what this rpctl is
 	Checked  Kind = "checked"  // a plan was read and found good
 	Job      Kind = "job"      // what a host knows of a job: at its start, its end, in a list
@@ -47,7 +48,7 @@ const (
 // Kinds is all of them.
 var Kinds = []Kind{
 	Begin, Step, Host, Unit, Verdict, Command, Output, Plan, Health, Message, Warning, Summary,
-	Status, Log, History, Check, Setup, Version,
+	Status, Log, History, Check, Setup, Pin, Version,
 	Checked, Job, JobStep, Console, Figures, Applied, Gates, Stored, Reported, ErrorEnd,
 }
 
@@ -98,6 +99,7 @@ type Event struct {
 	Audit   *proto.AuditEntry    `json:"audit,omitempty"`
 	Check   *proto.Check         `json:"check,omitempty"`
 	Setup   *proto.SetupReport   `json:"setup,omitempty"`
+	Pin     *Pinned              `json:"pin,omitempty"`
 	Version *Build               `json:"version,omitempty"`
 	Error   *Failure             `json:"error,omitempty"`
 
@@ -115,6 +117,17 @@ type Event struct {
 	PlanStatus *proto.PlanStatus `json:"plan_status,omitempty"`
 	Next       string            `json:"next,omitempty"`      // what to type next
 	Migration  *plan.Plan        `json:"migration,omitempty"` // the plan that Simulation is of
+}
+
+// Pinned is the receipt key of an environment's console host, beside the one that is pinned in Path.
+type Pinned struct {
+	Path       string `json:"path"`
+	Name       string `json:"name"` // of the host, as its receipts have it
+	Key        string `json:"key"`  // fingerprint
+	BeforeName string `json:"before_name,omitempty"`
+	Before     string `json:"before,omitempty"` // fingerprint of the key that is pinned; empty for none
+	Changes    bool   `json:"changes"`          // another name or key than the pinned one
+	Written    bool   `json:"written"`
 }
 
 // Failure is an error as JSON tells it; Code and Exit are of docs/exit-codes.md.

@@ -155,20 +155,34 @@ func (v *Visit) setup(ctx context.Context, flags string, spec *proto.SetupSpec) 
 			return proto.SetupReport{}, err
 		}
 	}
-	out, err := v.asRoot(ctx, v.staged+" setup --json"+flags, input)
 	var report proto.SetupReport
-	if json.Unmarshal(out, &report) != nil {
+	err := v.ask(ctx, "setup --json"+flags, input, &report, func() *proto.Error { return report.Error }, "cannot set up the host")
+	return report, err
+}
+
+// ReceiptKey is the name and the public key that the host's receipts are signed with, read as root by the binary that
+// the visit brought: no shell of another user, and no program of the host, has a part in it but sudo.
+func (v *Visit) ReceiptKey(ctx context.Context) (proto.ReceiptKey, error) {
+	var key proto.ReceiptKey
+	err := v.ask(ctx, "receipt-key", nil, &key, func() *proto.Error { return key.Error }, "cannot read the receipt key")
+	return key, err
+}
+
+// ask runs a verb of the binary as root, whose answer is one JSON object with an error of its own where it failed.
+func (v *Visit) ask(ctx context.Context, verb string, input []byte, answer any, failed func() *proto.Error, what string) error {
+	out, err := v.asRoot(ctx, v.staged+" "+verb, input)
+	if json.Unmarshal(out, answer) != nil {
 		if err == nil {
 			err = fmt.Errorf("it answered %s", printable.Excerpt(v.hide(string(out)), 200))
 		}
-		return report, v.fail("cannot set up the host", err)
+		return v.fail(what, err)
 	}
-	if report.Error != nil {
-		said := *report.Error
+	if failed() != nil {
+		said := *failed()
 		said.Message, said.Next = v.host.Name+": "+printable.Line(said.Message), printable.Line(said.Next)
-		return report, &said
+		return &said
 	}
-	return report, err
+	return err
 }
 
 // Close removes what the visit brought, and forgets the password. It works after ctx of the visit has ended.

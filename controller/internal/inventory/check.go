@@ -14,6 +14,11 @@ type checker struct {
 
 func (c checker) check() {
 	c.version()
+	if c.doc.Has("trusted_hosts") {
+		if err := checkTrustedHosts(c.file.TrustedHosts); err != nil {
+			c.doc.Refuse("trusted_hosts", "%s", err)
+		}
+	}
 	if len(c.names) == 0 {
 		c.doc.Refuse("environments", "no environments: a table [environments.preprod] describes one")
 	}

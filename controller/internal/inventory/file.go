@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"path/filepath"
 	"strings"
 
@@ -23,6 +24,7 @@ func DefaultPrepare() [][]string {
 // file is hosts.toml as it is written.
 type file struct {
 	Version      int                    `toml:"version"`
+	TrustedHosts string                 `toml:"trusted_hosts"`
 	Environments map[string]environment `toml:"environments"`
 }
 
@@ -152,11 +154,13 @@ func read(path string, data []byte) (*Inventory, error) {
 		return nil, err
 	}
 	inventory := &Inventory{Path: path}
+	trusted := TrustedHosts{Folder: filepath.Dir(path), Name: cmp.Or(f.TrustedHosts, DefaultTrustedHosts)}
 	for _, name := range names {
 		built := f.Environments[name].build(name)
 		if built.Approvers != "" && !filepath.IsAbs(built.Approvers) {
 			built.Approvers = filepath.Join(filepath.Dir(path), built.Approvers)
 		}
+		built.TrustedHosts = trusted
 		inventory.Environments = append(inventory.Environments, built)
 	}
 	return inventory, nil

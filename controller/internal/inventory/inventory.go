@@ -30,6 +30,8 @@ type Environment struct {
 	// Approvers is the path of the people's keys that the console host shall accept, an OpenSSH
 	// allowed_signers file beside hosts.toml; empty where nobody may approve or sign a start.
 	Approvers string
+	// TrustedHosts is the file of all environments' pinned receipt keys.
+	TrustedHosts TrustedHosts
 	// Operators are login users that the installer puts into group rpctl.
 	Operators []string
 	// Look and Act are the groups that may read state and change it; `rpctl` by default.

@@ -53,12 +53,13 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	trusted := TrustedHosts{Folder: filepath.Dir(path), Name: "trusted_hosts"}
 	want := &Inventory{Path: path, Environments: []Environment{
 		{
 			Name: "preprod", Hosts: []string{"rp-preprod"}, Branch: "dev", Prepare: DefaultPrepare(),
 			Deploy: []string{"make", "deploy-preprod"}, Workers: []proto.UnitPattern{"messenger_worker_async@*.service"},
 			Application: proto.Application{Path: "/home/app/www", User: "app"}, ConsoleHost: "rp-preprod",
-			Look: []string{"rpctl"}, Act: []string{"rpctl"},
+			Look: []string{"rpctl"}, Act: []string{"rpctl"}, TrustedHosts: trusted,
 		},
 		{
 			Name: "prod", Hosts: []string{"rp-prod", "rp-prod2"}, Branch: "main", Prepare: [][]string{},
@@ -67,7 +68,7 @@ func TestLoad(t *testing.T) {
 			Application: proto.Application{Path: "/srv/app", User: "app"}, ConsoleHost: "rp-prod2",
 			Operators: []string{"app"}, Look: []string{"rpctl"}, Act: []string{"deployers"},
 			Health: &Health{URL: "https://pro.example.org/health", Status: 200, RevisionJSON: "build.revision"},
-			After:  "preprod", Confirm: true, Console: prodConsole(),
+			After:  "preprod", Confirm: true, Console: prodConsole(), TrustedHosts: trusted,
 		},
 	}}
 	if !reflect.DeepEqual(got, want) {
@@ -96,6 +97,10 @@ func TestLoadRefuses(t *testing.T) {
 		"receipt for ever":        {"simulation_hours = 24", "receipt_days = 36500", "receipt_days 36500 is not"},
 		"approval for no time":    {"simulation_hours = 24", "approval_days = 0", "`approval_days` is 0"},
 		"receipt for no time":     {"simulation_hours = 24", "receipt_days = 0", "`receipt_days` is 0"},
+		"trusted hosts elsewhere": {"version = 1\n", "version = 1\ntrusted_hosts = \"../.bashrc\"\n", "bad file of trusted hosts"},
+		"trusted hosts of root":   {"version = 1\n", "version = 1\ntrusted_hosts = \"/etc/passwd\"\n", "bad file of trusted hosts"},
+		"trusted hosts hidden":    {"version = 1\n", "version = 1\ntrusted_hosts = \"a\\nb\"\n", "bad file of trusted hosts"},
+		"trusted hosts nowhere":   {"version = 1\n", "version = 1\ntrusted_hosts = \"\"\n", "bad file of trusted hosts"},
 		"approval for ever":       {"simulation_hours = 24", "approval_days = 36500", "approval_days 36500 is not"},
 		"after in the console":    {"simulation_hours = 24", "after = \"preprod\"", "unknown key `after`"},
 		"unknown key":             {"workers = [\n", "worker = [\n", "hosts.toml:6:1: unknown key `worker`: did you mean `workers`?"},

@@ -24,7 +24,12 @@ type Applying struct {
 // the host's gates, and keeps the host's receipt beside the plan.
 func Apply(ctx context.Context, world World, options Options, with Applying) error {
 	r := newRun(world, options)
-	to, agent, err := r.reach(ctx, r.Environment)
+	if r.Environment.After != "" {
+		if _, err := r.pinned(r.Environment.After); err != nil { // no receipt of it could count
+			return err
+		}
+	}
+	to, agent, err := r.reachPinned(ctx)
 	if err != nil {
 		return err
 	}

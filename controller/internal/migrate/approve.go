@@ -49,7 +49,7 @@ func (r *run) withApproval(ctx context.Context, with Approving, do func(to fleet
 	if err := with.check(r.Environment); err != nil {
 		return err
 	}
-	to, agent, err := r.reach(ctx, r.Environment)
+	to, agent, err := r.reachPinned(ctx)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -48,6 +49,11 @@ func newDesk(t *testing.T) *desk {
 	}
 	preprod := inventory.Environment{Name: "preprod", ConsoleHost: "pp1", Console: &proto.Console{PHP: "/usr/bin/php", SelfApproval: true}}
 	prod := inventory.Environment{Name: "prod", ConsoleHost: "p1", Console: &proto.Console{PHP: "/usr/bin/php", After: "preprod"}, After: "preprod", Confirm: true}
+	trusted := inventory.TrustedHosts{Folder: t.TempDir(), Name: inventory.DefaultTrustedHosts}
+	preprod.TrustedHosts, prod.TrustedHosts = trusted, trusted
+	for _, h := range d.hosts {
+		h.pin(t, trusted)
+	}
 	d.options = Options{
 		Environment: preprod, All: []inventory.Environment{prod, preprod}, Operator: "alice@laptop",
 		Plan: ticket(), PlanPath: filepath.Join(t.TempDir(), "plan.toml"),
@@ -168,6 +174,18 @@ type fakeHost struct {
 
 func newHost(t *testing.T, environment, name string) *fakeHost {
 	return &fakeHost{name: name, environment: environment, key: newKey(t), refuse: map[proto.Op]error{}, job: proto.Job{State: proto.JobSucceeded}}
+}
+
+// pin writes the host's key into the file of pinned keys.
+func (h *fakeHost) pin(t *testing.T, file inventory.TrustedHosts) {
+	t.Helper()
+	key, err := signature.NewHostKey(h.name, strings.TrimSpace(string(ssh.MarshalAuthorizedKey(h.key.PublicKey()))), h.environment)
+	if err == nil {
+		err = file.Pin(key)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (h *fakeHost) signed(t *testing.T, namespace string, body any) *proto.Signed {

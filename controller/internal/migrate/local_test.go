@@ -2,9 +2,7 @@ package migrate
 
 import (
 	"context"
-	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -25,17 +23,17 @@ func (d *desk) unwritable(t *testing.T) {
 // TestLocalFilesAreNotTheHostsFault: a folder that cannot be written, and keys that cannot be read.
 func TestLocalFilesAreNotTheHostsFault(t *testing.T) {
 	junk := func(t *testing.T, d *desk) {
-		folder := newRun(d.world, d.options).store.folder
-		if err := errors.Join(os.Mkdir(folder, 0o700), os.WriteFile(filepath.Join(folder, signersFile), []byte("junk\n"), 0o600)); err != nil {
+		if err := os.WriteFile(d.options.Environment.TrustedHosts.Path(), []byte("junk\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, c := range []struct {
 		spoil         func(t *testing.T, d *desk)
+		code          exit.Code
 		message, next string
 	}{
-		{func(t *testing.T, d *desk) { d.unwritable(t) }, ".receipts", "ls -l"},
-		{junk, signersFile, "ls -l"},
+		{func(t *testing.T, d *desk) { d.unwritable(t) }, exit.LocalFailed, ".receipts", "ls -l"},
+		{junk, exit.BadInput, "trusted_hosts:1:", "git diff --"},
 	} {
 		d, h := applying(t, "preprod")
 		c.spoil(t, d)
@@ -45,7 +43,7 @@ func TestLocalFilesAreNotTheHostsFault(t *testing.T) {
 			"simulate": Simulate(t.Context(), d.world, d.options),
 			"approve":  Approve(t.Context(), d.world, d.options, Approving{By: "bob", Days: 7}),
 		} {
-			check(t, err, exit.LocalFailed, c.message, c.next)
+			check(t, err, c.code, c.message, c.next)
 			if failure := exit.From(err); failure.Host != "" || strings.Contains(failure.Message, "sent a receipt") {
 				t.Errorf("%s: the host is blamed: %v", name, err)
 			}

@@ -110,6 +110,18 @@ func (r *run) reach(ctx context.Context, e inventory.Environment) (fleet.Target,
 	return to, got.Value.Agent, nil
 }
 
+// reachPinned is reach for the flow's own environment, whose receipts are shown and kept: its key must be pinned.
+func (r *run) reachPinned(ctx context.Context) (fleet.Target, fleet.Agent, error) {
+	to, err := target(r.Environment)
+	if err != nil {
+		return to, nil, err
+	}
+	if _, err := r.pinned(r.Environment.Name); err != nil {
+		return to, nil, err
+	}
+	return r.reach(ctx, r.Environment)
+}
+
 // call asks for one thing that takes no long time.
 func call(ctx context.Context, agent fleet.Agent, op proto.Op, args, result any) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)

@@ -7,6 +7,8 @@ import (
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/internal/printable"
+	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -65,7 +67,7 @@ func (r *run) keep(to fleet.Target, file, namespace string, signed *proto.Signed
 	if err != nil {
 		return r.badReceipt(to, err)
 	}
-	err = r.store.trust(host, namespace, *signed, r.Now())
+	err = r.verify(to.Environment, host, namespace, *signed)
 	if local := (*exit.Error)(nil); errors.As(err, &local) { // of a file on this machine: the host is not to blame
 		return local
 	}
@@ -78,6 +80,28 @@ func (r *run) keep(to fleet.Target, file, namespace string, signed *proto.Signed
 	}
 	r.emit(to, event.Event{Kind: event.Stored, Path: path, Digest: r.Plan.Digest()})
 	return nil
+}
+
+// verify checks a receipt of an environment against the pinned key of its console host. Nothing that lies beside the
+// receipt, and nothing that the host says of itself, has a part in it.
+func (r *run) verify(environment, host, namespace string, signed proto.Signed) error {
+	key, err := r.pinned(environment)
+	if err != nil {
+		return err
+	}
+	if host != key.Host {
+		return fmt.Errorf("it speaks of host %s, and the pinned key of %s is of host %s", printable.Excerpt(host, 100), environment, key.Host)
+	}
+	if _, err := signature.HostSigners([]signature.HostKey{key}).Verify(signed, namespace, r.Now()); err != nil {
+		return fmt.Errorf("%w (trusted_hosts has the key that is pinned; a host that was set up again has another, which rpctl agent pin --env %s reads)", err, environment)
+	}
+	return nil
+}
+
+// pinned is the key that receipts of an environment must be signed by.
+func (r *run) pinned(environment string) (signature.HostKey, error) {
+	e, _ := r.environment(environment)
+	return e.TrustedHosts.Key(environment)
 }
 
 func (r *run) badReceipt(to fleet.Target, err error) error {
@@ -98,7 +122,10 @@ func (r *run) stored(environment, file, namespace string, content any, check fun
 	}
 	host, err := check()
 	if err == nil {
-		err = r.store.verify(host, namespace, signed, r.Now())
+		err = r.verify(environment, host, namespace, signed)
+	}
+	if local := (*exit.Error)(nil); errors.As(err, &local) {
+		return signed, local
 	}
 	if err != nil {
 		return signed, fmt.Errorf("%s cannot be used: %w", r.store.path(environment+file), err)

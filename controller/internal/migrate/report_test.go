@@ -1,13 +1,16 @@
 package migrate
 
 import (
+	"cmp"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -52,5 +55,107 @@ func TestApproveOfAnAppliedPlanIsRefused(t *testing.T) {
 	check(t, err, exit.Refused, "applied and verified already", "rpctl migrate status --plan "+d.options.PlanPath+" --env preprod")
 	if len(d.asked)+len(h.approvals) > 0 {
 		t.Errorf("asked %q, approved %d times", d.asked, len(h.approvals))
+	}
+}
+
+// TestReportBelievesThePinnedKeyAlone: a folder of receipts in which everything fits together says nothing of who signed.
+func TestReportBelievesThePinnedKeyAlone(t *testing.T) {
+	forge := func(t *testing.T, d *desk, by *fakeHost, namespace string, body any) {
+		t.Helper()
+		signed := by.signed(t, namespace, body)
+		s := storeOf(d.options.PlanPath)
+		if _, err := s.write("preprod"+simulationFile, *signed); err != nil {
+			t.Fatal(err)
+		}
+		line := "pp1 namespaces=\"simulation@rpctl,applied@rpctl\" " + signature.PublicKey(*signed) + "\n"
+		if err := s.put("allowed_signers", line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		by         func(d *desk) *fakeHost
+		change     func(*proto.Simulation)
+		namespace  string
+		says, next string
+	}{
+		"by a key of the folder": {says: "trusted_hosts has the key that is pinned"},
+		"by prod's host, which is pinned": {by: func(d *desk) *fakeHost { return d.hosts["p1"] },
+			says: "trusted_hosts has the key that is pinned"},
+		"by prod's host under its own name": {by: func(d *desk) *fakeHost { return d.hosts["p1"] }, change: func(s *proto.Simulation) { s.Host = "p1" },
+			says: "it speaks of host p1, and the pinned key of preprod is of host pp1"},
+		"by the right host for another purpose": {by: func(d *desk) *fakeHost { return d.hosts["pp1"] }, namespace: proto.NamespaceApplied,
+			says: "cannot be used"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			by := newHost(t, "preprod", "pp1")
+			if c.by != nil {
+				by = c.by(d)
+			}
+			simulation := d.hosts["pp1"].simulation(d.options.Plan)
+			if c.change != nil {
+				c.change(&simulation)
+			}
+			forge(t, d, by, cmp.Or(c.namespace, proto.NamespaceSimulation), simulation)
+			_, err := Report(d.world, d.options)
+			check(t, err, exit.Refused, c.says, "rpctl migrate --plan")
+		})
+	}
+	d := newDesk(t)
+	forge(t, d, d.hosts["pp1"], proto.NamespaceSimulation, d.hosts["pp1"].simulation(d.options.Plan))
+	if _, err := Report(d.world, d.options); err != nil {
+		t.Errorf("the pinned key's: %v", err)
+	}
+	if err := os.Remove(d.options.Environment.TrustedHosts.Path()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Report(d.world, d.options)
+	check(t, err, exit.Refused, "no receipt key of preprod is pinned", "rpctl agent pin --env preprod")
+}
+
+// TestNothingBeginsWithoutAPinnedKey: what could not be believed in the end is not begun.
+func TestNothingBeginsWithoutAPinnedKey(t *testing.T) {
+	for name, do := range map[string]func(*desk) error{
+		"simulate":         func(d *desk) error { return Simulate(t.Context(), d.world, d.options) },
+		"apply":            func(d *desk) error { return Apply(t.Context(), d.world, d.options, Applying{}) },
+		"approve":          func(d *desk) error { return Approve(t.Context(), d.world, d.options, Approving{By: "bob"}) },
+		"approval-request": func(d *desk) error { return Request(t.Context(), d.world, d.options, Approving{By: "bob"}, "x") },
+	} {
+		d := newDesk(t)
+		if err := os.WriteFile(d.options.Environment.TrustedHosts.Path(), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		check(t, do(d), exit.Refused, "no receipt key of preprod is pinned", "rpctl agent pin --env preprod")
+		if d.hosts["pp1"].dials > 0 {
+			t.Errorf("%s: the host was reached", name)
+		}
+	}
+	d, _ := applying(t, "prod") // whose key is pinned, but not that of the host before it
+	prod := d.hosts["p1"]
+	if err := os.Remove(d.options.Environment.TrustedHosts.Path()); err != nil {
+		t.Fatal(err)
+	}
+	prod.pin(t, d.options.Environment.TrustedHosts)
+	check(t, Apply(t.Context(), d.world, d.options, Applying{}), exit.Refused, "no receipt key of preprod is pinned", "rpctl agent pin --env preprod")
+	if prod.dials > 0 {
+		t.Error("prod was reached")
+	}
+}
+
+// TestReportBoundsASimulation: what its host wrote of its end counts to simulation_hours.
+func TestReportBoundsASimulation(t *testing.T) {
+	d, h := simulating(t)
+	s := h.simulation(d.options.Plan)
+	s.Expires = noon.Add(100 * 365 * 24 * time.Hour)
+	h.job.Receipt = h.signed(t, proto.NamespaceSimulation, s)
+	if err := Simulate(t.Context(), d.world, d.options); err != nil {
+		t.Fatal(err)
+	}
+	for after, warnings := range map[time.Duration]int{6 * 24 * time.Hour: 0, 8 * 24 * time.Hour: 1} {
+		d.events = nil
+		d.world.Now = func() time.Time { return noon.Add(after) }
+		if _, err := Report(d.world, d.options); err != nil || len(d.of(event.Warning)) != warnings {
+			t.Errorf("after %s: %+v, %v", after, d.of(event.Warning), err)
+		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 // what they found and keeps the host's receipt beside the plan. It never changes data.
 func Simulate(ctx context.Context, world World, options Options) error {
 	r := newRun(world, options)
-	to, agent, err := r.reach(ctx, r.Environment)
+	to, agent, err := r.reachPinned(ctx)
 	if err != nil {
 		return err
 	}

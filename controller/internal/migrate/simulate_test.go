@@ -47,11 +47,14 @@ func TestSimulate(t *testing.T) {
 	if err != nil || string(body) != h.job.Receipt.Body {
 		t.Errorf("%v, stored %q", err, body)
 	}
-	sshKeygen(t, folder, body)
+	sshKeygen(t, folder, d.options.Environment.TrustedHosts.Path(), body)
+	if _, err := os.Stat(folder + "allowed_signers"); err == nil {
+		t.Error("a file in the folder says whose signature counts")
+	}
 }
 
 // sshKeygen checks a stored receipt as the folder's README says.
-func sshKeygen(t *testing.T, folder string, body []byte) {
+func sshKeygen(t *testing.T, folder, trusted string, body []byte) {
 	t.Helper()
 	program, err := exec.LookPath("ssh-keygen")
 	if err != nil {
@@ -59,10 +62,10 @@ func sshKeygen(t *testing.T, folder string, body []byte) {
 		return
 	}
 	readme, err := os.ReadFile(folder + "README.md")
-	if err != nil || !strings.Contains(string(readme), "-Y verify -f allowed_signers -I HOST -n simulation@rpctl -s preprod-simulation.json.sig < preprod-simulation.json") {
+	if err != nil || !strings.Contains(string(readme), "-Y verify -f TRUSTED_HOSTS -I HOST -n simulation@rpctl -s preprod-simulation.json.sig < preprod-simulation.json") {
 		t.Errorf("%v, the README says\n%s", err, readme)
 	}
-	command := exec.CommandContext(t.Context(), program, "-Y", "verify", "-f", "allowed_signers", "-I", "pp1", "-n", "simulation@rpctl", "-s", "preprod-simulation.json.sig")
+	command := exec.CommandContext(t.Context(), program, "-Y", "verify", "-f", trusted, "-I", "pp1", "-n", "simulation@rpctl", "-s", "preprod-simulation.json.sig")
 	command.Dir, command.Stdin = folder, bytes.NewReader(body)
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
@@ -129,15 +132,12 @@ func TestSimulateRefusesBadReceipts(t *testing.T) {
 	}
 }
 
-func TestAnotherKeyOfAKnownHostIsRefused(t *testing.T) {
+func TestAnotherKeyThanThePinnedOneIsRefused(t *testing.T) {
 	d, h := simulating(t)
-	if err := Simulate(t.Context(), d.world, d.options); err != nil {
-		t.Fatal(err)
-	}
 	h.key = newKey(t)
 	d.console[proto.Stdout].Reset()
 	h.job.Receipt = h.signed(t, proto.NamespaceSimulation, h.simulation(d.options.Plan))
-	check(t, Simulate(t.Context(), d.world, d.options), exit.HostFailed, "allowed_signers", "rpctl doctor")
+	check(t, Simulate(t.Context(), d.world, d.options), exit.HostFailed, "trusted_hosts has the key that is pinned", "rpctl doctor")
 }
 
 // TestStartIsAskedAgainWithTheSameID: an answer that was lost must not start a second job.

@@ -1,21 +1,17 @@
 package migrate
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"time"
 
 	"github.com/google/renameio/v2"
 
 	"github.com/re-connect/rpctl/controller/internal/exit"
-	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -30,9 +26,8 @@ func storeOf(planPath string) store {
 
 // Names in the folder, and the longest file that is read there.
 const (
-	signersFile = "allowed_signers"
-	readmeFile  = "README.md"
-	maxReceipt  = 4 << 20
+	readmeFile = "README.md"
+	maxReceipt = 4 << 20
 )
 
 func (s store) path(name string) string { return filepath.Join(s.folder, name) }
@@ -93,90 +88,13 @@ func readBounded(path string, limit int64) ([]byte, error) {
 	return data, err
 }
 
-// plainName is a host's name that ssh-keygen takes for exactly one signer.
-var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$`)
-
-// trust verifies a receipt that came from its host over SSH. The first one makes its key
-// known; a later one by another key is refused.
-func (s store) trust(host, namespace string, signed proto.Signed, now time.Time) error {
-	if !plainName.MatchString(host) {
-		return fmt.Errorf("it names no host")
-	}
-	data, err := s.signers()
-	if err != nil {
-		return err
-	}
-	key := signature.PublicKey(signed)
-	if !knows(data, host) && key != "" {
-		line := fmt.Sprintf("%s namespaces=\"%s,%s\" %s\n", host, proto.NamespaceSimulation, proto.NamespaceApplied, key)
-		data = append(data, line...)
-		if err := s.verifyWith(data, host, namespace, signed, now); err != nil {
-			return err
-		}
-		return s.put(signersFile, string(data))
-	}
-	return s.verifyWith(data, host, namespace, signed, now)
-}
-
-// verify checks a receipt against the keys that are known.
-func (s store) verify(host, namespace string, signed proto.Signed, now time.Time) error {
-	data, err := s.signers()
-	if err != nil {
-		return err
-	}
-	return s.verifyWith(data, host, namespace, signed, now)
-}
-
-func (s store) signers() ([]byte, error) {
-	data, err := readBounded(s.path(signersFile), maxReceipt)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, s.badSigners(err)
-	}
-	return data, nil
-}
-
-// badSigners is a file of known keys that cannot be used: it is this machine's.
-func (s store) badSigners(err error) error {
-	return &exit.Error{
-		Code: exit.LocalFailed, Err: err, Message: fmt.Sprintf("cannot use %s: %v", s.path(signersFile), err),
-		Next: "ls -l " + exit.Word(s.path(signersFile)),
-	}
-}
-
-// knows says whether a host has a line.
-func knows(data []byte, host string) bool {
-	for line := range bytes.Lines(data) {
-		if name, _, _ := strings.Cut(string(line), " "); name == host {
-			return true
-		}
-	}
-	return false
-}
-
-func (s store) verifyWith(data []byte, host, namespace string, signed proto.Signed, now time.Time) error {
-	signers, err := signature.ParseSigners(data)
-	if err != nil {
-		return s.badSigners(err)
-	}
-	by, err := signers.Verify(signed, namespace, now)
-	if err != nil {
-		return fmt.Errorf("%w (%s has the keys that are known; a host that was made anew has another)", err, signersFile)
-	}
-	if by != host {
-		return fmt.Errorf("it speaks of host %s, and was signed by %s", host, by)
-	}
-	return nil
-}
-
 // readme stands in the folder, for those who find it.
 const readme = "# Receipts of a migration\n\n" +
 	"`ENVIRONMENT-simulation.json` and `ENVIRONMENT-applied.json` are signed by the host, `ENVIRONMENT-approval.json`\n" +
-	"by the approver, and `ENVIRONMENT-start.json` by the operator. Each has its OpenSSH signature beside it in a file `.sig`. `allowed_signers` has the hosts' keys, as\n" +
-	"they were when the hosts were first spoken to. Any of them can be checked without rpctl (HOST stands in the file):\n\n" +
-	"    ssh-keygen -Y verify -f allowed_signers -I HOST -n simulation@rpctl -s preprod-simulation.json.sig < preprod-simulation.json\n" +
-	"    ssh-keygen -Y verify -f allowed_signers -I HOST -n applied@rpctl -s preprod-applied.json.sig < preprod-applied.json\n\n" +
+	"by the approver, and `ENVIRONMENT-start.json` by the operator. Each has its OpenSSH signature beside it in a file `.sig`. Any of them can be checked without rpctl.\n" +
+	"TRUSTED_HOSTS is the team's file `trusted_hosts`, beside hosts.toml, which has the hosts' keys; no file of this folder\n" +
+	"says whose signature counts. HOST is `host` in the receipt:\n\n" +
+	"    ssh-keygen -Y verify -f TRUSTED_HOSTS -I HOST -n simulation@rpctl -s preprod-simulation.json.sig < preprod-simulation.json\n" +
+	"    ssh-keygen -Y verify -f TRUSTED_HOSTS -I HOST -n applied@rpctl -s preprod-applied.json.sig < preprod-applied.json\n\n" +
 	"Who signed an approval is told by its signature; which approvers count is told by the host, in /etc/rp-agent/approvers:\n\n" +
 	"    ssh-keygen -Y check-novalidate -n approval@rpctl -s preprod-approval.json.sig < preprod-approval.json\n"

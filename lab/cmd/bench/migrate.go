@@ -50,8 +50,10 @@ func (b *bench) withConsole() error {
 	if err := b.write("bench"); err != nil {
 		return err
 	}
-	if _, err := b.output(b.rpctl("agent", "install", "--env", "preprod", "--login", "admin", "--yes")); err != nil {
-		return err
+	for _, verb := range []string{"install", "pin"} {
+		if _, err := b.output(b.rpctl("agent", verb, "--env", "preprod", "--login", "admin", "--yes")); err != nil {
+			return err
+		}
 	}
 	_, err = b.console("app:seed-migration")
 	return err
