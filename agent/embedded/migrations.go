@@ -55,7 +55,7 @@ func (h *Host) migrations() error {
 	}
 	h.jobs = jobengine.New(jobengine.Options{
 		Folders: folders, Restart: runnerRestart,
-		Command: func(id console.ID) ([]string, string, []string, error) { return h.command(folders, id) },
+		Command: func(id console.ID) ([]string, string, []string, error) { return command(parts, id) },
 		Run:     func(ctx context.Context, id proto.JobID) error { return parts.Runner().Run(ctx, id) },
 	})
 	parts.Engine = h.jobs
@@ -64,16 +64,9 @@ func (h *Host) migrations() error {
 }
 
 // command is what `rp-agent console` would become on a real host.
-func (h *Host) command(folders console.Folders, id console.ID) (argv []string, dir string, env []string, err error) {
-	spec, err := folders.ReadSpec(id, uint32(os.Getuid()))
-	if err != nil {
-		return nil, "", nil, err
-	}
-	current, err := release.Layout{Path: h.options.Config.Application.Path}.Current()
-	if err != nil {
-		return nil, "", nil, err
-	}
-	return spec.Argv(*h.options.Config.Console), current.Path, console.Environ(func(string) string { return "" }), nil
+func command(parts jobs.Parts, id console.ID) (argv []string, dir string, env []string, err error) {
+	run, err := parts.Command(id, uint32(os.Getuid()))
+	return run.Argv, run.Dir, console.Environ(func(string) string { return "" }), err
 }
 
 // receiptKey makes the host's key at its first boot, and gives its public half.

@@ -97,13 +97,26 @@ func All(s Standing) []proto.GateStatus {
 
 // Refusal is the first closed gate as an error, or nil when the plan may run.
 func Refusal(s Standing) *proto.Error {
+	return refusal(s, func(int) bool { return true })
+}
+
+// atUse are the gates that signatures decide, and root's files: who executes a step can ask them without the
+// agent's own record.
+var atUse = map[int]bool{Simulation: true, Conflicts: true, Approval: true, Before: true, Host: true}
+
+// AtUse is Refusal for who executes a step, by the gates that need no word of the agent's user.
+func AtUse(s Standing) *proto.Error {
+	return refusal(s, func(gate int) bool { return atUse[gate] })
+}
+
+func refusal(s Standing, asked func(gate int) bool) *proto.Error {
 	if s.BreakGlass != "" {
-		if refusal := glass(s); refusal != nil {
-			return refusal
+		if refused := glass(s); refused != nil {
+			return refused
 		}
 	}
 	for _, gate := range All(s) {
-		if gate.Open || s.BreakGlass != "" && passable[gate.Gate] {
+		if gate.Open || !asked(gate.Gate) || s.BreakGlass != "" && passable[gate.Gate] {
 			continue
 		}
 		return refuse(gate.Gate, fmt.Sprintf("gate %d (%s) is closed: %s", gate.Gate, gate.Name, gate.Why), gate.Next)

@@ -14,7 +14,6 @@ import (
 	"github.com/re-connect/rpctl/agent/internal/config"
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/systemdengine"
-	"github.com/re-connect/rpctl/agent/internal/release"
 	"github.com/re-connect/rpctl/agent/internal/stateform"
 	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/systemd"
@@ -41,13 +40,10 @@ func RunJob(ctx context.Context, paths Paths, id proto.JobID, log func(error)) e
 }
 
 // BecomeConsole turns this process, which is the application's user's, into the console command of a run.
-// It returns only when the command could not be reached.
+// It returns only when the command could not be reached, or may not be run: the agent's own user is believed in
+// nothing that a signature decides.
 func BecomeConsole(paths Paths, run string, getenv func(string) string) error {
 	owner, err := uidOf(systemd.User)
-	if err != nil {
-		return err
-	}
-	spec, err := console.FoldersIn(paths.Console).ReadSpec(console.ID(run), owner)
 	if err != nil {
 		return err
 	}
@@ -55,23 +51,23 @@ func BecomeConsole(paths Paths, run string, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	if rules.Console == nil {
-		return fmt.Errorf("agent.toml has no [console]: this host runs no console commands")
-	}
-	current, err := release.Layout{Path: rules.Application.Path}.Current()
+	name, err := os.Hostname()
 	if err != nil {
 		return err
 	}
-	if err := os.Chdir(current.Path); err != nil {
+	command, err := Migrations(name, rules, paths, nil).Command(console.ID(run), owner)
+	if err != nil {
+		return err
+	}
+	if err := os.Chdir(command.Dir); err != nil {
 		return fmt.Errorf("cannot enter the release: %w", err)
 	}
 	// An ignored signal stays ignored across exec, and PHP expects to die of it.
 	signal.Reset(syscall.SIGPIPE, syscall.SIGINT, syscall.SIGTERM)
-	if !spec.DryRun { // past the unit's LimitFSIZE= a write fails, and the command goes on
+	if !command.Spec.DryRun { // past the unit's LimitFSIZE= a write fails, and the command goes on
 		signal.Ignore(syscall.SIGXFSZ)
 	}
-	argv := spec.Argv(*rules.Console)
-	return fmt.Errorf("cannot run %s: %w", argv[0], syscall.Exec(argv[0], argv, console.Environ(getenv)))
+	return fmt.Errorf("cannot run %s: %w", command.Argv[0], syscall.Exec(command.Argv[0], command.Argv, console.Environ(getenv)))
 }
 
 // ConsoleEnded records how the command of a run ended, from what systemd tells ExecStopPost= (systemd.exec(5)).

@@ -25,12 +25,17 @@ type Question struct {
 
 // Standing is everything that the gates look at, and the evidence that it was made of.
 func (f Folder) Standing(q Question) (gates.Standing, Evidence, error) {
-	digest := q.Start.Plan.Digest()
-	e, err := f.Evidence(digest, q.Now)
+	e, err := f.Evidence(q.Start.Plan.Digest(), q.Now)
 	if err != nil {
 		return gates.Standing{}, e, err
 	}
-	standing := gates.Standing{
+	standing, err := f.standing(q, e)
+	return standing, e, err
+}
+
+// standing is what the evidence and the caller come to.
+func (f Folder) standing(q Question, e Evidence) (standing gates.Standing, err error) {
+	standing = gates.Standing{
 		Environment: f.Environment, Host: f.Host, Plan: q.Start.Plan, Revision: q.Revision, Now: q.Now, Latest: e.Latest(), Mark: q.Mark,
 		Simulation: e.Simulation, Approval: e.Approval, Steps: e.Steps.State(), Looked: e.looked(), Resolved: map[plan.StepID]string{},
 		Running: q.Running, BreakGlass: q.Start.BreakGlass, Sealed: e.Applied != nil,
@@ -42,13 +47,13 @@ func (f Folder) Standing(q Question) (gates.Standing, Evidence, error) {
 		standing.Resolved[r.Step] = r.As
 	}
 	if standing.Intent, err = f.intent(q, e); err != nil {
-		return gates.Standing{}, e, err
+		return standing, err
 	}
 	if standing.Intent != "" {
 		standing.IntentKey = signature.Fingerprint(*q.Start.Intent)
 	}
 	standing.Applied, err = f.others(q, e)
-	return standing, e, err
+	return standing, err
 }
 
 // looked is how many the simulation found left of each step that had ended before it, and not well.
@@ -87,6 +92,9 @@ func (f Folder) intent(q Question, e Evidence) (string, error) {
 		doubt = f.covers(intent, q, e)
 	}
 	if doubt != "" {
+		if had := e.Doubts[gates.Approval]; had != "" { // of the approval itself
+			doubt = had + "; " + doubt
+		}
 		e.Doubts[gates.Approval] = doubt
 		return "", nil
 	}
@@ -153,8 +161,10 @@ func (e Evidence) Explain(all []proto.GateStatus) []proto.GateStatus {
 }
 
 // Refusal is gates.Refusal with the doubts.
-func (e Evidence) Refusal(s gates.Standing) *proto.Error {
-	refusal := gates.Refusal(s)
+func (e Evidence) Refusal(s gates.Standing) *proto.Error { return e.explained(gates.Refusal(s), s) }
+
+// explained is a refusal with the doubts about its gate and about all that are closed.
+func (e Evidence) explained(refusal *proto.Error, s gates.Standing) *proto.Error {
 	if refusal == nil {
 		return nil
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/re-connect/rpctl/agent/internal/statefile"
 	"github.com/re-connect/rpctl/proto"
+	"github.com/re-connect/rpctl/proto/plan"
 )
 
 // ID names one run: a unit's instance and its files. It is never used twice.
@@ -26,6 +27,13 @@ type ID string
 // job's id: the folder of specs lets those read who know a name.
 func NewID(job proto.JobID, number int) ID {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d", job, number))
+	return ID(hex.EncodeToString(sum[:16]))
+}
+
+// NewRealID is the run that changes data by a step of a job. There is one: that a run is never started twice holds
+// for the step, whoever starts it.
+func NewRealID(job proto.JobID, step plan.StepID) ID {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s/real/%s", job, step))
 	return ID(hex.EncodeToString(sum[:16]))
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/re-connect/rpctl/agent/internal/plans"
 	"github.com/re-connect/rpctl/agent/internal/statefile"
 	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/proto/plan"
@@ -20,7 +21,13 @@ const specVersion = 1
 type Spec struct {
 	Step   plan.Step `json:"step"`
 	DryRun bool      `json:"dry_run"`
+	// Carried is what a real run is judged by; a dry run needs none. Specs of agents before it had a name leave it out.
+	Carried *plans.Carried `json:"carried,omitempty"`
 }
+
+// maxSpec bounds a spec, in bytes: a plan and its simulation, which are at most a line of the wire each, and the
+// receipts, as text in JSON.
+const maxSpec = 8 << 20
 
 // WriteSpec puts a spec where the application's user reads it.
 func (f Folders) WriteSpec(id ID, spec Spec) error {
@@ -56,7 +63,7 @@ func (f Folders) ReadSpec(id ID, owner uint32) (Spec, error) {
 }
 
 func parseSpec(r io.Reader) (Spec, error) {
-	data, err := io.ReadAll(io.LimitReader(r, 64<<10))
+	data, err := io.ReadAll(io.LimitReader(r, maxSpec))
 	var spec Spec
 	if err == nil {
 		err = statefile.Decode(data, specVersion, &spec)

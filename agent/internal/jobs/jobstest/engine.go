@@ -3,10 +3,12 @@ package jobstest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
 
+	"github.com/re-connect/rpctl/agent/internal/jobs"
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/runner"
 	"github.com/re-connect/rpctl/proto"
@@ -31,6 +33,9 @@ type Fault struct {
 type Engine struct {
 	Folders console.Folders
 	World   *World
+	// Parts are the host's, as whoever executes a command reads them; Refused is what that one refused.
+	Parts   func() jobs.Parts
+	Refused []error
 	// Script says what goes wrong with a run; nil is nothing.
 	Script func(spec console.Spec) Fault
 	// Start is called before and after a command is started; its error kills the runner there.
@@ -87,11 +92,15 @@ func (e *Engine) StartConsole(_ context.Context, id console.ID) error {
 			return err
 		}
 	}
-	spec, err := e.Folders.ReadSpec(id, uint32(os.Geteuid()))
+	run, err := e.Parts().Command(id, uint32(os.Geteuid()))
 	if err != nil {
-		return err
+		e.Refused = append(e.Refused, err)
+		_ = os.WriteFile(e.Folders.Stdout(id), nil, 0o600)
+		_ = os.WriteFile(e.Folders.Stderr(id), fmt.Appendf(nil, "rp-agent: %v\n", err), 0o600)
+		e.ended(id, console.End{Result: "exit-code", Code: "exited", Status: "78", Time: time.Now()})
+		return nil
 	}
-	if err := e.execute(id, spec); err != nil {
+	if err := e.execute(id, run.Spec); err != nil {
 		return err
 	}
 	if e.Start != nil {

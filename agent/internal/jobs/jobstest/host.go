@@ -154,6 +154,7 @@ func OpenHost(tb testing.TB, state string) *Host {
 		Claire: kept(tb, state, "claire"), Alice: kept(tb, state, "alice")}
 	h.Engine = &Engine{Folders: folders, World: h.World, Real: map[string]int{}, hanging: map[console.ID]console.Spec{},
 		Runners: map[proto.JobID]bool{}, Alive: map[proto.JobID]bool{}}
+	h.Engine.Parts = func() jobs.Parts { return h.Parts }
 	h.Parts = jobs.Parts{Name: "rp-preprod", State: state, Folders: folders, Engine: h.Engine, Releases: releases{h},
 		Config: proto.HostConfig{Environment: "preprod", Console: &proto.Console{PHP: "/usr/bin/php", Script: "bin/console",
 			SelfApproval: true, SimulationHours: 24}},

@@ -9,6 +9,7 @@ import (
 	"github.com/re-connect/rpctl/agent/internal/audit"
 	"github.com/re-connect/rpctl/agent/internal/gates"
 	"github.com/re-connect/rpctl/agent/internal/jobs/store"
+	"github.com/re-connect/rpctl/agent/internal/plans"
 	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/proto/plan"
 )
@@ -62,12 +63,46 @@ func (w *work) stoppedBefore(id plan.StepID) (bool, error) {
 		return cancelled, err
 	}
 	why, err := w.withdrawn()
-	if err != nil || why == "" {
+	if err != nil {
 		return false, err
 	}
-	return true, w.fail(id, w.unapproved(id), store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeGate, Gate: gates.Approval,
-		Message: fmt.Sprintf("step %s was not begun: gate 3 (approval) is closed: %s", id, why),
-		Next:    "rpctl migrate approve --plan PLAN --env " + w.Config.Environment}})
+	if why != "" {
+		return true, w.fail(id, w.unapproved(id), store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeGate, Gate: gates.Approval,
+			Message: fmt.Sprintf("step %s was not begun: gate 3 (approval) is closed: %s", id, why),
+			Next:    "rpctl migrate approve --plan PLAN --env " + w.Config.Environment}})
+	}
+	return w.unproved(id)
+}
+
+// unproved ends the job before a real run that the process which executes it would refuse.
+func (w *work) unproved(id plan.StepID) (bool, error) {
+	carried, err := w.carried(id)
+	if err != nil {
+		return false, err
+	}
+	_, why := w.Plans.Verify(carried, *w.Config.Console, w.record.Revision, w.now())
+	if why == nil {
+		return false, nil
+	}
+	ending := &proto.Error{Code: proto.CodeGate, Message: fmt.Sprintf("step %s was not begun: %v", id, why), Next: "rpctl migrate status --plan PLAN --env " + w.Config.Environment}
+	var refusal *proto.Error
+	if errors.As(why, &refusal) {
+		ending.Gate, ending.Next = refusal.Gate, refusal.Next
+	}
+	return true, w.fail(id, w.unapproved(id), store.Ending{State: proto.JobFailed, Error: ending})
+}
+
+// carried is what goes along with the real run of a step.
+func (w *work) carried(id plan.StepID) (plans.Carried, error) {
+	evidence, err := w.Plans.Evidence(w.digest, w.now())
+	if err != nil {
+		return plans.Carried{}, err
+	}
+	carried := plans.Carried{Start: w.spec.Args, Operator: w.spec.Operator, Created: w.spec.Created, Step: id, Approval: w.record.Approval}
+	if evidence.SignedSimulation != nil {
+		carried.Simulation = *evidence.SignedSimulation
+	}
+	return carried, nil
 }
 
 // withdrawn says why the approval that the job began with no longer counts: it was revoked, or its key was

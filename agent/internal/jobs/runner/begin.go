@@ -67,6 +67,7 @@ func (w *work) judge() (signers string, err error) {
 	if refusal := evidence.Refusal(standing); refusal != nil {
 		return "", refusal
 	}
+	w.record.Approval = evidence.SignedApproval
 	w.record.Forecasts, w.record.Simulated = nil, turns(w.spec.Args.Plan, evidence.Simulation.Steps)
 	states := evidence.Steps.State()
 	for i, step := range evidence.Simulation.Steps {

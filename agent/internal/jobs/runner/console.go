@@ -57,9 +57,9 @@ func (w *work) realRun(step plan.Located) (outcome, error) {
 
 // start writes what is about to be started, and starts it.
 func (w *work) start(step plan.Located, purpose store.Purpose) error {
-	id := console.NewID(w.record.Job.ID, len(w.record.Runs))
-	if purpose != store.Real {
-		id = console.NewDryID(w.record.Job.ID, len(w.record.Runs))
+	id := console.NewDryID(w.record.Job.ID, len(w.record.Runs))
+	if purpose == store.Real {
+		id = console.NewRealID(w.record.Job.ID, step.ID)
 	}
 	if used, err := w.Folders.Used(id); err != nil {
 		return fmt.Errorf("cannot look for an earlier run: %w", err)
@@ -67,6 +67,13 @@ func (w *work) start(step plan.Located, purpose store.Purpose) error {
 		return fmt.Errorf("%w: run %s has output of an earlier job of the same id", ErrNotStarted, id)
 	}
 	spec := console.Spec{Step: step.Step, DryRun: purpose != store.Real}
+	if purpose == store.Real {
+		carried, err := w.carried(step.ID)
+		if err != nil {
+			return err
+		}
+		spec.Carried = &carried
+	}
 	if err := w.Folders.WriteSpec(id, spec); err != nil {
 		return err
 	}

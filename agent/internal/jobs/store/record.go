@@ -71,6 +71,8 @@ type Record struct {
 	// Simulated is what the dry run of each step must show besides the forecast, taken from the simulation too.
 	Simulated []proto.StepResult `json:"simulated,omitempty"`
 	Revision  string             `json:"revision,omitempty"` // of the application when the job began
+	// Approval is the one that the job was judged by when it began; a later one is of another signature.
+	Approval *proto.Signed `json:"approval,omitempty"`
 	// Ending is set once it is decided how the job ends; what is left is to tell, never to run.
 	Ending *Ending `json:"ending,omitempty"`
 }
