@@ -1,9 +1,14 @@
 # What is done with this project, and with nothing but Go, git and make; the lab
 # needs root on Debian 12 or 13 as well. See README.md.
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS := -s -w -X github.com/re-connect/rpctl/internal/version.Version=$(VERSION)
-GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+# A tag's name is text of the repository. Recipes read it from their environment, so that neither make nor the
+# shell expands it: no recipe may name the variable itself (internal/tool/makefile_test.go).
+ifndef VERSION
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+endif
+export VERSION
+SUFFIX :=
+GOBUILD = CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/re-connect/rpctl/internal/version.Version=$$VERSION$(SUFFIX)"
 FUZZTIME ?= 10s
 
 .PHONY: build demo test test-slow lab lab-prepare lab-down bench chaos chaos-real build-next fuzz lint vuln cross clean
@@ -60,11 +65,12 @@ chaos: build
 # The same on a real host of the lab, as root on Debian; SUITE=trixie for Debian 13, DATABASE=mariadb
 # for an application on MariaDB, whose server is struck too.
 SUITE ?= bookworm
-chaos-real: build
+chaos-real: build build-next
 	@$(GOBUILD) -o bin/chaos ./lab/cmd/chaos
-	@$(MAKE) --no-print-directory VERSION=$(VERSION)-next build-next
 	@bin/chaos -real -suite $(SUITE) -database '$(DATABASE)' -runs $(SEEDS) -seed $(SEED)
 
+# The agent under another version's name, for an upgrade.
+build-next: SUFFIX := -next
 build-next:
 	@$(GOBUILD) -o bin/rp-agent-next ./agent/cmd/rp-agent
 
@@ -73,7 +79,7 @@ fuzz:
 	go run ./internal/tool/fuzzall -fuzztime $(FUZZTIME)
 
 lint:
-	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
+	@unformatted=$$(git ls-files -z '*.go' | xargs -0 gofmt -l --); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
 	go vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
