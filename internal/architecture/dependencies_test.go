@@ -159,6 +159,7 @@ func licence(t *testing.T, module, dir string) string {
 
 const vulnerabilities = `
 ## Known vulnerabilities
-` + "`make vuln`" + ` asks https://vuln.go.dev, with govulncheck, for those that the code of the binaries reaches; CI runs it too, and says so where the
-database cannot be reached. It was **not** run on the machine where this was written: that has no way to the database.
+` + "`make vuln`" + ` asks https://vuln.go.dev, with govulncheck, for those that the code of the binaries reaches. CI runs it too (` + "`.ci/vulnerabilities`" + `).
+Where the database cannot be reached, CI fails on GitHub, on GitLab and with ` + "`CI_NETWORK=full`" + `; elsewhere its last line is ` + "`NOT CHECKED: …`" + `.
+It was **not** run on the machine where this was written: that has no way to the database.
 `
