@@ -83,7 +83,7 @@ func (w *real) furnish(ctx context.Context, rpctl string) (err error) {
 		return err
 	}
 	for _, verb := range []string{"install", "pin"} {
-		agent := exec.CommandContext(ctx, rpctl, "agent", verb, "--env", environment, "--login", "admin", "--yes")
+		agent := exec.CommandContext(ctx, rpctl, "agent", verb, "--env", environment, "--login", "admin", "--yes", "--unreviewed", "a lab")
 		agent.Dir = w.WorkTree()
 		agent.Env = append(os.Environ(), "RPCTL_SSH_CONFIG="+w.Lab.SSHConfig(), "RPCTL_HOSTS="+w.HostsTOML())
 		if out, err := agent.CombinedOutput(); err != nil {

@@ -163,7 +163,7 @@ func longAsleep(ctx context.Context, _ *run, p *process, _ hit) bool {
 }
 
 func upgraded(_ context.Context, r *run, _ *process, _ hit) bool {
-	return r.beside("agent", "upgrade", "--env", environment, "--login", "admin", "--yes", "--allow-downgrade", "--binary", r.stage.options.Real.agent(r.seed))
+	return r.beside("agent", "upgrade", "--env", environment, "--login", "admin", "--yes", "--allow-downgrade", "--unreviewed", "a lab", "--binary", r.stage.options.Real.agent(r.seed))
 }
 
 func shutDown(ctx context.Context, r *run, _ *process, _ hit) bool {

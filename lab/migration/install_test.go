@@ -71,5 +71,5 @@ func (s *stage) pin(t *testing.T, env string) {
 // agent is an `rpctl agent VERB`, as who may use sudo.
 func (s *stage) agent(t *testing.T, want int, verb, env string) labtest.Outcome {
 	t.Helper()
-	return s.Rpctl(t, want, "agent", verb, "--env", env, "--login", "admin", "--yes", "--allow-loosening")
+	return s.Rpctl(t, want, "agent", verb, "--env", env, "--login", "admin", "--yes", "--allow-loosening", "--unreviewed", "a lab")
 }

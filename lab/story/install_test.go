@@ -17,7 +17,15 @@ const agentPath = "/usr/local/bin/rp-agent"
 // agent is `rpctl agent VERB` over a normal login that may use sudo.
 func (s *stage) agent(t *testing.T, want int, verb, env string, more ...string) labtest.Outcome {
 	t.Helper()
-	return s.Rpctl(t, want, append([]string{"agent", verb, "--env", env, "--login", "admin"}, more...)...)
+	return s.Rpctl(t, want, append([]string{"agent", verb, "--env", env, "--login", "admin"}, append(unreviewed(verb), more...)...)...)
+}
+
+// unreviewed is what a verb that changes hosts needs: the lab's hosts.toml is in no work tree.
+func unreviewed(verb string) []string {
+	if verb == "diff" {
+		return nil
+	}
+	return []string{"--unreviewed", "a lab"}
 }
 
 // changes is what an install would do, or has done.

@@ -38,7 +38,7 @@ func passwordForSudo(t *testing.T, s *stage) {
 		{"right", sudoPassword + "\n", 0, "nothing to change"},
 	} {
 		terminal := labtest.OnTerminal(t, s.WorkTree(), []string{"USER=developer"}, filepath.Join(s.Bin, "rpctl"), "agent", "install", "--env", "preprod", "--login", "admin",
-			"--yes", "--ssh-config", s.SSHConfig(), "--hosts", s.Inventory)
+			"--yes", "--unreviewed", "a lab", "--ssh-config", s.SSHConfig(), "--hosts", s.Inventory)
 		status, shown := terminal.Until(asksSudo).Type(c.keys).End()
 		if status.ExitStatus() != c.exit || !strings.Contains(shown, c.shown) {
 			t.Errorf("%s: exit %d, want %d:\n%s", c.name, status.ExitStatus(), c.exit, shown)

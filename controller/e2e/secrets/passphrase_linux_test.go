@@ -40,7 +40,7 @@ func TestPassphrase(t *testing.T) {
 		"Ctrl-C, later":     {[]string{"status", "--env", "preprod"}, []string{mistyped + "\n", passphrase + labtest.CtrlC}, false, false, 130},
 		"end of file":       {[]string{"status", "--env", "preprod"}, []string{labtest.CtrlD}, false, false, 5},
 		"the host cuts":     {[]string{"status", "--env", "preprod"}, []string{passphrase + "\n"}, true, true, 5},
-		"for an install":    {[]string{"agent", "install", "--env", "preprod", "--login", "admin"}, []string{passphrase + "\n"}, false, true, 8},
+		"for an install":    {[]string{"agent", "install", "--env", "preprod", "--login", "admin", "--unreviewed", "a test"}, []string{passphrase + "\n"}, false, true, 8},
 		"a flag is unknown": {[]string{"status", "--env", "preprod", "--passphrase", "x"}, nil, false, false, 2},
 	} {
 		t.Run(name, func(t *testing.T) {

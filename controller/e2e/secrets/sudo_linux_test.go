@@ -55,6 +55,9 @@ func TestSudo(t *testing.T) {
 			d := newDesk(t, private, public, a.handle)
 			a.cut = d.host.Close
 			args := append(append([]string{"agent"}, c.verb...), "--env", "preprod", "--login", "admin")
+			if c.verb[0] != "diff" {
+				args = append(args, "--unreviewed", "a test") // its hosts.toml is in no work tree
+			}
 			s := d.rpctl(t, append(args, "--binary", agentFor(t))...).Until(question).Type(c.keys)
 			if c.then != "" {
 				select {

@@ -38,6 +38,7 @@ type installation struct {
 	env, login, binary    string
 	forcedKey, forcedUser string
 	dryRun, yes           bool
+	unreviewed            string
 
 	allowLoosening, allowDowngrade bool
 
@@ -70,6 +71,7 @@ func (a *app) agentVerb(name, short string, visit func(*installation, context.Co
 	if name != "diff" {
 		flags.BoolVar(&i.dryRun, "dry-run", false, "show what would change, change nothing")
 		flags.BoolVarP(&i.yes, "yes", "y", false, "do not ask before a change")
+		unreviewedFlag(cmd, &i.unreviewed)
 	}
 	return cmd
 }
@@ -82,6 +84,13 @@ func (i *installation) run(ctx context.Context, visit func(*installation, contex
 		return err
 	}
 	i.application = environment.Application.User
+	files := environment.Files()
+	if i.pins { // writes one of them, for a review
+		files = nil
+	}
+	if err := i.app.mayInstall(ctx, environment, files, i.unreviewed, i.dryRun || i.compares); err != nil {
+		return err
+	}
 	if err := i.prepare(ctx, environment); err != nil {
 		return err
 	}
@@ -125,7 +134,7 @@ func (i *installation) prepare(ctx context.Context, environment inventory.Enviro
 	if i.pins {
 		return i.preparePin(environment)
 	}
-	if i.signers, err = signers(environment); err != nil {
+	if i.signers, err = i.app.signers(environment); err != nil {
 		return err
 	}
 	i.spec = proto.SetupSpec{Operators: environment.Operators}

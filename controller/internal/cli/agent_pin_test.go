@@ -115,7 +115,7 @@ func pinDesk(t *testing.T, host *adminHost, args ...string) *desk {
 			t.Fatal(err)
 		}
 	}
-	d.system.Args = append(args, "--hosts", path("hosts.toml"), "--ssh-config", path("ssh_config"), "--binary", path("rp-agent"))
+	d.system.Args = append(args, "--unreviewed", "a test", "--hosts", path("hosts.toml"), "--ssh-config", path("ssh_config"), "--binary", path("rp-agent"))
 	return d
 }
 

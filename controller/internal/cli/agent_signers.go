@@ -11,11 +11,11 @@ import (
 
 // signers are the keys that an environment's console host shall accept: the people of the approvers file, and the
 // pinned key of the host that must have applied a plan before. No host is asked for another's key.
-func signers(environment inventory.Environment) (*proto.SetupSigners, error) {
+func (a *app) signers(environment inventory.Environment) (*proto.SetupSigners, error) {
 	if environment.Console == nil {
 		return nil, nil
 	}
-	approvers, err := readApprovers(environment.Approvers)
+	approvers, err := a.readApprovers(environment.Approvers)
 	if err != nil {
 		return nil, err
 	}
@@ -32,9 +32,12 @@ func signers(environment inventory.Environment) (*proto.SetupSigners, error) {
 }
 
 // readApprovers reads the file of people's keys, so that a bad line is told before any host is reached.
-func readApprovers(path string) (string, error) {
+func (a *app) readApprovers(path string) (string, error) {
 	if path == "" {
 		return "", nil
+	}
+	if err := a.guard(path); err != nil {
+		return "", err
 	}
 	data, err := os.ReadFile(path)
 	if err == nil {

@@ -25,7 +25,7 @@ func TestReadApprovers(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := readApprovers(path)
+		got, err := newDesk(t).app().readApprovers(path)
 		if c.ok && (err != nil || got != c.content) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
@@ -33,10 +33,10 @@ func TestReadApprovers(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := readApprovers(filepath.Join(t.TempDir(), "none")); exit.From(err) == nil || exit.From(err).Code != exit.BadInput {
+	if _, err := newDesk(t).app().readApprovers(filepath.Join(t.TempDir(), "none")); exit.From(err) == nil || exit.From(err).Code != exit.BadInput {
 		t.Errorf("a missing file: %v", err)
 	}
-	if got, err := readApprovers(""); got != "" || err != nil {
+	if got, err := newDesk(t).app().readApprovers(""); got != "" || err != nil {
 		t.Errorf("no file named: %q, %v", got, err)
 	}
 }

@@ -21,6 +21,7 @@ type changing struct {
 	batch       int
 	wave        int
 	maxFail     int
+	unreviewed  string
 }
 
 func (a *app) deployCommand() *cobra.Command {
@@ -37,11 +38,16 @@ func (a *app) deployCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return deploy.Deploy(cmd.Context(), a.world(), options)
+			world := a.world()
+			if err := a.vouch(cmd.Context(), &world, options, o.unreviewed, false); err != nil {
+				return err
+			}
+			return deploy.Deploy(cmd.Context(), world, options)
 		},
 	}
 	a.changingFlags(cmd, &o)
 	cmd.Flags().StringSliceVar(&o.skip, "skip", nil, "leave out steps: prepare, announce, health")
+	unreviewedFlag(cmd, &o.unreviewed)
 	return cmd
 }
 
@@ -56,11 +62,16 @@ func (a *app) rollbackCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return deploy.Rollback(cmd.Context(), a.world(), options)
+			world := a.world()
+			if err := a.vouch(cmd.Context(), &world, options, o.unreviewed, true); err != nil {
+				return err
+			}
+			return deploy.Rollback(cmd.Context(), world, options)
 		},
 	}
 	a.changingFlags(cmd, &o)
 	cmd.Flags().StringSliceVar(&o.skip, "skip", nil, "leave out steps: announce, health")
+	unreviewedFlag(cmd, &o.unreviewed)
 	return cmd
 }
 

@@ -4,6 +4,7 @@ import (
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/fleet"
 	"github.com/re-connect/rpctl/controller/internal/inventory"
+	"github.com/re-connect/rpctl/controller/internal/local"
 )
 
 // inventory finds and reads hosts.toml.
@@ -19,6 +20,15 @@ func (a *app) inventory() (*inventory.Inventory, error) {
 		return nil, &failure
 	}
 	return read, nil
+}
+
+// guard refuses a file that hosts.toml names and that another user could change. The owner of hosts.toml is trusted.
+func (a *app) guard(path string) error {
+	read, err := a.inventory()
+	if err != nil {
+		return err
+	}
+	return local.Guard(path, read.Owner)
 }
 
 // named is an environment of hosts.toml, or what to type instead of the name that is none.

@@ -70,6 +70,9 @@ func (d *desk) dial(_ context.Context, target fleet.Target) (fleet.Agent, error)
 	return oracle(d.answers[target.Host]), nil
 }
 
+// app is rpctl before a verb runs.
+func (d *desk) app() *app { return &app{System: d.system} }
+
 // run runs rpctl and checks its exit code.
 func (d *desk) run(t *testing.T, want exit.Code) {
 	t.Helper()

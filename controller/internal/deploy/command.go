@@ -17,6 +17,11 @@ func (r *run) command(ctx context.Context) error {
 	if err := r.stillThere(ctx); err != nil {
 		return err
 	}
+	if r.operation == opRollback {
+		if err := r.settled(ctx); err != nil {
+			return err
+		}
+	}
 	r.commanded = true
 	if err := r.locally(ctx, r.argv); err != nil {
 		left, next := r.afterFailedCommand(ctx)

@@ -42,6 +42,9 @@ type World struct {
 	// Run runs a local command until it ends; output gets what it prints, as it comes.
 	// When ctx ends the command is asked to stop, and Run returns when it has.
 	Run func(ctx context.Context, argv []string, output func(stream string, chunk []byte)) error
+	// Settled is called before the first local command, when the work tree is as it will be deployed; its error
+	// ends the operation. Nil asks nothing.
+	Settled func(ctx context.Context) error
 	// Look says whether a local command is there to be run at all.
 	Look func(argv []string) error
 	// Healthy asks the application's health URL until it answers as it should; revision,

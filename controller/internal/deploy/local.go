@@ -20,8 +20,18 @@ func (r *run) local(ctx context.Context) error {
 		return err
 	}
 	revision, err := r.Tree.Revision(ctx)
-	r.revision = revision
-	return err
+	if r.revision = revision; err != nil {
+		return err
+	}
+	return r.settled(ctx)
+}
+
+func (r *run) settled(ctx context.Context) error {
+	if r.Settled == nil {
+		return nil
+	}
+	r.busy("reading hosts.toml again")
+	return r.Settled(ctx)
 }
 
 // prepare runs the commands that make the work tree ready (runbook, step 3).

@@ -141,8 +141,9 @@ func adviseSecret(name string) string {
 	return "key `" + name + "` looks like a secret: secrets never live here (SSH keys belong into ~/.ssh/config)"
 }
 
-// read makes an Inventory of a file's content; the error is a stricttoml.Problems.
-func read(path string, data []byte) (*Inventory, error) {
+// Parse makes an Inventory of a file's content; the error is a stricttoml.Problems. Files that it names are those
+// beside path.
+func Parse(path string, data []byte) (*Inventory, error) {
 	var f file
 	doc, err := stricttoml.Decode(path, data, &f, stricttoml.OnUnknown(adviseSecret))
 	if doc == nil {

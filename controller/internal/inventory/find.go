@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/local"
 	"github.com/re-connect/rpctl/internal/printable"
 )
 
@@ -18,10 +19,10 @@ const FileName = "hosts.toml"
 
 // Find says which hosts.toml counts: the one that --hosts names (flag), or
 // $RPCTL_HOSTS (env), or the first from cwd upwards, or ~/.config/rpctl/hosts.toml
-// (below home; "" skips it). A file that was named must be there. One that was
-// found on the way up must belong to who runs rpctl, or to root: it says which
-// commands run on this machine, and a folder above may be one where everybody
-// writes. The error is an *exit.Error of code BadInput.
+// (below home; "" skips it). A file that was named must be there. The file says which
+// commands run on this machine, so no other user may be able to change it or to put another in its
+// place (local.Guard); one that was found on the way up must belong to the caller or to root as well.
+// The error is an *exit.Error of code BadInput.
 func Find(flag, env, cwd, home string) (string, error) {
 	if flag != "" {
 		return named(flag, "--hosts")
@@ -57,8 +58,11 @@ func Find(flag, env, cwd, home string) (string, error) {
 // named is a path that somebody gave, by what is named in source.
 func named(path, source string) (string, error) {
 	info, err := os.Stat(path)
-	if err == nil && info.IsDir() {
+	switch {
+	case err == nil && info.IsDir():
 		err = errors.New("is a folder")
+	case err == nil && !info.Mode().IsRegular():
+		err = errors.New("is no plain file")
 	}
 	if err != nil {
 		return "", &exit.Error{
@@ -66,14 +70,15 @@ func named(path, source string) (string, error) {
 			Message: fmt.Sprintf("cannot use %s, which %s names: %s", printable.Line(path), source, cause(err)),
 		}
 	}
-	return path, nil
+	owner, _ := ownerOf(info)
+	return path, local.Guard(path, owner) // naming a file is trust in its owner
 }
 
 // ours says whether there is a file at path, and refuses one that others own.
 // What cannot be looked at is not there: a folder above may be closed to us.
 func ours(path string) (bool, error) {
 	info, err := os.Stat(path)
-	if err != nil && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)) || err == nil && info.IsDir() {
+	if err != nil && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)) || err == nil && !info.Mode().IsRegular() {
 		return false, nil
 	}
 	if err != nil {
@@ -90,7 +95,7 @@ func ours(path string) (bool, error) {
 			Next:    "ls -l " + printable.Line(path),
 		}
 	}
-	return true, nil
+	return true, local.Guard(path)
 }
 
 func ownerOf(info fs.FileInfo) (uid int, known bool) {

@@ -7,6 +7,7 @@ import "github.com/re-connect/rpctl/proto"
 // Inventory is a hosts.toml that was read and found good.
 type Inventory struct {
 	Path         string        // where it was read
+	Owner        int           // uid that the file belongs to
 	Environments []Environment // in the order of the file; at least one
 }
 
@@ -48,6 +49,18 @@ type Health struct {
 	// RevisionHeader or RevisionJSON (a dotted path) is where the served revision is read; both may be empty.
 	RevisionHeader string
 	RevisionJSON   string
+}
+
+// Files are those beside hosts.toml that an install brings to hosts.
+func (e Environment) Files() []string {
+	var all []string
+	if e.Approvers != "" {
+		all = append(all, e.Approvers)
+	}
+	if e.Console != nil && e.After != "" {
+		all = append(all, e.TrustedHosts.Path())
+	}
+	return all
 }
 
 // HostConfig is what a host of this environment must enforce. Only the console

@@ -15,27 +15,34 @@ import (
 // Load reads and checks a hosts.toml. The error is an *exit.Error of code
 // BadInput that tells every problem with its file and line.
 func Load(path string) (*Inventory, error) {
-	data, err := readFile(path)
+	data, owner, err := readFile(path)
 	if err != nil {
 		return nil, &exit.Error{
 			Code: exit.BadInput, Err: err,
 			Message: fmt.Sprintf("cannot read %s: %s", printable.Line(path), cause(err)),
 		}
 	}
-	inventory, err := read(path, data)
+	inventory, err := Parse(path, data)
 	if err != nil {
 		return nil, badFile(path, err)
 	}
+	inventory.Owner = owner
 	return inventory, nil
 }
 
-func readFile(path string) ([]byte, error) {
+func readFile(path string) (data []byte, owner int, err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer func() { _ = file.Close() }()
-	return io.ReadAll(io.LimitReader(file, stricttoml.MaxSize+1))
+	info, err := file.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	owner, _ = ownerOf(info)
+	data, err = io.ReadAll(io.LimitReader(file, stricttoml.MaxSize+1))
+	return data, owner, err
 }
 
 // badFile is one line for one problem, and a list for several.

@@ -305,7 +305,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte("version = 1\n[environments.a]\nafter = 'a'"))
 	f.Add([]byte("environments = {a = {hosts = ['x']}, b = {after = 'a'}}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		inventory, err := read("hosts.toml", data)
+		inventory, err := Parse("hosts.toml", data)
 		if err != nil {
 			return
 		}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/local"
 	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/internal/stricttoml"
@@ -75,6 +76,14 @@ func (t TrustedHosts) read() ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = folder.Close() }()
+	info, err := folder.Stat(".")
+	if err != nil {
+		return nil, err
+	}
+	owner, _ := ownerOf(info) // it is trusted with hosts.toml, too
+	if err := local.Guard(t.Path(), owner); err != nil {
+		return nil, err
+	}
 	file, err := folder.OpenFile(t.Name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -90,6 +99,9 @@ func (t TrustedHosts) read() ([]byte, error) {
 }
 
 func (t TrustedHosts) refuse(err error) error {
+	if known := (*exit.Error)(nil); errors.As(err, &known) {
+		return known
+	}
 	return &exit.Error{
 		Code: exit.BadInput, Err: err, Message: "cannot use the pinned receipt keys: " + printable.Line(err.Error()),
 		Next: "git diff -- " + exit.Word(t.Path()),

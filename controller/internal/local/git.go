@@ -5,7 +5,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/re-connect/rpctl/controller/internal/exit"
@@ -21,12 +25,19 @@ const maxOutput = 64 << 10
 var gitEnv = []string{"LC_ALL=C", "GIT_OPTIONAL_LOCKS=0", "GIT_PAGER=cat"}
 
 // hookVariables are set inside git hooks and would send git to another repository than Dir's.
-var hookVariables = []string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
+var hookVariables = []string{
+	"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE",
+	"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH",
+}
+
+// noPrograms keeps git from running programs that the branch which is checked out may hold: hooks (core.hooksPath
+// is often a folder of the work tree) and a monitor of files. A bare repository within the work tree is not believed.
+var noPrograms = []string{"-c", "core.hooksPath=" + os.DevNull, "-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit"}
 
 // git asks git and gives its answer without the last newline.
 func (t *Tree) git(ctx context.Context, args ...string) (string, error) {
 	var out, errs bounded
-	err := t.run(ctx, &out, &errs, args...)
+	err := t.run(ctx, nil, &out, &errs, args...)
 	if err != nil {
 		return "", &gitError{err: err, said: errs.last()}
 	}
@@ -41,15 +52,20 @@ func (t *Tree) gitAloud(ctx context.Context, args ...string) error {
 	if t.Output != nil {
 		out = io.MultiWriter(t.Output, &said)
 	}
-	if err := t.run(ctx, out, out, args...); err != nil {
+	if err := t.run(ctx, t.Stdin, out, out, args...); err != nil {
 		return &gitError{err: err, said: said.last()}
 	}
 	return nil
 }
 
-func (t *Tree) run(ctx context.Context, out, errs io.Writer, args ...string) error {
-	return Run(ctx, append([]string{"git"}, args...), Options{
-		Dir: t.Dir, Env: gitEnv, Without: hookVariables, Stdin: t.Stdin, Stdout: out, Stderr: errs, Hurry: t.Hurry,
+func (t *Tree) run(ctx context.Context, in io.Reader, out, errs io.Writer, args ...string) error {
+	path := pathOutside(os.Getenv("PATH"), t.Dir)
+	program, err := lookIn(path, "git")
+	if err != nil {
+		return notStarted([]string{"git"}, t.Dir, err)
+	}
+	return Run(ctx, slices.Concat([]string{program}, noPrograms, args), Options{
+		Dir: t.Dir, Env: append([]string{"PATH=" + path}, gitEnv...), Without: append([]string{"PATH"}, hookVariables...), typed: append([]string{"git"}, args...), Stdin: in, Stdout: out, Stderr: errs, Hurry: t.Hurry,
 	})
 }
 
@@ -117,4 +133,45 @@ func (b *bounded) last() string {
 		}
 	}
 	return printable.Excerpt(secret.Mask(last), 300)
+}
+
+// pathOutside is PATH without what a branch could put a git or ssh into: relative folders, and those of the work tree.
+func pathOutside(path, dir string) string {
+	tree, inTree := workTreeOf(dir)
+	return strings.Join(slices.DeleteFunc(filepath.SplitList(path), func(folder string) bool {
+		if !filepath.IsAbs(folder) {
+			return true
+		}
+		if real, err := filepath.EvalSymlinks(folder); err == nil {
+			folder = real
+		}
+		return inTree && (folder == tree || strings.HasPrefix(folder, tree+"/"))
+	}), string(filepath.ListSeparator))
+}
+
+// workTreeOf is the folder with .git at or above dir, without links.
+func workTreeOf(dir string) (root string, found bool) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", false
+	}
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	for root = dir; root != filepath.Dir(root); root = filepath.Dir(root) {
+		if _, err := os.Lstat(filepath.Join(root, ".git")); err == nil {
+			return root, true
+		}
+	}
+	return "", false
+}
+
+// lookIn finds a program in the folders of path.
+func lookIn(path, name string) (string, error) {
+	for _, folder := range filepath.SplitList(path) {
+		if found, err := exec.LookPath(filepath.Join(folder, name)); err == nil {
+			return found, nil
+		}
+	}
+	return "", exec.ErrNotFound
 }

@@ -46,6 +46,7 @@ type Options struct {
 	// Hurry ends all grace (a second Ctrl-C).
 	Hurry *Hurry
 
+	typed       []string      // what messages name instead of argv
 	atTerminal  func() bool   // nil asks the terminal
 	toldGrace   time.Duration // for what the terminal told to end; 0 means Grace
 	outputDelay time.Duration // 0 means defaultOutputDelay
@@ -70,12 +71,16 @@ func Run(ctx context.Context, argv []string, o Options) error {
 	}
 	defer o.Hurry.begin()()
 	mark := markName + rand.Text()
+	told := argv
+	if o.typed != nil {
+		told = o.typed
+	}
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = o.Dir, o.Stdin, o.Stdout, o.Stderr
 	cmd.Env = environment(o, mark)
 	cmd.WaitDelay = cmp.Or(o.outputDelay, defaultOutputDelay)
 	if err := cmd.Start(); err != nil {
-		return notStarted(argv, o.Dir, err)
+		return notStarted(told, o.Dir, err)
 	}
 	running := &command{process: cmd.Process, mark: mark, done: make(chan struct{})}
 	go func() {
@@ -84,10 +89,10 @@ func Run(ctx context.Context, argv []string, o Options) error {
 	}()
 	select {
 	case <-running.done:
-		return ended(argv, running.err)
+		return ended(told, running.err)
 	case <-ctx.Done():
 		how := running.end(o)
-		return interrupted(ctx, argv, running.err, how)
+		return interrupted(ctx, told, running.err, how)
 	}
 }
 

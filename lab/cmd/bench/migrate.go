@@ -51,7 +51,7 @@ func (b *bench) withConsole() error {
 		return err
 	}
 	for _, verb := range []string{"install", "pin"} {
-		if _, err := b.output(b.rpctl("agent", verb, "--env", "preprod", "--login", "admin", "--yes")); err != nil {
+		if _, err := b.output(b.rpctl("agent", verb, "--env", "preprod", "--login", "admin", "--yes", "--unreviewed", "a lab")); err != nil {
 			return err
 		}
 	}
