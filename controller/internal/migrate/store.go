@@ -3,13 +3,10 @@ package migrate
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/google/renameio/v2"
 
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/proto"
@@ -17,7 +14,7 @@ import (
 
 // store is the folder of receipts beside a plan: plan.receipts/ for plan.toml. Of each
 // receipt it has the body, exactly as it was signed, and the signature in a file of its
-// own, so that ssh-keygen can check them.
+// own, so that ssh-keygen can check them. No link leads out of it: see open.
 type store struct{ folder string }
 
 func storeOf(planPath string) store {
@@ -45,9 +42,9 @@ func (s store) write(name string, signed proto.Signed) (string, error) {
 }
 
 func (s store) put(name, content string) error {
-	err := os.MkdirAll(s.folder, 0o755)
+	folder, err := s.open(true)
 	if err == nil {
-		err = renameio.WriteFile(s.path(name), []byte(content), 0o644)
+		err = of(errors.Join(writeIn(folder, name, content), folder.Close()), s.path(name))
 	}
 	if err != nil {
 		return &exit.Error{
@@ -67,25 +64,12 @@ func (s store) nearest() string {
 }
 
 func (s store) read(name, namespace string) (proto.Signed, error) {
-	body, err := readBounded(s.path(name), maxReceipt)
+	body, err := s.get(name)
 	if err != nil {
 		return proto.Signed{}, err
 	}
-	sig, err := readBounded(s.path(name+".sig"), maxReceipt)
+	sig, err := s.get(name + ".sig")
 	return proto.Signed{Namespace: namespace, Body: string(body), Signature: string(sig)}, err
-}
-
-func readBounded(path string, limit int64) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		err = fmt.Errorf("%s is longer than %d bytes", path, limit)
-	}
-	return data, err
 }
 
 // readme stands in the folder, for those who find it.
