@@ -16,6 +16,7 @@ import (
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/systemdengine"
 	"github.com/re-connect/rpctl/agent/internal/journal"
+	"github.com/re-connect/rpctl/agent/internal/peer"
 	"github.com/re-connect/rpctl/agent/internal/release"
 	"github.com/re-connect/rpctl/agent/internal/session"
 	"github.com/re-connect/rpctl/agent/internal/status"
@@ -56,7 +57,7 @@ func Open(paths Paths) (session.Host, func() error) {
 	if err != nil {
 		name = "unknown"
 	}
-	host := session.Host{Name: name, Agent: version.String(), State: paths.State}
+	host := session.Host{Name: name, Agent: version.String(), State: paths.State, Recheck: peer.ThisHost.Recheck}
 	if host.Config, err = config.Load(paths.Config); err != nil {
 		host.Refused = refused(err)
 		return host, func() error { return nil }

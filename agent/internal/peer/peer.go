@@ -13,6 +13,8 @@ type Caller struct {
 	UID    uint32
 	User   string   // login name, or "uid 1234" where it has none
 	Groups []string // names; a group without one is "gid 1234"
+
+	gids []uint32 // Groups as the kernel has them
 }
 
 // In says whether the caller is a member of one of the groups.
@@ -28,7 +30,8 @@ func named(uid uint32, gids []uint32) Caller {
 		caller.User = u.Username
 	}
 	slices.Sort(gids)
-	for _, gid := range slices.Compact(gids) {
+	caller.gids = slices.Compact(gids)
+	for _, gid := range caller.gids {
 		name := fmt.Sprintf("gid %d", gid)
 		if g, err := user.LookupGroupId(strconv.FormatUint(uint64(gid), 10)); err == nil {
 			name = g.Name

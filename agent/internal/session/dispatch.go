@@ -92,6 +92,7 @@ func (s *session) admit(request proto.Request) (operation, error) {
 	op, known := operations[request.Op]
 	var refused *proto.Error
 	environment := s.host.Config.Environment
+	barred := s.barred(op.right, string(request.Op)+" here")
 	switch {
 	case request.Protocol < proto.MinVersion || request.Protocol > proto.Version:
 		refused = &proto.Error{Code: proto.CodeUnsupported, Next: upgrade, Message: fmt.Sprintf(
@@ -101,8 +102,8 @@ func (s *session) admit(request proto.Request) (operation, error) {
 			"cannot serve the request: this agent does not know the operation %q", printable.Excerpt(string(request.Op), 60))}
 	case request.Environment != environment && (request.Environment != "" || !op.anyEnvironment):
 		refused = wrongEnvironment(request, environment)
-	case !s.may(op.right):
-		refused = s.forbidden(string(request.Op)+" here", s.host.Config.Act)
+	case barred != nil:
+		refused = barred
 	case op.needsLease && s.lease == nil:
 		refused = &proto.Error{Code: proto.CodeLeaseRequired,
 			Message: fmt.Sprintf("cannot %s: this connection does not hold the host: the lease comes first", request.Op),

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/jobs"
+	"github.com/re-connect/rpctl/agent/internal/peer"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -19,6 +20,9 @@ type Host struct {
 	ReceiptKey string
 	// Refused says why agent.toml cannot be followed; the session then greets with it and ends.
 	Refused *proto.Error
+	// Recheck looks up which of its groups the caller is a member of now; its error says why the caller may do nothing
+	// any more. nil: those of the connection count as long as it lasts.
+	Recheck func(peer.Caller) (peer.Caller, error)
 	// State is the folder that holds the lease and the audit file.
 	State string
 

@@ -66,6 +66,7 @@ func (s *session) hold(ctx context.Context, request proto.Request, purpose strin
 		return err
 	}
 	s.lease, s.recorded = held, false
+	s.setHolds(true)
 	s.watchClosely(+1)
 	return nil
 }
@@ -108,6 +109,7 @@ func (s *session) dropLease() {
 	if s.lease == nil {
 		return
 	}
+	s.setHolds(false)
 	s.watchClosely(-1)
 	entry := s.leased
 	entry.Action, entry.Time = audit.ActionLeaseEnd, time.Time{}

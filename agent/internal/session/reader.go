@@ -30,6 +30,10 @@ func (s *session) read() {
 			return
 		}
 		s.heard()
+		if !s.stillMay() {
+			s.lose(errBarred)
+			return
+		}
 		line, refused := parse(data)
 		switch {
 		case refused != nil && refused.fatal:

@@ -56,6 +56,7 @@ type session struct {
 	cancels map[int64]context.CancelCauseFunc
 	watch   *time.Timer
 	watched int  // reasons to hear from the caller often: the lease, a follow
+	holds   bool // the lease is one of them
 	asked   bool // a request has come
 	waiting int  // bytes of what was begun and is not answered
 
@@ -140,6 +141,13 @@ func (s *session) heard() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.watch.Reset(s.patience())
+}
+
+// setHolds notes whether the connection holds the lease, which the caller then needs the right to act for.
+func (s *session) setHolds(holds bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holds = holds
 }
 
 // watchClosely counts one more (+1) or one less (-1) reason to hear from the caller often.
