@@ -17,13 +17,13 @@ type seen struct {
 const lookScript = `
 find /etc /root /usr/local /usr/bin /usr/lib/systemd /var/lib/rp-agent /var/lib/rp-agent-console /var/spool /var/tmp /run/systemd/system \
   /home/admin /home/app/.ssh /home/app/www -path /home/app/www/shared -prune -o -path /home/app/www/current -prune -o -name audit.jsonl -prune -o -name 'attempt*' -prune -o \
-  -path '/var/tmp/systemd-private-*' -prune -o -path /var/tmp -prune -o -path /var/lib/rp-agent-console/specs -prune -o -path /var/lib/rp-agent-console/output -prune -o -path /var/lib/rp-agent-console/ends -prune -o -path /var/lib/rp-agent/places -prune -o \
+  -path '/var/tmp/systemd-private-*' -prune -o -path /var/tmp -prune -o -path /var/lib/rp-agent-console/specs -prune -o -path /var/lib/rp-agent-console/output -prune -o -path /var/lib/rp-agent-console/ends -prune -o -path /var/lib/rp-agent/places -prune -o -path /var/lib/rp-agent/refused -prune -o \
   -type d -printf '%p %y %m %U:%G\n' -o '(' -user app -o -user rp-agent ')' -printf '%p %y %m %U:%G %s %l\n' -o -printf '%p %y %m %U:%G %s %C@ %l\n' | sort
 readlink /home/app/www/current
 ls -A /run/systemd/transient | grep -v '^session-'
 ls -A /run /tmp /var/tmp | grep -v systemd-private | grep -E 'pwned|agent|X11-unix'
 systemctl show -p Id,InvocationID,ActiveState,NRestarts 'messenger_worker*' ssh.service dbus.service systemd-journald.service rp-agent.socket multi-user.target
-find /var/lib/rp-agent -path /var/lib/rp-agent/places -prune -o -type f -not -name audit.jsonl -exec sha256sum {} + | sort
+find /var/lib/rp-agent -path /var/lib/rp-agent/places -prune -o -path /var/lib/rp-agent/refused -prune -o -type f -not -name audit.jsonl -exec sha256sum {} + | sort
 getent group; getent passwd
 cat /proc/sys/kernel/random/boot_id
 `

@@ -54,19 +54,32 @@ func (s System) serve(ctx context.Context) error {
 	}
 	here, free := host.Open(s.Paths)
 	here.Log = s.log
-	giveBack, err := places.Take(s.Paths.State, caller.UID)
+	place, err := places.Take(s.Paths.State, caller.UID)
 	switch {
 	case errors.Is(err, places.ErrFull):
-		here.Refused = &proto.Error{Code: proto.CodeForbidden,
-			Message: fmt.Sprintf("cannot serve: %s holds %d connections already, and others want to be served too; end those that nobody needs", caller.User, places.Max),
-			Next:    "pgrep -a -u " + caller.User + " rp-agent"}
+		here.Refused = crowded(caller)
 	case err != nil:
 		s.log(err) // a full disk is no reason to serve nobody
-	default:
-		defer giveBack()
+	case place.Reserved:
+		here.Crowded = crowded(caller)
 	}
+	defer place.Free()
 	err = session.Serve(ctx, conn, caller, here)
+	if errors.Is(err, session.ErrLost) {
+		// Any member can lose connections in a loop: the unit's LogLevelMax= keeps these lines out of the journal.
+		fmt.Fprintln(s.Stderr, levelInfo+"rp-agent:", printable.Line(err.Error()))
+		err = nil
+	}
 	return errors.Join(err, free())
+}
+
+// levelInfo begins a line that is no warning (sd-daemon(3)).
+const levelInfo = "<6>"
+
+// crowded refuses a caller where all places are taken, or those of its login.
+func crowded(caller peer.Caller) *proto.Error {
+	return &proto.Error{Code: proto.CodeLimit, Next: "pgrep -a -u " + caller.User + " rp-agent",
+		Message: fmt.Sprintf("cannot serve: %s holds %d connections already, or all logins together hold too many; end some of them; until then `rpctl jobs` and `rpctl cancel` are served", caller.User, places.Max)}
 }
 
 // log writes for the host's journal.

@@ -80,15 +80,7 @@ func (s *Service) Cancel(ctx context.Context, args proto.JobCancelArgs, caller C
 	if err != nil || record.Job.State.Ended() {
 		return s.sized(record), err
 	}
-	wish, entry := "before its next step", proto.AuditEntry{Action: audit.ActionCancel, Operator: caller.Operator, User: caller.User, UID: caller.UID, From: caller.From}
-	if args.Now {
-		wish = "at once"
-	}
-	entry.Detail = fmt.Sprintf("job %s %s", args.ID, wish)
-	if _, err := s.Audit.Append(entry); err != nil {
-		return proto.Job{}, err
-	}
-	asked, err := s.Jobs.AskCancel(args.ID, store.Cancel{Now: args.Now, Operator: caller.Operator, User: caller.User, Time: s.now()})
+	asked, err := s.askCancel(args, caller)
 	if err != nil {
 		return proto.Job{}, err
 	}
@@ -104,6 +96,22 @@ func (s *Service) Cancel(ctx context.Context, args proto.JobCancelArgs, caller C
 	job := s.sized(record)
 	job.CancelAsked, job.CancelNow = true, asked.Now
 	return job, nil
+}
+
+// askCancel notes the request in the audit and keeps it, and returns the one in effect. Asked again for no more than is
+// asked for already it writes nothing: a loop would fill the audit.
+func (s *Service) askCancel(args proto.JobCancelArgs, caller Caller) (store.Cancel, error) {
+	if before, err := s.Jobs.CancelAsked(args.ID); err == nil && before != nil && (before.Now || !args.Now) {
+		return *before, nil
+	}
+	wish := "before its next step"
+	if args.Now {
+		wish = "at once"
+	}
+	if err := s.tell(caller, audit.ActionCancel, fmt.Sprintf("job %s %s", args.ID, wish)); err != nil {
+		return store.Cancel{}, err
+	}
+	return s.Jobs.AskCancel(args.ID, store.Cancel{Now: args.Now, Operator: caller.Operator, User: caller.User, Time: s.now()})
 }
 
 // PlanStatus is where a plan stands on this host, gate by gate.

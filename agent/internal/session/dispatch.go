@@ -104,6 +104,8 @@ func (s *session) admit(request proto.Request) (operation, error) {
 		refused = wrongEnvironment(request, environment)
 	case barred != nil:
 		refused = barred
+	case s.host.Crowded != nil && request.Op != proto.OpJobs && request.Op != proto.OpJobCancel:
+		return op, s.host.Crowded
 	case op.needsLease && s.lease == nil:
 		refused = &proto.Error{Code: proto.CodeLeaseRequired,
 			Message: fmt.Sprintf("cannot %s: this connection does not hold the host: the lease comes first", request.Op),

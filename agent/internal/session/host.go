@@ -23,6 +23,8 @@ type Host struct {
 	// Recheck looks up which of its groups the caller is a member of now; its error says why the caller may do nothing
 	// any more. nil: those of the connection count as long as it lasts.
 	Recheck func(peer.Caller) (peer.Caller, error)
+	// Crowded says why only jobs are listed and cancelled in this connection, and for a short time; nil serves all.
+	Crowded *proto.Error
 	// State is the folder that holds the lease and the audit file.
 	State string
 

@@ -278,3 +278,19 @@ func TestClockResetIsRoots(t *testing.T) {
 		t.Errorf("audit: %s, want %s", got, want)
 	}
 }
+
+// TestReconnectingFillsNoAudit: the refusals of one user are counted over all its connections.
+func TestReconnectingFillsNoAudit(t *testing.T) {
+	host := hostOf(t.TempDir(), &fakeHost{})
+	var c *talk
+	for range 4 {
+		c = callHost(t, onlooker, host)
+		for id := 1; id <= maxRefusals; id++ {
+			wantError(t, c.ask(id, proto.OpRestart, `{}`), int64(id), proto.CodeForbidden)
+		}
+		_ = c.ended()
+	}
+	if got := strings.Count(c.audited(), "refused"); got != maxRefusals {
+		t.Errorf("%d refusals are in the audit, want %d", got, maxRefusals)
+	}
+}

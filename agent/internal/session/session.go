@@ -76,6 +76,9 @@ func Serve(ctx context.Context, conn io.ReadWriteCloser, caller peer.Caller, hos
 	if !s.greet() {
 		return nil
 	}
+	if err := s.audit.TellRefused(); err != nil {
+		s.log(err)
+	}
 	go s.read()
 	for {
 		select {
@@ -100,6 +103,10 @@ func newSession(ctx context.Context, conn io.ReadWriteCloser, caller peer.Caller
 	// A reader or a writer that waits for the peer is freed by closing the connection, by nothing else.
 	context.AfterFunc(s.reach, func() { _ = conn.Close() })
 	s.watch = time.AfterFunc(s.patience(), s.silent)
+	if host.Crowded != nil {
+		life := time.AfterFunc(crowdedLife, s.silent)
+		context.AfterFunc(s.reach, func() { life.Stop() })
+	}
 	return s
 }
 
@@ -111,6 +118,12 @@ func (s *session) end() {
 	_ = s.conn.Close() // now, and not when AfterFunc gets to it
 }
 
+// ErrLost is an end of a connection that PROTOCOL.md does not foresee: the caller went away, or was cut off.
+var ErrLost = errors.New("lost")
+
+// crowdedLife bounds a connection that has a reserved place: others need it next.
+const crowdedLife = 30 * time.Second
+
 var (
 	errSilent    = errors.New("the caller said nothing for too long")
 	errCancelled = errors.New("cancelled by the caller")
@@ -121,7 +134,7 @@ func (s *session) lostWhy() error {
 	if cause == nil || s.stop.Err() != nil {
 		return nil
 	}
-	return fmt.Errorf("connection of %s lost: %w", s.caller.User, cause)
+	return fmt.Errorf("connection of %s %w: %w", s.caller.User, ErrLost, cause)
 }
 
 // patience is how long the caller may say nothing. mu is held, or nobody else has s yet. A caller

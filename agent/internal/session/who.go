@@ -37,7 +37,7 @@ func (s *session) from() string {
 	return printable.Excerpt(words[0], maxTold)
 }
 
-// auditRefusal notes that a change was asked for and refused. The refusal stands
+// auditRefusal notes that a change was asked for and refused, or counts it (audit.Refuse). The refusal stands
 // whether it can be noted or not.
 func (s *session) auditRefusal(request proto.Request, why error) {
 	s.refusals++
@@ -47,7 +47,7 @@ func (s *session) auditRefusal(request proto.Request, why error) {
 	if errors.As(why, &refused) {
 		entry.Result = string(refused.Code)
 	}
-	if _, err := s.audit.Append(entry); err != nil {
+	if err := s.audit.Refuse(entry); err != nil {
 		s.log(err)
 	}
 }
