@@ -84,6 +84,7 @@ func Migrations(name string, rules proto.HostConfig, paths Paths, engine jobs.En
 	return jobs.Parts{
 		Name: name, Config: rules, State: paths.State, Folders: console.FoldersIn(paths.Console), Engine: engine,
 		Releases:  release.Layout{Path: rules.Application.Path},
+		Disk:      console.ThisDisk,
 		Approvers: func() (signature.Signers, error) { return config.Signers(paths.Approvers) },
 		Hosts:     func() (signature.Signers, error) { return config.TrustedHosts(paths.Hosts) },
 	}

@@ -72,7 +72,10 @@ func BecomeConsole(paths Paths, run string, getenv func(string) string) error {
 
 // ConsoleEnded records how the command of a run ended, from what systemd tells ExecStopPost= (systemd.exec(5)).
 func ConsoleEnded(paths Paths, run string, getenv func(string) string) error {
-	return console.FoldersIn(paths.Console).WriteEnd(console.ID(run), console.EndFromEnv(getenv, time.Now()))
+	folders, now := console.FoldersIn(paths.Console), time.Now()
+	err := folders.WriteEnd(console.ID(run), console.EndFromEnv(getenv, now))
+	_ = folders.PruneOutput(now) // the next command's end tries again, and admission looks at what is there
+	return err
 }
 
 func uidOf(name string) (uint32, error) {

@@ -36,6 +36,7 @@ type Service struct {
 	// Releases says which release `current` names.
 	Releases runner.Releases
 	Audit    runner.Audit
+	Disk     console.Disk
 	Now      func() time.Time // nil: the clock
 }
 

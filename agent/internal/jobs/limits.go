@@ -7,11 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/re-connect/rpctl/agent/internal/jobs/store"
 	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/proto"
 )
 
-// Limits of simulations. An apply needs an approval and is alone on its host, so it needs no limit; root has none.
+// Limits of simulations. An apply needs an approval and is alone on its host, so it needs no limit; root has none but the disk.
 const (
 	// maxSimulations run at a time on one host: each is a PHP process with a connection to the database.
 	maxSimulations = 4
@@ -21,15 +22,15 @@ const (
 	maxInHour = 60
 )
 
-// roomForSimulation refuses a simulation past a limit. The caller holds Admit, so that two starts cannot take the same place.
-func (s *Service) roomForSimulation(ctx context.Context, caller Caller, now time.Time) error {
-	if caller.UID == 0 {
-		return nil
-	}
+// roomForSimulation refuses a simulation of the wanted plan past a limit, and prunes old plans. The caller holds Admit, so that two starts cannot take the same place.
+func (s *Service) roomForSimulation(ctx context.Context, wanted string, caller Caller, now time.Time) error {
 	all, err := s.Jobs.List()
 	if err != nil {
 		return err
 	}
+	used := open(all)
+	used[wanted] = true
+	_ = s.Plans.Prune(now, used) // what cannot be removed now is tried again by the next simulation
 	var running, own []proto.Job
 	recent := 0
 	for _, record := range all {
@@ -54,6 +55,7 @@ func (s *Service) roomForSimulation(ctx context.Context, caller Caller, now time
 		}
 	}
 	switch {
+	case caller.UID == 0:
 	case len(own) >= maxOfLogin:
 		return s.tooMany(own, fmt.Sprintf("login %s runs %d already, and may run %d at a time", caller.User, len(own), maxOfLogin))
 	case len(running) >= maxSimulations:
@@ -62,7 +64,18 @@ func (s *Service) roomForSimulation(ctx context.Context, caller Caller, now time
 		return &proto.Error{Code: proto.CodeLimit, Next: "rpctl jobs --env " + s.Config.Environment,
 			Message: fmt.Sprintf("cannot simulate the plan: login %s has started %d simulations within an hour, and may start %d", caller.User, recent, maxInHour)}
 	}
-	return nil
+	return s.Folders.RoomForDryRun(s.Disk, len(running)+1, 0)
+}
+
+// open is the plans of the jobs that have not ended.
+func open(all []store.Record) map[string]bool {
+	plans := map[string]bool{}
+	for _, record := range all {
+		if !record.Job.State.Ended() {
+			plans[record.Job.Plan] = true
+		}
+	}
+	return plans
 }
 
 // tooMany names the jobs that must end first, the oldest first, and how to end it.

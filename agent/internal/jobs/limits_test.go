@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/re-connect/rpctl/agent/internal/audit"
 	"github.com/re-connect/rpctl/agent/internal/jobs"
+	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/jobstest"
 	"github.com/re-connect/rpctl/proto"
 )
@@ -144,5 +146,85 @@ func TestSimulationsInAnHourAreLimited(t *testing.T) {
 	now = now.Add(time.Hour)
 	if err := start(login(1001)); err != nil {
 		t.Errorf("an hour later: %v", err)
+	}
+}
+
+// TestFullDiskOfSimulations: a simulation is refused at the start and before each of its dry runs while an apply goes on.
+func TestFullDiskOfSimulations(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	mib := uint64(600)
+	h.Parts.Disk = func(string) (uint64, error) { return mib << 20, nil }
+	h.Reopen()
+	_, err := h.Start(proto.JobStartArgs{ID: h.NewID(), Kind: proto.KindSimulate, Plan: p})
+	refusal(t, err, proto.CodeLimit, "600 MiB of the disk are free")
+
+	mib = 2000
+	h.Engine.Script = func(console.Spec) jobstest.Fault { return jobstest.Fault{Before: func() { mib = 600 }} }
+	job := h.Do(proto.JobStartArgs{Kind: proto.KindSimulate, Plan: p})
+	if job.State != proto.JobFailed || job.Error == nil || job.Error.Code != proto.CodeLimit || job.Steps[0].State != proto.StepSimulated || job.Steps[1].State != proto.StepFailed {
+		t.Errorf("%s, %+v", job.State, job)
+	}
+	if job := h.Do(proto.JobStartArgs{Kind: proto.KindApply, Plan: p}); job.State != proto.JobSucceeded {
+		t.Errorf("the apply: %s, %v", job.State, job.Error)
+	}
+
+	mib = 10
+	_, err = h.Start(proto.JobStartArgs{ID: h.NewID(), Kind: proto.KindApply, Plan: p})
+	if err == nil {
+		t.Error("an apply on a full disk is admitted")
+	}
+}
+
+// TestOldPlansArePruned by the next simulation, but not the plan of a job that has not ended.
+func TestOldPlansArePruned(t *testing.T) {
+	h := jobstest.NewHost(t)
+	now := jobstest.Now()
+	h.Parts.Now = func() time.Time { return now }
+	h.Reopen()
+	old, begun, third := jobstest.Plan(), jobstest.Plan(), jobstest.Plan()
+	begun.Groups, third.Groups = begun.Groups[:1], third.Groups[1:]
+	h.Simulate(old)
+	h.Simulate(begun)
+	now = now.AddDate(0, 2, 0)
+	if _, err := h.Start(proto.JobStartArgs{ID: h.NewID(), Kind: proto.KindSimulate, Plan: begun}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Start(proto.JobStartArgs{ID: h.NewID(), Kind: proto.KindSimulate, Plan: third}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Service.Plans.Plan(old.Digest()); err == nil {
+		t.Error("the old plan is there")
+	}
+	if _, err := h.Service.Plans.Plan(begun.Digest()); err != nil {
+		t.Errorf("the plan of a running job: %v", err)
+	}
+}
+
+// TestCancelAskedAgainIsNoLineMore of the audit, and "now" after that is one.
+func TestCancelAskedAgainIsNoLineMore(t *testing.T) {
+	h := jobstest.NewHost(t)
+	id := h.NewID()
+	if _, err := h.Start(proto.JobStartArgs{ID: id, Kind: proto.KindSimulate, Plan: jobstest.Plan()}); err != nil {
+		t.Fatal(err)
+	}
+	for _, now := range []bool{false, false, true, true, false} {
+		job, err := h.Service.Cancel(t.Context(), proto.JobCancelArgs{ID: id, Now: now}, jobstest.Caller)
+		if err != nil || !job.CancelAsked {
+			t.Fatalf("%+v, %v", job, err)
+		}
+	}
+	entries, err := audit.New(h.Parts.State).Last(100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := 0
+	for _, entry := range entries {
+		if entry.Action == audit.ActionCancel {
+			lines++
+		}
+	}
+	if lines != 2 {
+		t.Errorf("%d lines of cancels, want 2", lines)
 	}
 }

@@ -24,6 +24,7 @@ type Parts struct {
 	Releases runner.Releases
 	// Approvers and Hosts read the files of keys that count here (config.Signers on a real host).
 	Approvers, Hosts func() (signature.Signers, error)
+	Disk             console.Disk
 	Log              func(error)      // nil drops it
 	Now              func() time.Time // nil: the clock
 }
@@ -32,7 +33,7 @@ type Parts struct {
 func (p Parts) Service() *Service {
 	return &Service{
 		Name: p.Name, Config: p.Config, State: p.State, Jobs: store.New(p.State), Plans: p.plans(), Folders: p.Folders,
-		Engine: p.Engine, Releases: p.Releases, Audit: audit.New(p.State).By(p.Now), Now: p.Now,
+		Engine: p.Engine, Releases: p.Releases, Audit: audit.New(p.State).By(p.Now), Now: p.Now, Disk: p.Disk,
 	}
 }
 
@@ -40,7 +41,7 @@ func (p Parts) Service() *Service {
 func (p Parts) Runner() runner.Host {
 	return runner.Host{
 		Name: p.Name, Config: p.Config, Jobs: store.New(p.State), Plans: p.plans(), Folders: p.Folders,
-		Consoles: p.Engine, Releases: p.Releases, Audit: audit.New(p.State).By(p.Now), Log: p.Log, Now: p.Now,
+		Consoles: p.Engine, Releases: p.Releases, Audit: audit.New(p.State).By(p.Now), Log: p.Log, Now: p.Now, Disk: p.Disk,
 		Key: func() (runner.Key, error) { return p.key() },
 	}
 }

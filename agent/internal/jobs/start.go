@@ -159,7 +159,7 @@ func (s *Service) admit(ctx context.Context, args proto.JobStartArgs, caller Cal
 		if err := s.admitSimulation(running); err != nil {
 			return err
 		}
-		return s.roomForSimulation(ctx, caller, created)
+		return s.roomForSimulation(ctx, args.Plan.Digest(), caller, created)
 	}
 	standing, evidence, err := s.Plans.Standing(question)
 	if err != nil {
@@ -168,7 +168,7 @@ func (s *Service) admit(ctx context.Context, args proto.JobStartArgs, caller Cal
 	if refusal := evidence.Refusal(standing); refusal != nil {
 		return refusal
 	}
-	return nil
+	return s.Folders.RoomForApply(s.Disk)
 }
 
 func (s *Service) admitSimulation(running *proto.Job) error {

@@ -9,7 +9,7 @@
 //	plans/DIGEST/applied.json     signed by this host
 //	plans/DIGEST/steps.json       where the steps are
 //
-// Nothing here is ever pruned.
+// A plan that was simulated at most is pruned when it is old; the others are kept for ever.
 package plans
 
 import (

@@ -74,7 +74,7 @@ func outcome(to fleet.Target, job proto.Job, next string) error {
 	}
 	failure.Message += ": " + job.Error.Message
 	failure.Err = job.Error
-	if job.Error.Code == proto.CodeGate {
+	if job.Error.Code == proto.CodeGate || job.Error.Code == proto.CodeLimit {
 		failure.Code = exit.Refused
 	}
 	if job.Error.Next != "" {

@@ -41,6 +41,8 @@ func (e End) String() string {
 	switch {
 	case e.Result == "timeout":
 		return "it ran longer than its unit allows (systemctl cat rp-agent-dryrun@.service) and was ended"
+	case e.Status == "XFSZ":
+		return "a file that it wrote, its own output or a log of the application, grew past the limit of its unit (LimitFSIZE= of rp-agent-dryrun@.service)"
 	case e.Code == "exited":
 		return "it ended with status " + printable.Excerpt(e.Status, 20)
 	case e.Code == "":

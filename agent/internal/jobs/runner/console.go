@@ -7,6 +7,7 @@ import (
 
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/store"
+	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/proto/plan"
 )
 
@@ -53,6 +54,21 @@ func (w *work) realRun(step plan.Located) (outcome, error) {
 		}
 	}
 	return w.finish(w.record.Last(step.ID, store.Real))
+}
+
+// roomForDryRun refuses a simulation that would fill the disk. What an apply checks and verifies is never refused.
+func (w *work) roomForDryRun() error {
+	all, err := w.Jobs.List()
+	if err != nil {
+		return err
+	}
+	running := 0
+	for _, record := range all {
+		if record.Job.Kind == proto.KindSimulate && !record.Job.State.Ended() {
+			running++
+		}
+	}
+	return w.Folders.RoomForDryRun(w.Disk, running, w.record.Job.Stdout+w.record.Job.Stderr)
 }
 
 // start writes what is about to be started, and starts it.

@@ -62,6 +62,7 @@ type Host struct {
 	Releases Releases
 	Key      func() (Key, error) // read when something is to be signed
 	Audit    Audit
+	Disk     console.Disk
 	Now      func() time.Time // nil: the clock
 	Log      func(error)      // what is no reason to stop; nil drops it
 	// Saved is called after each state that is on the disk, in tests: its error ends the runner there, as a kill would.

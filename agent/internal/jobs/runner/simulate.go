@@ -14,6 +14,11 @@ func (w *work) simulate(step plan.Located) error {
 	if state := w.record.Step(step.ID).State; state == proto.StepSimulated || state == proto.StepVerified {
 		return nil
 	}
+	if w.record.Current() == nil { // the command of a runner that died is there already
+		if err := w.roomForDryRun(); err != nil {
+			return w.noRoom(step.ID, err)
+		}
+	}
 	w.set(step.ID, proto.StepChecking, "")
 	result, err := w.show(step, store.Simulate)
 	if err != nil {
@@ -22,6 +27,15 @@ func (w *work) simulate(step plan.Located) error {
 	done := w.set(step.ID, proto.StepSimulated, "")
 	done.Result, done.Ended = &result, w.now()
 	return w.save()
+}
+
+// noRoom ends a simulation past a limit of the host; any other error is for the next runner.
+func (w *work) noRoom(id plan.StepID, err error) error {
+	var refusal *proto.Error
+	if !errors.As(err, &refusal) || refusal.Code != proto.CodeLimit {
+		return err
+	}
+	return w.fail(id, proto.StepFailed, store.Ending{State: proto.JobFailed, Error: refusal})
 }
 
 // unseenError is a dry run that did not show what it should: the step's, not the host's, failure.
