@@ -82,7 +82,7 @@ type commands struct {
 }
 
 // agreeToCommands shows commands that have not run here before and asks for a yes. remember is to be called before
-// they run; the next time they are not asked about. Nobody is asked without a terminal and where $CI is set. --yes
+// they run; the next time they are not asked about. No question is asked without a terminal and where $CI is set. --yes
 // is no answer: it is typed by habit.
 func (a *app) agreeToCommands(ctx context.Context, environment inventory.Environment) (remember func(), err error) {
 	nothing := func() {}

@@ -57,8 +57,8 @@ func TestCommandsOfABranchAreNotRemembered(t *testing.T) {
 	}
 }
 
-// TestNobodyIsAskedInCI, nor where there is no terminal; and nothing is remembered there.
-func TestNobodyIsAskedInCI(t *testing.T) {
+// TestNoQuestionInCI, nor where there is no terminal; and nothing is remembered there.
+func TestNoQuestionInCI(t *testing.T) {
 	d := newTeam(t)
 	d.again(exit.OK, "deploy", "--env", "preprod")
 	getenv := d.system.Getenv

@@ -185,7 +185,7 @@ func (a *app) asReviewed(ctx context.Context, environment inventory.Environment,
 	return nil
 }
 
-// useAsItIs asks for a word on files that cannot be compared.
+// useAsItIs asks for a yes to files that cannot be compared.
 func (a *app) useAsItIs(ctx context.Context, why error) error {
 	refusal := &exit.Error{Code: exit.Refused, Err: why, Message: why.Error(), Next: a.again("--unreviewed", "it cannot be compared")}
 	if !a.Asks {

@@ -274,7 +274,7 @@ func TestInstallWantsWhatWasReviewed(t *testing.T) {
 			d.commit("pr", map[string]string{"hosts.toml": inPreprod(`branch = "dev"`, `branch = "pr"`)(d.hosts())})
 			d.git("push", "-q", "origin", "pr")
 		}, exit.Refused, `branch is pr here and dev there`},
-		"an environment anew": {func(d *team) {
+		"a new environment": {func(d *team) {
 			d.commit("pr", map[string]string{"hosts.toml": strings.ReplaceAll(d.hosts(), "preprod", "pp")})
 		}, exit.BadInput, ""},
 		"the remote is gone":           {func(d *team) { d.git("remote", "set-url", "origin", filepath.Join(d.dir, "none")) }, exit.LocalFailed, "cannot fetch from origin"},
