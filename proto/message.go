@@ -106,8 +106,18 @@ type Hello struct {
 	Config *HostConfig `json:"config,omitempty"`
 	// ReceiptKey is the public half of the key that signs this host's receipts (one line, OpenSSH's).
 	ReceiptKey string `json:"receipt_key,omitempty"`
+	// Signers are digests of the keys that the gates here accept; nil where no migrations run, and from an agent that
+	// does not report them.
+	Signers *SignerDigests `json:"signers,omitempty"`
 	// Error is set when the agent can serve nothing; the connection then ends.
 	Error *Error `json:"error,omitempty"`
+}
+
+// SignerDigests are sha256, hex, over the lines of two files of keys as they are in force (comments and blank lines left
+// out). A file that is not there has no lines; an empty digest is a file that cannot be used.
+type SignerDigests struct {
+	Approvers    string `json:"approvers"`
+	TrustedHosts string `json:"trusted_hosts"`
 }
 
 // Span is an inclusive range of protocol versions.

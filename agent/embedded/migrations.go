@@ -50,8 +50,14 @@ func (h *Host) migrations() error {
 	parts := jobs.Parts{
 		Name: h.options.Name, Config: h.options.Config, State: h.options.State, Folders: folders,
 		Releases:  release.Layout{Path: h.options.Config.Application.Path},
-		Approvers: h.signers("approvers", signature.ParseSigners), Hosts: h.signers("trusted_hosts", trustedHosts),
-		Now: h.options.Now,
+		Approvers: func() (signature.Signers, error) { all, _, err := h.approvers(); return all, err },
+		Hosts:     func() (signature.Signers, error) { all, _, err := h.trustedHosts(); return all, err },
+		Now:       h.options.Now,
+	}
+	h.session.Signers = func() *proto.SignerDigests {
+		_, people, _ := h.approvers() // a file that cannot be used has no digest
+		_, hosts, _ := h.trustedHosts()
+		return &proto.SignerDigests{Approvers: people, TrustedHosts: hosts}
 	}
 	h.jobs = jobengine.New(jobengine.Options{
 		Folders: folders, Restart: runnerRestart,
@@ -88,22 +94,27 @@ func (h *Host) receiptKey() (string, error) {
 	return strings.TrimSpace(string(line)), nil
 }
 
-// signers reads a file of accepted keys in the state folder, which plays /etc/rp-agent here; a file
+// signers reads a file of accepted keys in the state folder, which plays /etc/rp-agent here, and its digest; a file
 // that is not there accepts nobody.
-func (h *Host) signers(name string, parse func([]byte) (signature.Signers, error)) func() (signature.Signers, error) {
-	return func() (signature.Signers, error) {
-		data, err := os.ReadFile(filepath.Join(h.options.State, name))
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		return parse(data)
+func (h *Host) signers(name string, parse func([]byte) (signature.Signers, error)) (signature.Signers, string, error) {
+	data, err := os.ReadFile(filepath.Join(h.options.State, name))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, "", err
 	}
+	all, err := parse(data)
+	if err != nil {
+		return nil, "", err
+	}
+	return all, signature.Digest(data), nil
 }
 
-func trustedHosts(data []byte) (signature.Signers, error) {
-	hosts, err := signature.ParseHosts("trusted_hosts", data)
-	return signature.HostSigners(hosts), err
+func (h *Host) approvers() (signature.Signers, string, error) {
+	return h.signers("approvers", signature.ParseSigners)
+}
+
+func (h *Host) trustedHosts() (signature.Signers, string, error) {
+	return h.signers("trusted_hosts", func(data []byte) (signature.Signers, error) {
+		hosts, err := signature.ParseHosts("trusted_hosts", data)
+		return signature.HostSigners(hosts), err
+	})
 }

@@ -17,34 +17,54 @@ const (
 
 // Signers reads a file of accepted people's keys. A file that is not there accepts nobody; one that others
 // than root can write is refused, as Load does.
-func Signers(path string) (signature.Signers, error) { return root.signers(path) }
+func Signers(path string) (signature.Signers, error) {
+	all, _, err := root.signers(path, people)
+	return all, err
+}
 
 // TrustedHosts reads the file of hosts whose receipts count here, as Signers does. It takes one plain line for each
 // host, and refuses all else that allowed_signers may hold (signature.ParseHosts).
-func TrustedHosts(path string) (signature.Signers, error) { return root.trustedHosts(path) }
+func TrustedHosts(path string) (signature.Signers, error) {
+	all, _, err := root.signers(path, hosts)
+	return all, err
+}
 
-func (t trust) signers(path string) (signature.Signers, error) {
-	data, err := t.readSigners(path)
-	if err != nil {
-		return nil, err
-	}
+// SignersDigest is the digest of what Signers accepts by the file, and empty where it refuses the file.
+func SignersDigest(path string) string {
+	_, digest, _ := root.signers(path, people) // who asks the gates gets the reason
+	return digest
+}
+
+// TrustedHostsDigest is the same for TrustedHosts.
+func TrustedHostsDigest(path string) string {
+	_, digest, _ := root.signers(path, hosts)
+	return digest
+}
+
+func people(_ string, data []byte) (signature.Signers, error) {
 	all, err := signature.ParseSigners(data)
 	if err != nil {
-		return nil, refuseSigners(path, fmt.Errorf("%w: want one line a key, as in allowed_signers of ssh-keygen(1)", err), "rpctl agent diff")
+		return nil, fmt.Errorf("%w: want one line a key, as in allowed_signers of ssh-keygen(1)", err)
 	}
 	return all, nil
 }
 
-func (t trust) trustedHosts(path string) (signature.Signers, error) {
+func hosts(path string, data []byte) (signature.Signers, error) {
+	all, err := signature.ParseHosts(path, data)
+	return signature.HostSigners(all), err
+}
+
+// signers reads a file of keys, and its digest where it may be used.
+func (t trust) signers(path string, parse func(path string, data []byte) (signature.Signers, error)) (signature.Signers, string, error) {
 	data, err := t.readSigners(path)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	hosts, err := signature.ParseHosts(path, data)
+	all, err := parse(path, data)
 	if err != nil {
-		return nil, refuseSigners(path, err, "rpctl agent diff")
+		return nil, "", refuseSigners(path, err, "rpctl agent diff")
 	}
-	return signature.HostSigners(hosts), nil
+	return all, signature.Digest(data), nil
 }
 
 // readSigners is the content of a file of keys that may be believed, and nothing for a file that is not there.

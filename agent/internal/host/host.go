@@ -63,6 +63,11 @@ func Open(paths Paths) (session.Host, func() error) {
 		return host, func() error { return nil }
 	}
 	host.ReceiptKey = receiptKey(paths.State)
+	if host.Config.Console != nil {
+		host.Signers = func() *proto.SignerDigests {
+			return &proto.SignerDigests{Approvers: config.SignersDigest(paths.Approvers), TrustedHosts: config.TrustedHostsDigest(paths.Hosts)}
+		}
+	}
 	manager := units.Lazy(func(ctx context.Context) (units.Manager, error) { return systemd.New(ctx) })
 	layout := release.Layout{Path: host.Config.Application.Path}
 	lines := journal.Journalctl{}

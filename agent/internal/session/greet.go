@@ -25,6 +25,9 @@ func (s *session) greet() bool {
 		hello.Environment = s.host.Config.Environment
 		hello.Config = &s.host.Config
 		hello.ReceiptKey = s.host.ReceiptKey
+		if s.host.Signers != nil {
+			hello.Signers = s.host.Signers()
+		}
 	}
 	s.event(hello)
 	return hello.Error == nil

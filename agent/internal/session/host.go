@@ -18,6 +18,8 @@ type Host struct {
 	Config proto.HostConfig
 	// ReceiptKey is the public half of the host's receipt key; empty where there is none.
 	ReceiptKey string
+	// Signers are the digests of the files of keys that count now; nil where no migrations run.
+	Signers func() *proto.SignerDigests
 	// Refused says why agent.toml cannot be followed; the session then greets with it and ends.
 	Refused *proto.Error
 	// Recheck looks up which of its groups the caller is a member of now; its error says why the caller may do nothing

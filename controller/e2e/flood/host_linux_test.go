@@ -54,7 +54,7 @@ func greeting() []byte {
 		capabilities = append(capabilities, op)
 	}
 	line, err := json.Marshal(proto.Hello{Event: proto.EventHello, Marker: proto.Marker, Agent: "1", Protocol: proto.Speaks(),
-		Capabilities: capabilities, Host: "preprod", Environment: "preprod", Config: &config})
+		Capabilities: capabilities, Host: "preprod1", Environment: "preprod", Config: &config, ReceiptKey: receiptKey})
 	if err != nil {
 		panic(err)
 	}
@@ -62,8 +62,10 @@ func greeting() []byte {
 }
 
 // trustedHosts pins a key, without which no plan is brought to a host.
-const trustedHosts = `preprod1 namespaces="simulation@rpctl,applied@rpctl" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ preprod
-`
+const (
+	receiptKey   = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ"
+	trustedHosts = `preprod1 namespaces="simulation@rpctl,applied@rpctl" ` + receiptKey + " preprod\n"
+)
 
 // greets is a host that greets and then answers each request.
 func greets(a answer) sshhost.Handler {

@@ -106,6 +106,10 @@ var receipts = []attempt{
 		return signText(t, l.preprodKey, proto.NamespaceApplied, body)
 	}, "gate 4 (before)"),
 	receipt("expired", appliedAs(func(a *proto.Applied) { a.Time, a.Expires = now().Add(-2*time.Hour), now().Add(-time.Hour) }), "has expired"),
+	receipt("good for a hundred years", appliedAs(func(a *proto.Applied) {
+		a.Time, a.Expires = now().Add(-31*24*time.Hour), now().Add(100*365*24*time.Hour)
+	}), "has expired"),
+	receipt("of the beginning of time", appliedAs(func(a *proto.Applied) { a.Time, a.Expires = time.Time{}, now().Add(time.Hour) }), "has expired"),
 	receipt("of tomorrow", appliedAs(func(a *proto.Applied) { a.Time = now().Add(24 * time.Hour) }), "gate 10 (clock)"),
 	receipt("of another host", appliedAs(func(a *proto.Applied) { a.Host = "rp-laptop" }), "speaks of host rp-laptop"),
 	receipt("of another environment", appliedAs(func(a *proto.Applied) { a.Environment = "dev" }), "no receipt"),

@@ -114,6 +114,12 @@ func (a *app) examine(ctx context.Context, environment inventory.Environment, ta
 		quiet(target.Host, noise()),
 		check("configuration", "agent.toml is what hosts.toml says", deploy.Fits(environment, target.Host, hello)),
 	)
+	if environment.Console != nil && target.Host == environment.ConsoleHost {
+		checks = append(checks,
+			check("pinned receipt key", "it is the one that trusted_hosts has", receiptKeyFits(environment, hello)),
+			check("accepted keys", "approvers and trusted hosts are the repository's", a.acceptedKeys(environment, hello)),
+		)
+	}
 	var report proto.DoctorReport
 	if err := agent.Call(ctx, proto.OpDoctor, nil, &report, nil); err != nil {
 		return append(checks, check("host", "", err))

@@ -178,7 +178,7 @@ func (a *app) migrateOptions(m migrating) (migrate.Options, error) {
 // migrateWorld is what the flows work with, on this machine.
 func (a *app) migrateWorld() migrate.World {
 	world := migrate.World{
-		Fleet: a.fleet(), Sink: a.view(), Console: a.console(), Fits: deploy.Fits, Random: rand.Reader, Now: a.Now,
+		Fleet: a.fleet(), Sink: a.view(), Console: a.console(), Fits: deploy.Fits, Receipts: receiptKeyFits, Accepts: a.acceptedKeys, Random: rand.Reader, Now: a.Now,
 		Interrupts: a.interrupted, Sign: a.sign, Confirmed: a.confirmed(),
 	}
 	if a.Asks {

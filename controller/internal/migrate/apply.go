@@ -85,6 +85,9 @@ func (r *run) afterApply() string {
 // prepareApply shows the gates, asks, and signs. Nothing on the host has changed when it fails.
 func (r *run) prepareApply(ctx context.Context, to fleet.Target, agent fleet.Agent, with Applying) (proto.JobStartArgs, error) {
 	args := proto.JobStartArgs{Kind: proto.KindApply, Plan: r.Plan, Resolve: with.Resolve, BreakGlass: with.BreakGlass}
+	if err := r.accepts(ctx, to, agent); err != nil {
+		return args, err
+	}
 	args.Receipts = r.othersReceipts(ctx, r.Environment)
 	var status proto.PlanStatus
 	if err := call(ctx, agent, proto.OpPlanStatus, proto.PlanStatusArgs{Plan: r.Plan, Receipts: args.Receipts}, &status); err != nil {

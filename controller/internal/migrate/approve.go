@@ -54,6 +54,9 @@ func (r *run) withApproval(ctx context.Context, with Approving, do func(to fleet
 		return err
 	}
 	defer func() { _ = agent.Close() }() // the answer is there
+	if err := r.accepts(ctx, to, agent); err != nil {
+		return err
+	}
 	body, err := r.approvalOf(ctx, to, agent, with)
 	if err != nil {
 		return r.ownNext(err)
@@ -212,6 +215,9 @@ func Signed(ctx context.Context, world World, options Options, file string) erro
 		return err
 	}
 	defer func() { _ = agent.Close() }() // the answer is there
+	if err := r.accepts(ctx, to, agent); err != nil {
+		return err
+	}
 	return r.bring(ctx, to, agent, signed)
 }
 

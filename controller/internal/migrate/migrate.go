@@ -7,6 +7,7 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -42,6 +43,9 @@ type World struct {
 	Console Console
 	// Fits says whether a host enforces what hosts.toml says of it.
 	Fits func(environment inventory.Environment, host string, hello proto.Hello) error
+	// Receipts says whether the host reports the receipt key that is pinned for it, Accepts whether it accepts the keys
+	// of the repository's files and no others; ErrNoDigests is an agent that does not report that.
+	Receipts, Accepts func(environment inventory.Environment, hello proto.Hello) error
 	// Confirmed is the command that was typed, with the flag that goes for the answer.
 	Confirmed string
 	// Confirm asks the operator to type something; nil where there is no terminal.
@@ -110,7 +114,11 @@ func (r *run) reach(ctx context.Context, e inventory.Environment) (fleet.Target,
 	return to, got.Value.Agent, nil
 }
 
-// reachPinned is reach for the flow's own environment, whose receipts are shown and kept: its key must be pinned.
+// ErrNoDigests says that an agent does not report which keys it accepts.
+var ErrNoDigests = errors.New("the agent reports no digests of keys")
+
+// reachPinned is reach for the flow's own environment, whose receipts are shown and kept: its key must be pinned, and
+// must be the one that the host reports, or what it signs in the end would not count.
 func (r *run) reachPinned(ctx context.Context) (fleet.Target, fleet.Agent, error) {
 	to, err := target(r.Environment)
 	if err != nil {
@@ -119,7 +127,37 @@ func (r *run) reachPinned(ctx context.Context) (fleet.Target, fleet.Agent, error
 	if _, err := r.pinned(r.Environment.Name); err != nil {
 		return to, nil, err
 	}
-	return r.reach(ctx, r.Environment)
+	to, agent, err := r.reach(ctx, r.Environment)
+	if err != nil || r.Receipts == nil {
+		return to, agent, err
+	}
+	hello, err := agent.Hello(ctx)
+	if err == nil {
+		err = r.Receipts(r.Environment, hello)
+	}
+	if err != nil {
+		_ = agent.Close() // the difference is what is told
+		return to, nil, err
+	}
+	return to, agent, nil
+}
+
+// accepts refuses a host whose gates accept other keys than the repository's files have: of a person who left, say.
+// An agent that does not report them is told.
+func (r *run) accepts(ctx context.Context, to fleet.Target, agent fleet.Agent) error {
+	if r.Accepts == nil {
+		return nil
+	}
+	hello, err := agent.Hello(ctx)
+	if err != nil {
+		return err
+	}
+	err = r.Accepts(r.Environment, hello)
+	if errors.Is(err, ErrNoDigests) {
+		r.emit(to, event.Event{Kind: event.Warning, Text: exit.From(err).Message, Next: exit.From(err).Next})
+		return nil
+	}
+	return err
 }
 
 // call asks for one thing that takes no long time.

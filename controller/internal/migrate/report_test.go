@@ -10,6 +10,7 @@ import (
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/controller/internal/inventory"
 	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/proto"
 )
@@ -157,5 +158,36 @@ func TestReportBoundsASimulation(t *testing.T) {
 		if _, err := Report(d.world, d.options); err != nil || len(d.of(event.Warning)) != warnings {
 			t.Errorf("after %s: %+v, %v", after, d.of(event.Warning), err)
 		}
+	}
+}
+
+// TestHostThatAcceptsOtherKeysIsRefused: nothing is started and nothing is approved where a key counts that the repository
+// does not have; an agent that reports nothing is named.
+func TestHostThatAcceptsOtherKeysIsRefused(t *testing.T) {
+	flows := map[string]func(*desk) error{
+		"apply":   func(d *desk) error { return Apply(t.Context(), d.world, d.options, Applying{}) },
+		"approve": func(d *desk) error { return Approve(t.Context(), d.world, d.options, Approving{By: "bob"}) },
+	}
+	for name, do := range flows {
+		d, h := applying(t, "preprod")
+		h.status.Simulation = h.signed(t, proto.NamespaceSimulation, h.simulation(d.options.Plan))
+		d.world.Accepts = func(inventory.Environment, proto.Hello) error {
+			return &exit.Error{Code: exit.Refused, Message: "other keys", Next: "rpctl agent diff --env preprod"}
+		}
+		check(t, do(d), exit.Refused, "other keys", "rpctl agent diff --env preprod")
+		if len(h.starts)+len(h.approvals) > 0 {
+			t.Errorf("%s: %d starts, %d approvals", name, len(h.starts), len(h.approvals))
+		}
+		d.world.Accepts = func(inventory.Environment, proto.Hello) error {
+			return &exit.Error{Code: exit.Refused, Message: "an older agent", Next: "rpctl agent upgrade --env preprod", Err: ErrNoDigests}
+		}
+		d.answers = []string{"yes", "yes"}
+		if err := do(d); err != nil || len(d.of(event.Warning)) == 0 || d.of(event.Warning)[0].Text != "an older agent" {
+			t.Errorf("%s: %v, %+v", name, err, d.of(event.Warning))
+		}
+		d.world.Receipts = func(inventory.Environment, proto.Hello) error {
+			return &exit.Error{Code: exit.Refused, Message: "another key", Next: "rpctl agent pin --env preprod"}
+		}
+		check(t, do(d), exit.Refused, "another key", "rpctl agent pin --env preprod")
 	}
 }
