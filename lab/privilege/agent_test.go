@@ -8,7 +8,7 @@ func agentUser() siege {
 		"A process as rp-agent outside of its sandbox. The agent's state is this user's own; root, and the application's data, are not.",
 		func(ctx context.Context, s *stage, script string) (string, error) {
 			return s.asUser(ctx, "rp-agent", script)
-		}, slicesOf(serviceManager(), rootsFiles(), plantedByAgent())}
+		}, slicesOf(serviceManager(), rootsFiles(), plantedByAgent(), ownRuns())}
 }
 
 // serviceManager is asked for what the polkit rule does not give; systemd/polkit_cases_test.go has the whole list.

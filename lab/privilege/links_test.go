@@ -1,6 +1,9 @@
 package privilege
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 const (
 	www     = "/home/app/www"
@@ -80,6 +83,26 @@ func plantedByAgent() []attempt {
 			startAgain("planted3"), "rm -f "+specs+"/planted3.json", "the spec is refused"),
 		own("a spec with a command line of its own", `cat >`+specs+`/planted4.json <<<'{"version":1,"content":{"argv":["/usr/bin/id"]}}'; chmod 0644 `+specs+`/planted4.json`,
 			startAgain("planted4"), "rm -f "+specs+"/planted4.json", "cannot read the spec", "the spec is refused"),
+	}
+}
+
+// ownRuns are real runs that nobody asked for, by the agent's own user, who may write specs and start the unit.
+func ownRuns() []attempt {
+	const (
+		step  = `{"origin":{"id":1,"name":"A"},"destination":{"id":2,"name":"B"},"no_field":true}`
+		start = `{"id":"ownjob00001","kind":"apply","plan":{"version":1,"ticket":"t","centre":"c","groups":[{"name":"","steps":[` + step + `]}]}}`
+	)
+	run := func(carried string) string {
+		return `id=$(printf 'ownjob00001/real/1.1' | sha256sum | cut -c1-32); now=$(date -u +%FT%TZ); rm -f ` + specs + `/$id.json
+cat >` + specs + `/$id.json <<<'{"version":1,"content":{"step":` + step + `,"dry_run":false` + carried + `}}'; sed -i "s/NOW/$now/g" ` + specs + `/$id.json; chmod 0644 ` + specs + `/$id.json
+systemctl --no-ask-password start --wait rp-agent-console@$id; cat /var/lib/rp-agent-console/output/$id.*; rm -f ` + specs + `/$id.json`
+	}
+	again := strings.ReplaceAll(run(`,"carried":{"start":`+start+`,"operator":"alice@laptop","created":"NOW","step":"1.1","simulation":{"namespace":"simulation@rpctl","body":"{}","signature":""}}`),
+		"ownjob00001", "ownjob00002")
+	return []attempt{
+		{name: "a real run of its own", try: run(""), harmless: true, refusal: []string{"the real run is refused: nothing that was signed comes along"}},
+		{name: "a real run with papers of its own", try: again, harmless: true, refusal: []string{"the real run is refused: cannot apply the plan: gate"}},
+		{name: "a run that no job started, and root asks the doctor", try: "echo begun", harmless: true, root: `rp-agent doctor`, refusal: []string{"were started by no job of this host"}},
 	}
 }
 

@@ -114,6 +114,7 @@ var probes = []probe{
 	{"release", (*examination).release},
 	{"console", (*examination).console},
 	{"migrations", (*examination).migrations},
+	{"console runs", (*examination).runs},
 	{"clock", (*examination).clock},
 	{"disk", (*examination).disk},
 	{"login shell", (*examination).loginShell},

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/config"
+	"github.com/re-connect/rpctl/agent/internal/jobs/console"
+	"github.com/re-connect/rpctl/agent/internal/jobs/store"
 	"github.com/re-connect/rpctl/agent/internal/stateform"
 	"github.com/re-connect/rpctl/agent/internal/units"
 	"github.com/re-connect/rpctl/internal/signature"
@@ -361,6 +363,29 @@ func TestApplicationAsOperatorIsAWarningBeforeProd(t *testing.T) {
 	h.cfg.Console.After = ""
 	check := checks(t, h.Run(t.Context()))["operators"]
 	if !check.OK || !check.Skipped || !strings.Contains(check.Detail, "warning: the application's user app is in group rpctl") {
+		t.Errorf("%+v", check)
+	}
+}
+
+// TestRunOfNoJobIsFound: root records the end of every console run, also of one that user rp-agent started past its own jobs.
+func TestRunOfNoJobIsFound(t *testing.T) {
+	h := newHealthy(t)
+	ends := filepath.Join(console.Base, "ends")
+	known, stray := console.NewRealID("testjob00001", "1.1"), console.NewDryID("nojob000001", 0)
+	record := store.Record{Job: proto.Job{ID: "testjob00001", Created: time.Now(), State: proto.JobSucceeded}, Runs: []store.Run{{Console: known}}}
+	spec := store.Spec{Args: proto.JobStartArgs{ID: "testjob00001"}}
+	if err := os.MkdirAll(filepath.Join(h.State, "jobs"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.New(h.State).Create(spec, record); err != nil {
+		t.Fatal(err)
+	}
+	h.write(t, filepath.Join(ends, string(known)+".json"), []byte("{}"), 0o644)
+	if check := checks(t, h.Run(t.Context()))["console runs"]; !check.OK {
+		t.Errorf("%+v", check)
+	}
+	h.write(t, filepath.Join(ends, string(stray)+".json"), []byte("{}"), 0o644)
+	if check := checks(t, h.Run(t.Context()))["console runs"]; check.OK || !strings.Contains(check.Detail, string(stray)) || !strings.Contains(check.Fix, "journalctl") {
 		t.Errorf("%+v", check)
 	}
 }

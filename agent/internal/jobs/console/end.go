@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/statefile"
@@ -101,3 +102,23 @@ func parseEnd(data []byte) (End, error) {
 }
 
 func endName(id ID) string { return string(id) + ".json" }
+
+// Ended is every run whose end is recorded, and when that was.
+func (f Folders) Ended() (map[ID]time.Time, error) {
+	entries, err := os.ReadDir(f.Ends)
+	if err != nil {
+		return nil, err
+	}
+	all := map[ID]time.Time{}
+	for _, entry := range entries {
+		name, is := strings.CutSuffix(entry.Name(), ".json")
+		id := ID(name)
+		if !is || !id.Valid() {
+			continue
+		}
+		if info, err := entry.Info(); err == nil { // otherwise it is pruned at this moment
+			all[id] = info.ModTime()
+		}
+	}
+	return all, nil
+}

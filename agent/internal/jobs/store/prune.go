@@ -12,7 +12,8 @@ import (
 
 // What is kept of jobs. Receipts are the plans', and are never pruned.
 const (
-	keepAlways = 50                   // newest jobs, however old
+	// KeepAlways is how many of the newest jobs are kept, however old.
+	KeepAlways = 50
 	keepMost   = 500                  // jobs, however new
 	keepFor    = 180 * 24 * time.Hour // after the end
 	// keepLeast is longer than an intent may be used: as long as a job's folder is there, its id cannot be taken again.
@@ -55,5 +56,5 @@ func (s Store) pruneHalf(now time.Time) error {
 // prunable judges the i-th newest job.
 func prunable(i int, job proto.Job, now time.Time) bool {
 	age := now.Sub(job.Ended)
-	return job.State.Ended() && i >= keepAlways && age > keepLeast && (age > keepFor || i >= keepMost)
+	return job.State.Ended() && i >= KeepAlways && age > keepLeast && (age > keepFor || i >= keepMost)
 }

@@ -119,9 +119,9 @@ func TestPrunable(t *testing.T) {
 		state proto.JobState
 		want  bool
 	}{
-		"old, among the newest":    {keepAlways - 1, old, proto.JobFailed, false},
-		"old":                      {keepAlways, old, proto.JobFailed, true},
-		"new":                      {keepAlways, new, proto.JobFailed, false},
+		"old, among the newest":    {KeepAlways - 1, old, proto.JobFailed, false},
+		"old":                      {KeepAlways, old, proto.JobFailed, true},
+		"new":                      {KeepAlways, new, proto.JobFailed, false},
 		"new, but too many":        {keepMost, new, proto.JobFailed, true},
 		"just ended, but too many": {keepMost, now.Add(-time.Hour), proto.JobFailed, false},
 		"has not ended":            {keepMost, time.Time{}, proto.JobRunning, false},
