@@ -110,7 +110,11 @@ func (s *stage) output(r record, stream string) ([]byte, error) {
 	var all bytes.Buffer
 	for i, run := range r.Runs {
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d", r.Job.ID, i))
-		if run.Console != hex.EncodeToString(sum[:16]) {
+		name := hex.EncodeToString(sum[:16])
+		if run.Purpose != "real" { // a dry run
+			name = "dryrun" + name
+		}
+		if run.Console != name {
 			return nil, fmt.Errorf("run %d of job %s is called %s", i, r.Job.ID, run.Console)
 		}
 		data, err := os.ReadFile(filepath.Join(s.Outputs(), run.Console+"."+stream))
