@@ -103,6 +103,7 @@ func (m *Manager) read(ctx context.Context, unit string) (reading, error) {
 	}
 	found := reading{state: units.State{Unit: unit}, path: unitPath(unit)}
 	apply(&found.state, all)
+	applyProcessor(&found.state, all, cgroupRoots)
 	if id, ok := text(all, "Id"); ok {
 		found.path = unitPath(id)
 	}
