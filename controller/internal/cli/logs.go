@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -75,11 +76,14 @@ func (a *app) logs(ctx context.Context, environment inventory.Environment, args 
 	return unasked(ctx, results)
 }
 
+// lineTime is what a line may take on a slow line or host, beside answerTime: 10,000 lines are megabytes.
+const lineTime = 20 * time.Millisecond
+
 // journal reads the journal of one host.
 func (a *app) journal(ctx context.Context, target fleet.Target, args proto.JournalArgs, add func(fleet.Target, proto.LogLine)) error {
 	if !args.Follow {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, a.flags.timeout+answerTime)
+		ctx, cancel = context.WithTimeout(ctx, a.flags.timeout+answerTime+time.Duration(args.Lines)*lineTime)
 		defer cancel()
 	}
 	agent, err := a.fleet().Dial(ctx, target)
