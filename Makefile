@@ -27,7 +27,7 @@ demo:
 # installed (and named), elsewhere the lab's tests are skipped; the last line says how many
 # and why. GOTESTFLAGS=-race and LAB=required are what CI adds.
 test: lab-prepare
-	go run ./internal/tool/testsummary -timeout 25m $(GOTESTFLAGS) ./...
+	go run ./internal/tool/testsummary -timeout 75m $(GOTESTFLAGS) ./...
 
 # The same results on a machine that is SLOWLY times slower: the tests of PACKAGES, with all processes that they
 # start, get so small a part of the processor (internal/tool/slowly). Real hosts keep their speed, so they are left out.

@@ -18,7 +18,7 @@ import (
 type Knobs struct {
 	Batch       int     `json:"batch,omitempty"`        // people per flush; 5 when 0
 	DelayMS     float64 `json:"delay_ms,omitempty"`     // per person moved
-	DryRunMS    float64 `json:"dry_run_ms,omitempty"`   // once per dry run
+	DryRunMS    float64 `json:"dry_run_ms,omitempty"`   // once per dry run; this console goes on sooner where the file no longer says so
 	FailAt      int     `json:"fail_at,omitempty"`      // an exception before this row, counted from 1
 	ExitAt      int     `json:"exit_at,omitempty"`      // the process ends before this row, without a word
 	ExitStatus  int     `json:"exit_status,omitempty"`  // as which; 255 when 0
@@ -71,6 +71,18 @@ func (k *knobs) atRow(row int) error {
 		os.Exit(k.ExitStatus)
 	}
 	return nil
+}
+
+func (k *knobs) lingerInDryRun() {
+	if k.DryRunMS <= 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(k.DryRunMS*float64(time.Millisecond)))
+	defer cancel()
+	_ = filewatch.Wait(ctx, k.app.shared(""), func() bool {
+		now, err := k.app.knobs()
+		return err == nil && now.DryRunMS != k.DryRunMS
+	})
 }
 
 func (k *knobs) pause() {

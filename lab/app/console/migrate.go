@@ -5,7 +5,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // migrate moves people's files from one centre to another: options, tables and texts are the runbook's.
@@ -34,7 +33,7 @@ func (a application) migrate(args []string, stdout, stderr io.Writer) error {
 	out.noiseBefore(knobs)
 	found.show(out, knobs)
 	if dryRun {
-		time.Sleep(time.Duration(knobs.DryRunMS * float64(time.Millisecond)))
+		knobs.lingerInDryRun()
 	} else if err := (mover{a.store(), r, found, knobs, run}).withBar(out, stderr); err != nil {
 		return err
 	}
