@@ -208,7 +208,9 @@ var approvals = []attempt{
 		return sign(t, l.preprodKey, proto.NamespaceApproval, l.approvalOf(t, l.simulation))
 	}, "is not accepted here"),
 	{"by whoever applies it", func(t *testing.T, l *liar) error {
-		own := sign(t, l.developer, proto.NamespaceApproval, l.approvalOf(t, l.simulation))
+		approval := l.approvalOf(t, l.simulation)
+		approval.By = "developer"
+		own := sign(t, l.developer, proto.NamespaceApproval, approval)
 		if err := l.ask(prod, proto.OpApprove, proto.ApproveArgs{Approval: own}, nil); err != nil {
 			t.Fatal(err)
 		}
