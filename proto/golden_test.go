@@ -42,12 +42,12 @@ var golden = map[string]any{
 	"done": Event{Event: EventDone, ID: 1, Result: json.RawMessage(`{"units":[]}`)},
 	"error": Event{Event: EventError, ID: 1, Error: &Error{
 		Code: CodeLeaseHeld, Message: "cannot hold preprod: bob@desk has held it since 18:00 for a deploy",
-		Next:   "rpctl status --env preprod",
+		Advice: Advice{Code: AdviceStatus},
 		Holder: &Holder{Operator: "bob@desk", User: "app", UID: 1000, Purpose: "deploy", Since: moment},
 	}},
 	"gate": Event{Event: EventError, ID: 1, Error: &Error{
 		Code: CodeGate, Message: "cannot apply the plan: gate 3 (approval) is closed: nobody has approved it",
-		Next: "rpctl migrate approve --plan PLAN --env preprod", Gate: 3,
+		Advice: Advice{Code: AdviceApprove}, Gate: 3,
 	}},
 	"job": Event{Event: EventJob, ID: 1, Job: &Job{
 		ID: "abcdefgh", Kind: KindApply, State: JobFailed, Plan: "00", Operator: "alice@laptop", User: "app", Created: moment, Ended: moment,

@@ -31,6 +31,14 @@ type JobID string
 // unit files have it: 8 to 64 lower-case letters and digits.
 func (id JobID) Valid() bool { return len(id) >= 8 && word(string(id), isLowerAlnum, "", 64) }
 
+// Heard is called by rpctl when it has decoded the id: a host's id that is none becomes empty, so that it
+// cannot become a word of a command.
+func (id *JobID) Heard() {
+	if !id.Valid() {
+		*id = ""
+	}
+}
+
 // JobKind is what a job does with a plan.
 type JobKind string
 
@@ -91,9 +99,9 @@ type Job struct {
 	Kind        JobKind   `json:"kind"`
 	State       JobState  `json:"state"`
 	Plan        string    `json:"plan"` // digest
-	Ticket      string    `json:"ticket,omitempty"`
-	Operator    string    `json:"operator"` // as told
-	User        string    `json:"user"`     // proved
+	Ticket      HostText  `json:"ticket,omitempty"`
+	Operator    HostText  `json:"operator"` // as told
+	User        HostText  `json:"user"`     // proved
 	Created     time.Time `json:"created"`
 	Ended       time.Time `json:"ended,omitzero"`
 	Steps       []JobStep `json:"steps"`
@@ -101,7 +109,7 @@ type Job struct {
 	CancelAsked bool      `json:"cancel_asked,omitempty"`
 	CancelNow   bool      `json:"cancel_now,omitempty"` // it was asked to stop at once; agents before it had a name leave it out
 	Receipt     *Signed   `json:"receipt,omitempty"`    // what it proved, once succeeded
-	BreakGlass  string    `json:"break_glass,omitempty"`
+	BreakGlass  HostText  `json:"break_glass,omitempty"`
 	// Stdout and Stderr are how many bytes of output there are.
 	Stdout int64 `json:"stdout"`
 	Stderr int64 `json:"stderr"`
@@ -162,8 +170,8 @@ type JobStep struct {
 	// Result is what the last dry run of the step showed.
 	Result *StepResult `json:"result,omitempty"`
 	// Remaining is what a dry run after a real one showed still to move.
-	Remaining *int64 `json:"remaining,omitempty"`
-	Detail    string `json:"detail,omitempty"`
+	Remaining *int64   `json:"remaining,omitempty"`
+	Detail    HostText `json:"detail,omitempty"`
 	// Gate is the number in docs/gates.md of the gate that stopped the step, which Detail speaks of; agents
 	// before it had a name say it in Detail alone.
 	Gate int `json:"gate,omitempty"`

@@ -70,10 +70,10 @@ func (e AuditEntry) Mark() time.Time {
 
 // AuditReport is what a check of the chain found.
 type AuditReport struct {
-	Entries int64  `json:"entries"`
-	Head    string `json:"head,omitempty"` // hash of the last line
-	OK      bool   `json:"ok"`
-	Problem string `json:"problem,omitempty"` // first line that does not fit, and why
+	Entries int64    `json:"entries"`
+	Head    string   `json:"head,omitempty"` // hash of the last line
+	OK      bool     `json:"ok"`
+	Problem HostText `json:"problem,omitempty"` // first line that does not fit, and why
 }
 
 // ClockReset is what root's acceptance of the clock changed: the newest time of the audit, before and now.
@@ -99,12 +99,27 @@ func (r DoctorReport) OK() bool {
 
 // Check is an assumption that was probed.
 type Check struct {
-	Name   string `json:"name"`
-	OK     bool   `json:"ok"`
-	Detail string `json:"detail"`
-	// Fix is the command to type, where one helps against what failed: one of this host, of rpctl or of git.
-	Fix string `json:"fix,omitempty"`
+	Name   HostText `json:"name"`
+	OK     bool     `json:"ok"`
+	Detail HostText `json:"detail"`
+	// Advice is what helps against what failed, where one thing does.
+	Advice Advice `json:"advice,omitzero"`
+	// Fix is the command to type; of Advice and Fix, what is said of Error.Next counts.
+	Fix          string   `json:"fix,omitempty"`
+	HostSuggests HostText `json:"host_suggests,omitempty"` // as in Error
 	// Skipped says that the assumption does not apply here or cannot be seen from here: Detail
 	// says why. OK is then true, but nothing was proved.
 	Skipped bool `json:"skipped,omitempty"`
 }
+
+// MarshalJSON adds Fix, for controllers that do not know Advice.
+func (c Check) MarshalJSON() ([]byte, error) {
+	type wire Check
+	if c.Fix == "" {
+		c.Fix = c.Advice.Text()
+	}
+	return marshal(wire(c))
+}
+
+// Heard is called by rpctl when it has decoded the check.
+func (c *Check) Heard() { heard(&c.Advice, &c.Fix, &c.HostSuggests) }

@@ -15,8 +15,8 @@ import (
 // receipt cannot pass for an approval.
 type Signed struct {
 	Namespace string `json:"namespace"`
-	Body      string `json:"body"`      // canonical JSON and a newline
-	Signature string `json:"signature"` // armored SSHSIG
+	Body      string `json:"body" host:"signed"`      // canonical JSON and a newline
+	Signature string `json:"signature" host:"signed"` // armored SSHSIG
 }
 
 // The namespaces.
@@ -147,28 +147,42 @@ type PlanStatus struct {
 
 // PlanState is a plan in an overview of a host; applied ones are there only while a broken glass is to be shown. State is known, simulated, approved, begun or applied.
 type PlanState struct {
-	Plan     string `json:"plan"` // digest
-	Ticket   string `json:"ticket"`
-	Centre   string `json:"centre"`
-	State    string `json:"state"`
-	Steps    int    `json:"steps"`
-	Verified int    `json:"verified"`
+	Plan     string   `json:"plan"` // digest
+	Ticket   HostText `json:"ticket"`
+	Centre   HostText `json:"centre"`
+	State    string   `json:"state"`
+	Steps    int      `json:"steps"`
+	Verified int      `json:"verified"`
 	// Waiting are the steps that are never run again without the operator's word.
 	Waiting []plan.StepID `json:"waiting,omitempty"`
 	Job     JobID         `json:"job,omitempty"` // that works on it
 	Changed time.Time     `json:"changed,omitzero"`
 	// BreakGlass is why closed gates were passed, of a plan that was applied like that.
-	BreakGlass string `json:"break_glass,omitempty"`
+	BreakGlass HostText `json:"break_glass,omitempty"`
 }
 
 // GateStatus is one gate's answer: open, or closed with the reason and what to type next.
 type GateStatus struct {
-	Gate int    `json:"gate"` // its number in docs/gates.md
-	Name string `json:"name"`
-	Open bool   `json:"open"`
-	Why  string `json:"why,omitempty"`
-	Next string `json:"next,omitempty"`
+	Gate         int      `json:"gate"` // its number in docs/gates.md
+	Name         HostText `json:"name"`
+	Open         bool     `json:"open"`
+	Why          HostText `json:"why,omitempty"`
+	Advice       Advice   `json:"advice,omitzero"`
+	Next         string   `json:"next,omitempty"`          // as in Error
+	HostSuggests HostText `json:"host_suggests,omitempty"` // as in Error
 }
+
+// MarshalJSON adds Next, for controllers that do not know Advice.
+func (g GateStatus) MarshalJSON() ([]byte, error) {
+	type wire GateStatus
+	if g.Next == "" {
+		g.Next = g.Advice.Text()
+	}
+	return marshal(wire(g))
+}
+
+// Heard is called by rpctl when it has decoded the gate.
+func (g *GateStatus) Heard() { heard(&g.Advice, &g.Next, &g.HostSuggests) }
 
 // FiguresDigest is sha256, hex, over what the dry runs showed and what follows
 // from it: what a person approves. A later simulation that shows the same

@@ -18,7 +18,7 @@ type Status struct {
 	Agent       string         `json:"agent"`
 	Time        time.Time      `json:"time"`
 	Release     *Release       `json:"release,omitempty"` // nil when ReleaseError says why
-	ReleaseErr  string         `json:"release_error,omitempty"`
+	ReleaseErr  HostText       `json:"release_error,omitempty"`
 	Workers     []WorkerStatus `json:"workers"`
 	Lease       *Holder        `json:"lease,omitempty"`
 	LastDeploy  *DeployRecord  `json:"last_deploy,omitempty"`
@@ -26,7 +26,7 @@ type Status struct {
 	Jobs  []Job       `json:"jobs,omitempty"`
 	Plans []PlanState `json:"plans,omitempty"`
 	// Problems says, in words and worst first, why the host is not healthy; empty when it is.
-	Problems []string `json:"problems,omitempty"`
+	Problems []HostText `json:"problems,omitempty"`
 }
 
 // Healthy says that nothing is wrong.
@@ -44,7 +44,7 @@ type WorkerStatus struct {
 	Memory   uint64    `json:"memory,omitempty"`
 	// Code is "current", "old" or "unknown"; Why explains the latter two.
 	Code    string    `json:"code"`
-	Why     string    `json:"why,omitempty"`
+	Why     HostText  `json:"why,omitempty"`
 	Journal []LogLine `json:"journal,omitempty"` // last lines of what failed
 }
 
@@ -58,14 +58,14 @@ const (
 // DeployRecord is a deploy or rollback as the audit knows it.
 type DeployRecord struct {
 	Kind     string    `json:"kind"` // deploy, rollback, restart
-	Operator string    `json:"operator"`
-	User     string    `json:"user"`
+	Operator HostText  `json:"operator"`
+	User     HostText  `json:"user"`
 	Began    time.Time `json:"began"`
 	Ended    time.Time `json:"ended,omitzero"`
 	Result   string    `json:"result"` // succeeded, failed, running, unknown
 	Release  string    `json:"release,omitempty"`
 	Revision string    `json:"revision,omitempty"`
-	Detail   string    `json:"detail,omitempty"`
+	Detail   HostText  `json:"detail,omitempty"`
 }
 
 // ResultUnknown is the result of a deploy whose lease ended before its result was told: its
@@ -91,6 +91,6 @@ type JournalArgs struct {
 type LogLine struct {
 	Time     time.Time `json:"time"`
 	Unit     string    `json:"unit,omitempty"`
-	Priority int       `json:"priority"` // syslog's, 0 (emerg) to 7 (debug)
-	Message  string    `json:"message"`
+	Priority int       `json:"priority"`                // syslog's, 0 (emerg) to 7 (debug)
+	Message  HostText  `json:"message" host:"unmasked"` // evidence: see docs/secrets.md
 }

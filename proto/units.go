@@ -19,11 +19,11 @@ const (
 
 // UnitProgress is one step of one unit. Durations are milliseconds.
 type UnitProgress struct {
-	Unit      string `json:"unit"`
-	Phase     Phase  `json:"phase"`
-	ElapsedMS int64  `json:"elapsed_ms,omitempty"` // since the phase began
-	TimeoutMS int64  `json:"timeout_ms,omitempty"` // of the phase, where it has one
-	Detail    string `json:"detail,omitempty"`
+	Unit      string   `json:"unit"`
+	Phase     Phase    `json:"phase"`
+	ElapsedMS int64    `json:"elapsed_ms,omitempty"` // since the phase began
+	TimeoutMS int64    `json:"timeout_ms,omitempty"` // of the phase, where it has one
+	Detail    HostText `json:"detail,omitempty"`
 }
 
 // UnitsArgs narrows an operation to some of the host's own patterns, or to single instances of
@@ -61,7 +61,7 @@ type Restarted struct {
 	// Killed says that the old process was stopped by SIGKILL after TimeoutStopSec: a message was cut off.
 	Killed bool `json:"killed,omitempty"`
 	// Failed says why the unit did not start again.
-	Failed string `json:"failed,omitempty"`
+	Failed HostText `json:"failed,omitempty"`
 }
 
 // RestartResult has one entry for each expected unit, in the order of the patterns.
@@ -98,10 +98,10 @@ const (
 
 // UnitVerdict is a verdict with its grounds.
 type UnitVerdict struct {
-	Unit    string  `json:"unit"`
-	Pattern string  `json:"pattern"`
-	Verdict Verdict `json:"verdict"`
-	Why     string  `json:"why,omitempty"`
+	Unit    string   `json:"unit"`
+	Pattern string   `json:"pattern"`
+	Verdict Verdict  `json:"verdict"`
+	Why     HostText `json:"why,omitempty"`
 	// NewCode says that the running process was started after the release switch through current;
 	// it can be true for VerdictKilled too, where the *old* process was cut off.
 	NewCode bool      `json:"new_code"`

@@ -142,7 +142,7 @@ func (h *Host) config() (proto.HostConfig, error) {
 
 // log takes a line of a unit, as journald would.
 func (h *Host) log(unit string, line []byte) {
-	h.journal.Add(unit, proto.LogLine{Time: time.Now().UTC(), Priority: priorityInfo, Message: string(line)})
+	h.journal.Add(unit, proto.LogLine{Time: time.Now().UTC(), Priority: priorityInfo, Message: proto.HostText(string(line))})
 }
 
 // priorityInfo is what journald gives a line of stdout (systemd.exec(5), SyslogLevel=).

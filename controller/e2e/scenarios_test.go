@@ -43,7 +43,7 @@ var scenarios = map[string]scenario{
 	"agent-of-prod": {host: func(h *inprocess.Host) { h.Agent.Config.Environment = "prod" }},
 	"agent-differs": {host: func(h *inprocess.Host) { h.Agent.Config.Workers = h.Agent.Config.Workers[:2] }},
 	"unbelieved": {host: func(h *inprocess.Host) {
-		h.Agent.Unbelieved = &proto.Error{Code: proto.CodeConfig, Message: "cannot believe agent.toml: others may write to it", Next: "sudo chmod go-w /etc/rp-agent/agent.toml"}
+		h.Agent.Unbelieved = &proto.Error{Code: proto.CodeConfig, Message: "cannot believe agent.toml: others may write to it", Advice: proto.Advice{Code: proto.AdviceRights, Path: proto.ConfigPath}}
 	}},
 	"stranger": {host: func(h *inprocess.Host) {
 		h.Agent.Config.Look, h.Agent.Config.Act = []string{"admins"}, []string{"admins"}

@@ -197,7 +197,7 @@ func logs(t *testing.T, s *stage) {
 	follow.Until(t, func(e labtest.Event) bool { return e.Log != nil })
 	labtest.On(t, s.preprod, "systemctl", "restart", "messenger_worker_dmp@1.service")
 	follow.Until(t, func(e labtest.Event) bool {
-		return e.Log != nil && strings.Contains(e.Log.Message, "Consuming messages")
+		return e.Log != nil && strings.Contains(string(e.Log.Message), "Consuming messages")
 	})
 	follow.Signal(t, os.Interrupt)
 	if out := follow.Wait(t); out.Exit != 130 && out.Exit != 0 {

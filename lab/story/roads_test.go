@@ -23,7 +23,7 @@ func (s *stage) via(t *testing.T, env string) string {
 	t.Helper()
 	for _, e := range s.Rpctl(t, 0, "doctor", "--env", env).Of("check") {
 		if e.Check.Name == "ssh login" {
-			return e.Check.Detail
+			return string(e.Check.Detail)
 		}
 	}
 	return ""

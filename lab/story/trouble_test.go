@@ -111,7 +111,7 @@ func workersInTrouble(t *testing.T, s *stage) {
 	if t.Failed() {
 		t.Fatal(out.Describe())
 	}
-	if !strings.Contains(verdicts[masked].Why, "masked") {
+	if !strings.Contains(string(verdicts[masked].Why), "masked") {
 		t.Errorf("of the masked unit it is said %q", verdicts[masked].Why)
 	}
 	if !verdicts[deaf].NewCode {
@@ -160,7 +160,7 @@ func waitUntilDeaf(t *testing.T, h *lab.Host) {
 func journalText(lines []proto.LogLine) string {
 	var all []string
 	for _, line := range lines {
-		all = append(all, line.Message)
+		all = append(all, string(line.Message))
 	}
 	return strings.Join(all, "\n")
 }
@@ -186,7 +186,7 @@ func polkitGone(t *testing.T, s *stage) {
 	var failed []string
 	for _, e := range out.Of("check") {
 		if !e.Check.OK {
-			failed = append(failed, e.Check.Name+": "+e.Check.Detail+" -> "+e.Check.Fix)
+			failed = append(failed, string(e.Check.Name)+": "+string(e.Check.Detail)+" -> "+e.Check.Fix)
 		}
 	}
 	if said := strings.Join(failed, "\n"); !strings.Contains(said, "polkit rule: no rule") || !strings.Contains(said, " agent install --env preprod") {

@@ -17,7 +17,7 @@ import (
 // UnreachableError says that there is no agent to talk to, or that the caller may not talk to it.
 type UnreachableError struct {
 	Message string
-	Next    string
+	Advice  proto.Advice
 	Denied  bool // the socket is there, and closed to this user
 }
 
@@ -37,14 +37,14 @@ func Dial(ctx context.Context, socket string) (*net.UnixConn, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		failure.Message = fmt.Sprintf("cannot reach the agent of this host: there is no socket %s: it was stopped, or rp-agent was never installed (rpctl agent install, on your machine)", socket)
-		failure.Next = "sudo systemctl start rp-agent.socket"
+		failure.Advice = proto.Advice{Code: proto.AdviceStartSocket}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		failure.Message = fmt.Sprintf("cannot reach the agent of this host: nobody listens on %s", socket)
-		failure.Next = "sudo systemctl restart rp-agent.socket"
+		failure.Advice = proto.Advice{Code: proto.AdviceRestartSocket}
 	case errors.Is(err, fs.ErrPermission):
 		failure.Denied = true
 		failure.Message = fmt.Sprintf("cannot reach the agent of this host: %s is closed to you: only members of group rpctl may use it, from the login after they came into it", socket)
-		failure.Next = "sudo usermod -aG rpctl \"$USER\""
+		failure.Advice = proto.Advice{Code: proto.AdviceJoin}
 	}
 	return nil, failure
 }

@@ -127,7 +127,7 @@ func TestDialSaysWhatToType(t *testing.T) {
 	folder := t.TempDir()
 	_, err := Dial(t.Context(), filepath.Join(folder, "none"))
 	var failure *UnreachableError
-	if !errors.As(err, &failure) || !strings.Contains(failure.Next, "systemctl start rp-agent.socket") || failure.Denied {
+	if !errors.As(err, &failure) || !strings.Contains(failure.Advice.Text(), "systemctl start rp-agent.socket") || failure.Denied {
 		t.Errorf("missing socket: %+v", failure)
 	}
 

@@ -222,7 +222,7 @@ func syncFolder(dir string) error {
 func storage(what string, err error) *proto.Error {
 	return &proto.Error{
 		Code:    proto.CodeStorage,
-		Message: fmt.Sprintf("cannot %s: %v", what, err),
-		Next:    "rp-agent doctor",
+		Message: proto.Textf("cannot %s: %v", what, err),
+		Advice:  proto.Advice{Code: proto.AdviceHostDoctor},
 	}
 }

@@ -150,7 +150,7 @@ func TestVerifyNamesTheFirstLineThatDoesNotFit(t *testing.T) {
 			lines := strings.SplitAfter(read(t, log), "\n")
 			replace(t, log, strings.Join(c.tamper(lines[:4]), ""))
 			report := verify(t, log)
-			if report.OK || report.Entries != c.entries || !strings.HasPrefix(report.Problem, c.problem) {
+			if report.OK || report.Entries != c.entries || !strings.HasPrefix(string(report.Problem), c.problem) {
 				t.Errorf("Verify = %+v, want %d entries and %q", report, c.entries, c.problem)
 			}
 		})
@@ -191,7 +191,7 @@ func TestStorageErrors(t *testing.T) {
 	log := New(filepath.Join(t.TempDir(), "missing"))
 	_, err := log.Append(entry(ActionLease))
 	var refusal *proto.Error
-	if !errors.As(err, &refusal) || refusal.Code != proto.CodeStorage || refusal.Next == "" {
+	if !errors.As(err, &refusal) || refusal.Code != proto.CodeStorage || refusal.Advice.Text() == "" {
 		t.Errorf("Append = %#v, want storage", err)
 	}
 	if _, err := log.Verify(); !errors.As(err, &refusal) || refusal.Code != proto.CodeStorage {

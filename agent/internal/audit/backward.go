@@ -3,7 +3,6 @@ package audit
 import (
 	"bytes"
 	"crypto/sha256"
-	"fmt"
 	"io"
 	"os"
 
@@ -124,8 +123,8 @@ func readEnd(file *os.File) (ending, error) {
 func refuse(why error) *proto.Error {
 	return &proto.Error{
 		Code:    proto.CodeStorage,
-		Message: fmt.Sprintf("cannot write the audit file: its last line was not written by rp-agent (%v); once it is understood and kept, a new chain begins where root has moved /var/lib/rp-agent/%s away", why, fileName),
-		Next:    "rp-agent audit verify",
+		Message: proto.Textf("cannot write the audit file: its last line was not written by rp-agent (%v); once it is understood and kept, a new chain begins where root has moved /var/lib/rp-agent/%s away", why, fileName),
+		Advice:  proto.Advice{Code: proto.AdviceAuditVerify},
 	}
 }
 

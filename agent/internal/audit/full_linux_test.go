@@ -15,7 +15,7 @@ func TestFullDisk(t *testing.T) {
 	log.open = func(string, int) (*os.File, error) { return os.OpenFile("/dev/full", os.O_RDWR, 0) }
 	_, err := log.Append(entry(ActionLease))
 	var refusal *proto.Error
-	if !errors.As(err, &refusal) || refusal.Code != proto.CodeStorage || !strings.Contains(refusal.Message, "no space left") {
+	if !errors.As(err, &refusal) || refusal.Code != proto.CodeStorage || !strings.Contains(string(refusal.Message), "no space left") {
 		t.Errorf("Append = %v, want storage", err)
 	}
 }

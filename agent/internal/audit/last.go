@@ -54,7 +54,7 @@ func (l *Log) LastDeploy(holder *proto.Holder) (*proto.DeployRecord, error) {
 		case ActionLease:
 			deploys := entry.Purpose == "deploy" || entry.Purpose == "rollback"
 			if deploys && (record == nil || record.Result != proto.NotBegun) {
-				live := newest && holder != nil && holder.UID == entry.UID && holder.Purpose == entry.Purpose
+				live := newest && holder != nil && holder.UID == entry.UID && string(holder.Purpose) == entry.Purpose
 				found = deployOf(entry, record, end, live)
 				return false
 			}
@@ -67,15 +67,15 @@ func (l *Log) LastDeploy(holder *proto.Holder) (*proto.DeployRecord, error) {
 
 // deployOf puts together what the entries of one lease tell.
 func deployOf(lease proto.AuditEntry, record, end *proto.AuditEntry, live bool) *proto.DeployRecord {
-	deploy := &proto.DeployRecord{Kind: lease.Purpose, Operator: lease.Operator, User: lease.User, Began: lease.Time, Result: proto.ResultUnknown}
+	deploy := &proto.DeployRecord{Kind: lease.Purpose, Operator: proto.HostText(lease.Operator), User: proto.HostText(lease.User), Began: lease.Time, Result: proto.ResultUnknown}
 	if end != nil {
 		deploy.Ended = end.Time
-		deploy.Detail = end.Result
+		deploy.Detail = proto.HostText(end.Result)
 	}
 	switch {
 	case record != nil:
 		deploy.Ended, deploy.Result = record.Time, record.Result
-		deploy.Release, deploy.Revision, deploy.Detail = record.Release, record.Revision, record.Detail
+		deploy.Release, deploy.Revision, deploy.Detail = record.Release, record.Revision, proto.HostText(record.Detail)
 	case end == nil && live:
 		deploy.Result = "running"
 	}

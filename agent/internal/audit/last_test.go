@@ -36,7 +36,7 @@ func TestLastDeploy(t *testing.T) {
 		{"recorded, and still held", []proto.AuditEntry{lease("deploy"), entry(ActionRestart), record("succeeded")}, deployer, &recorded},
 		{"a restart came after it", []proto.AuditEntry{lease("deploy"), entry(ActionRestart), record("succeeded"), end, lease("restart"), record("failed"), end}, nil, &recorded},
 		{"connection lost", []proto.AuditEntry{lease("rollback"), end}, nil,
-			&proto.DeployRecord{Kind: "rollback", Operator: "alice@laptop", User: "home", Began: at(1), Ended: at(2), Result: "unknown", Detail: end.Result}},
+			&proto.DeployRecord{Kind: "rollback", Operator: "alice@laptop", User: "home", Began: at(1), Ended: at(2), Result: "unknown", Detail: proto.HostText(end.Result)}},
 		{"running", []proto.AuditEntry{lease("deploy")}, deployer,
 			&proto.DeployRecord{Kind: "deploy", Operator: "alice@laptop", User: "home", Began: at(1), Result: "running"}},
 		{"agent killed, nobody holds", []proto.AuditEntry{lease("deploy")}, nil,

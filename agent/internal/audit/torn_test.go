@@ -19,7 +19,7 @@ func TestTornLastLineIsKeptAndNoted(t *testing.T) {
 			add(t, log, entry(ActionLease))
 			add(t, log, entry(ActionLeaseEnd))
 			replace(t, log, read(t, log)+fragment)
-			if report := verify(t, log); report.OK || report.Entries != 2 || !strings.Contains(report.Problem, "line 3, the last") {
+			if report := verify(t, log); report.OK || report.Entries != 2 || !strings.Contains(string(report.Problem), "line 3, the last") {
 				t.Errorf("before the next entry: %+v", report)
 			}
 			if last, err := log.Last(1); err != nil || len(last) != 1 || last[0].Seq != 2 {
@@ -34,7 +34,7 @@ func TestTornLastLineIsKeptAndNoted(t *testing.T) {
 				t.Error("the torn line was not kept")
 			}
 			report := verify(t, log)
-			if !report.OK || report.Entries != 4 || !strings.HasPrefix(report.Problem, "line 3 was cut off") {
+			if !report.OK || report.Entries != 4 || !strings.HasPrefix(string(report.Problem), "line 3 was cut off") {
 				t.Errorf("after the next entry: %+v", report)
 			}
 			if all, _ := log.Last(9); len(all) != 4 || all[2].Action != ActionTorn {
@@ -46,7 +46,7 @@ func TestTornLastLineIsKeptAndNoted(t *testing.T) {
 				t.Errorf("a changed torn line passes: %+v", report)
 			}
 			replace(t, log, strings.Replace(read(t, log), fragment[1:]+"\n", "", 1))
-			if report := verify(t, log); report.OK || !strings.Contains(report.Problem, "is not there") {
+			if report := verify(t, log); report.OK || !strings.Contains(string(report.Problem), "is not there") {
 				t.Errorf("a removed torn line passes: %+v", report)
 			}
 		})
@@ -90,7 +90,7 @@ func TestWithoutItsNewlineALineMustFollowAllTheSame(t *testing.T) {
 	lines := strings.SplitAfter(read(t, log), "\n")
 	replace(t, log, lines[0]+lines[1]+strings.TrimSuffix(lines[0], "\n"))
 	for range 2 {
-		if report := verify(t, log); report.OK || report.Entries != 2 || !strings.Contains(report.Problem, "line 3: it has number 1 where 3 was due") {
+		if report := verify(t, log); report.OK || report.Entries != 2 || !strings.Contains(string(report.Problem), "line 3: it has number 1 where 3 was due") {
 			t.Errorf("Verify = %+v", report)
 		}
 		add(t, log, entry(ActionLease)) // does not hide it
@@ -104,7 +104,7 @@ func TestForeignLastLineStopsTheChain(t *testing.T) {
 	replace(t, log, before)
 	_, err := log.Append(entry(ActionLease))
 	var refusal *proto.Error
-	if !errors.As(err, &refusal) || refusal.Code != proto.CodeStorage || !strings.Contains(refusal.Next, "audit verify") {
+	if !errors.As(err, &refusal) || refusal.Code != proto.CodeStorage || !strings.Contains(refusal.Advice.Text(), "audit verify") {
 		t.Errorf("Append = %v", err)
 	}
 	if read(t, log) != before {

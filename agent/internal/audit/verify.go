@@ -91,9 +91,9 @@ func (c *checker) report() proto.AuditReport {
 	if c.problem == "" && c.torn != nil {
 		c.problem = fmt.Sprintf("line %d, the last: %v; a power loss or a full disk may have cut it off, and the next entry will note it", c.number, c.tornWhy)
 	}
-	report := proto.AuditReport{Entries: c.last.Seq, Head: c.last.Hash, OK: c.problem == "", Problem: c.problem}
+	report := proto.AuditReport{Entries: c.last.Seq, Head: c.last.Hash, OK: c.problem == "", Problem: proto.HostText(c.problem)}
 	if report.OK && c.noted > 0 {
-		report.Problem = fmt.Sprintf("line %d was cut off by a power loss or a full disk; the entry after it notes so, and the chain holds", c.noted)
+		report.Problem = proto.Textf("line %d was cut off by a power loss or a full disk; the entry after it notes so, and the chain holds", c.noted)
 	}
 	return report
 }

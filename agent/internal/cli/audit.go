@@ -54,7 +54,7 @@ func (s System) writeReport(report proto.AuditReport, asJSON bool) error {
 	}
 	_, err := fmt.Fprintf(s.Stdout, "%s: %d entries, head %s\n", word, report.Entries, orDash(report.Head))
 	if err == nil && report.Problem != "" {
-		_, err = fmt.Fprintf(s.Stdout, "  %s\n", printable.Line(report.Problem))
+		_, err = fmt.Fprintf(s.Stdout, "  %s\n", printable.Line(string(report.Problem)))
 	}
 	return err
 }

@@ -46,7 +46,7 @@ func noDoctor(err error) error {
 		return err
 	}
 	told := *f
-	told.next = "sudo journalctl -u 'rp-agent@*' -n 50"
+	told.next = proto.Advice{Code: proto.AdviceRootLog}.Text()
 	return &told
 }
 
@@ -64,7 +64,7 @@ func writeChecks(w io.Writer, checks []proto.Check) error {
 		case c.Skipped:
 			word = "skip"
 		}
-		if _, err := fmt.Fprintf(w, "%-4s  %-*s  %s\n", word, width, printable.Line(c.Name), printable.Line(c.Detail)); err != nil {
+		if _, err := fmt.Fprintf(w, "%-4s  %-*s  %s\n", word, width, printable.Line(string(c.Name)), printable.Line(string(c.Detail))); err != nil {
 			return err
 		}
 		if !c.OK && c.Fix != "" {

@@ -27,7 +27,15 @@ func usage(message, next string) error {
 }
 
 // doctorVerb is what to type next where nothing better is known.
-const doctorVerb = "rp-agent doctor"
+var doctorVerb = proto.Advice{Code: proto.AdviceHostDoctor}.Text()
+
+// textOf is what a refusal advises, as a command.
+func textOf(refused *proto.Error) string {
+	if refused.Advice != (proto.Advice{}) {
+		return refused.Advice.Text()
+	}
+	return refused.Next // of a state file that an older agent wrote
+}
 
 // errBad is an answer that was shown already and that is bad: nothing more is to be said.
 var errBad = &failure{status: exitcode.Failed}
@@ -57,9 +65,9 @@ func explain(err error) *failure {
 	case errors.Is(err, syscall.EPIPE): // nobody reads on, as with `| head`
 		return &failure{status: exitcode.OK}
 	case errors.As(err, &refused):
-		return &failure{status: exitcode.Of(refused.Code), message: err.Error(), next: refused.Next}
+		return &failure{status: exitcode.Of(refused.Code), message: err.Error(), next: textOf(refused)}
 	case errors.As(err, &unreachable):
-		f := &failure{status: exitcode.NoAgent, message: unreachable.Message, next: unreachable.Next}
+		f := &failure{status: exitcode.NoAgent, message: unreachable.Message, next: unreachable.Advice.Text()}
 		if unreachable.Denied {
 			f.status = exitcode.Refused
 		}

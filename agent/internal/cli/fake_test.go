@@ -12,7 +12,7 @@ import (
 )
 
 // fakeHost is a host that is well, or has problems.
-type fakeHost struct{ problems []string }
+type fakeHost struct{ problems []proto.HostText }
 
 const worker = "messenger_worker_async@1.service"
 
@@ -45,9 +45,9 @@ func (f fakeHost) Follow(_ context.Context, _ []string, _ int, _ bool, emit func
 func (f fakeHost) Run(context.Context) proto.DoctorReport {
 	checks := []proto.Check{{Name: "clock", OK: true, Detail: "set"}, {Name: "polkit", OK: true, Skipped: true, Detail: "no polkit here"}}
 	for _, p := range f.problems {
-		checks = append(checks, proto.Check{Name: "disk", Detail: p, Fix: "df -h /\x1b[2J"},
-			proto.Check{Name: "units", Detail: "one is missing", Fix: "rpctl agent install --env preprod"},
-			proto.Check{Name: "console", Detail: "no program", Fix: "git update-index --chmod=+x bin/console"},
+		checks = append(checks, proto.Check{Name: "disk", Detail: p, Advice: proto.Advice{Code: proto.AdviceDisk, Path: "/var/lib/rp-agent"}},
+			proto.Check{Name: "units", Detail: "one is missing", Advice: proto.Advice{Code: proto.AdviceInstall}},
+			proto.Check{Name: "console", Detail: "no program", Advice: proto.Advice{Code: proto.AdviceExecutable}},
 			proto.Check{Name: "systemd", Detail: "too old"})
 	}
 	return proto.DoctorReport{Checks: checks}

@@ -78,8 +78,8 @@ const levelInfo = "<6>"
 
 // crowded refuses a caller where all places are taken, or those of its login.
 func crowded(caller peer.Caller) *proto.Error {
-	return &proto.Error{Code: proto.CodeLimit, Next: "pgrep -a -u " + caller.User + " rp-agent",
-		Message: fmt.Sprintf("cannot serve: %s holds %d connections already, or all logins together hold too many; end some of them; until then `rpctl jobs` and `rpctl cancel` are served", caller.User, places.Max)}
+	return &proto.Error{Code: proto.CodeLimit, Advice: proto.Advice{Code: proto.AdviceAgents, Account: caller.User},
+		Message: proto.Textf("cannot serve: %s holds %d connections already, or all logins together hold too many; end some of them; until then `rpctl jobs` and `rpctl cancel` are served", caller.User, places.Max)}
 }
 
 // log writes for the host's journal.

@@ -31,7 +31,7 @@ func TestInstanceServesTheSocketOnItsStandardInput(t *testing.T) {
 		t.Errorf("%v, %q", err, complaints.String())
 	}
 	var hello proto.Hello
-	if err := json.Unmarshal(said, &hello); err != nil || hello.Marker != proto.Marker || hello.Error == nil || hello.Error.Code != proto.CodeConfig || hello.Error.Next == "" {
+	if err := json.Unmarshal(said, &hello); err != nil || hello.Marker != proto.Marker || hello.Error == nil || hello.Error.Code != proto.CodeConfig || hello.Error.Advice.Text() == "" {
 		t.Errorf("greeting %s, %v", said, err)
 	}
 }

@@ -46,15 +46,15 @@ func (s System) writeJobs(list proto.JobList, steps bool) error {
 	fmt.Fprintln(table, "JOB\tKIND\tSTATE\tSTEPS\tBEGAN\tBY\tTICKET")
 	for _, job := range list.Jobs {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d/%d\t%s\t%s\t%s\n", job.ID, job.Kind, job.State, finished(job), len(job.Steps),
-			job.Created.Local().Format(time.DateTime), printable.Excerpt(job.Operator, 40), printable.Excerpt(job.Ticket, 60))
+			job.Created.Local().Format(time.DateTime), printable.Excerpt(string(job.Operator), 40), printable.Excerpt(string(job.Ticket), 60))
 		if job.Error != nil {
-			fmt.Fprintf(table, "  %s\n", printable.Excerpt(job.Error.Message, 300))
+			fmt.Fprintf(table, "  %s\n", printable.Excerpt(string(job.Error.Message), 300))
 		}
 		if !steps {
 			continue
 		}
 		for _, step := range job.Steps {
-			fmt.Fprintf(table, "  step %s\t\t%s\t%s\n", step.Step, step.State, printable.Excerpt(step.Detail, 200))
+			fmt.Fprintf(table, "  step %s\t\t%s\t%s\n", step.Step, step.State, printable.Excerpt(string(step.Detail), 200))
 		}
 	}
 	return table.Flush()

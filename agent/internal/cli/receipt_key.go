@@ -20,7 +20,7 @@ func newReceiptKeyCommand(host *setup.Host) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			key, err := host.ReceiptKey(cmd.Context())
 			if err != nil && !errors.As(err, &key.Error) {
-				key.Error = &proto.Error{Code: proto.CodeHost, Message: err.Error()}
+				key.Error = &proto.Error{Code: proto.CodeHost, Message: proto.HostText(err.Error())}
 			}
 			if shown := writeJSON(cmd.OutOrStdout(), key); err == nil {
 				return shown

@@ -8,6 +8,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/re-connect/rpctl/lab/scripttest"
+	"github.com/re-connect/rpctl/proto"
 
 	"github.com/re-connect/rpctl/agent/internal/setup"
 )
@@ -37,7 +38,7 @@ func TestScripts(t *testing.T) {
 			}
 			env.Defer(func() { _ = os.RemoveAll(folder) })
 			tb := env.T().(testing.TB)
-			for name, f := range map[string]fakeHost{"healthy": {}, "sick": {problems: []string{"the disk is full\x1b[2J\u009b2J"}}} {
+			for name, f := range map[string]fakeHost{"healthy": {}, "sick": {problems: []proto.HostText{"the disk is full\x1b[2J\u009b2J"}}} {
 				state := filepath.Join(folder, name)
 				if err := os.Mkdir(state, 0o700); err != nil {
 					return err

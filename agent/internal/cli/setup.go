@@ -70,7 +70,7 @@ func writeSetup(w io.Writer, report proto.SetupReport, err error, asJSON bool) e
 	if errors.As(err, &refused) {
 		report.Error = refused
 	} else if err != nil {
-		report.Error = &proto.Error{Code: proto.CodeHost, Message: err.Error()}
+		report.Error = &proto.Error{Code: proto.CodeHost, Message: proto.HostText(err.Error())}
 	}
 	show := func() error { return setup.WriteText(w, report) }
 	if asJSON {
@@ -80,7 +80,7 @@ func writeSetup(w io.Writer, report proto.SetupReport, err error, asJSON bool) e
 		return shown
 	}
 	if refused != nil && refused.Code == proto.CodeBadRequest {
-		return usage(refused.Message, refused.Next) // the spec is this command's input
+		return usage(string(refused.Message), textOf(refused)) // the spec is this command's input
 	}
 	return err
 }

@@ -5,7 +5,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"strings"
 	"time"
@@ -19,7 +18,7 @@ const Version = 1
 
 // install writes the host's files anew. It needs no word of the agent, whose greeting ends with the refusal
 // of its configuration: `rp-agent doctor` would say the same again.
-const install = "rpctl agent install"
+var install = proto.Advice{Code: proto.AdviceInstall}
 
 // file is agent.toml as it is written.
 type file struct {
@@ -114,9 +113,9 @@ func Parse(path string, data []byte) (proto.HostConfig, error) {
 // broken has all problems on one line: the message crosses to a controller, which lets no host
 // write several.
 func broken(err error) error {
-	return refuse("it is not understood: "+strings.ReplaceAll(err.Error(), "\n", "; "), "rpctl agent diff")
+	return refuse("it is not understood: "+strings.ReplaceAll(err.Error(), "\n", "; "), proto.Advice{Code: proto.AdviceDiff})
 }
 
-func refuse(why, next string) error {
-	return &proto.Error{Code: proto.CodeConfig, Message: fmt.Sprintf("cannot use this host's configuration: %s", why), Next: next}
+func refuse(why string, next proto.Advice) error {
+	return &proto.Error{Code: proto.CodeConfig, Message: proto.Textf("cannot use this host's configuration: %s", why), Advice: next}
 }

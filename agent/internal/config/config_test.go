@@ -116,11 +116,11 @@ func checkRefused(t *testing.T, want string, f func() error) {
 	if !errors.As(err, &refusal) || refusal.Code != proto.CodeConfig {
 		t.Fatalf("got %v, want an error of code config", err)
 	}
-	if !strings.Contains(refusal.Message, want) {
+	if !strings.Contains(string(refusal.Message), want) {
 		t.Errorf("got\n  %s\nwant\n  %s", refusal.Message, want)
 	}
-	if refusal.Next == "" || strings.HasPrefix(refusal.Next, "rp-agent") { // whose greeting ends with this refusal
-		t.Errorf("what to type next is %q", refusal.Next)
+	if refusal.Advice.Text() == "" || strings.HasPrefix(refusal.Advice.Text(), "rp-agent") { // whose greeting ends with this refusal
+		t.Errorf("what to type next is %q", refusal.Advice.Text())
 	}
 }
 

@@ -62,7 +62,7 @@ func (t trust) signers(path string, parse func(path string, data []byte) (signat
 	}
 	all, err := parse(path, data)
 	if err != nil {
-		return nil, "", refuseSigners(path, err, "rpctl agent diff")
+		return nil, "", refuseSigners(path, err, proto.Advice{Code: proto.AdviceDiff})
 	}
 	return all, signature.Digest(data), nil
 }
@@ -82,6 +82,6 @@ func (t trust) readSigners(path string) ([]byte, error) {
 	return data, nil
 }
 
-func refuseSigners(path string, err error, next string) error {
-	return &proto.Error{Code: proto.CodeConfig, Message: fmt.Sprintf("cannot use %s: %v", path, err), Next: next}
+func refuseSigners(path string, err error, next proto.Advice) error {
+	return &proto.Error{Code: proto.CodeConfig, Message: proto.Textf("cannot use %s: %v", path, err), Advice: next}
 }

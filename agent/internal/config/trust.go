@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/re-connect/rpctl/internal/stricttoml"
+	"github.com/re-connect/rpctl/proto"
 )
 
 // trust says whose files are believed.
@@ -25,7 +26,10 @@ type trust struct {
 var root = trust{owner: 0, top: "/"}
 
 // doubtError says why a file is not believed, and how to mend it.
-type doubtError struct{ why, fix string }
+type doubtError struct {
+	why string
+	fix proto.Advice
+}
 
 func (e *doubtError) Error() string { return e.why }
 
@@ -78,7 +82,7 @@ func (t trust) readFile(folder int, base, name string) ([]byte, error) {
 		return nil, err
 	}
 	if stat.Mode&unix.S_IFMT != unix.S_IFREG {
-		return nil, &doubtError{name + " is no regular file", "sudo rm " + name}
+		return nil, &doubtError{name + " is no regular file", proto.Advice{Code: proto.AdviceRemove, Path: name}}
 	}
 	data, err := io.ReadAll(io.LimitReader(file, stricttoml.MaxSize+1))
 	if err != nil {
@@ -115,10 +119,10 @@ func (t trust) checkOwner(fd int, name string) (unix.Stat_t, error) {
 		return stat, &os.PathError{Op: "stat", Path: name, Err: err}
 	}
 	if stat.Uid != t.owner {
-		return stat, &doubtError{fmt.Sprintf("%s belongs to uid %d, not to root", name, stat.Uid), "sudo chown root:root " + name}
+		return stat, &doubtError{fmt.Sprintf("%s belongs to uid %d, not to root", name, stat.Uid), proto.Advice{Code: proto.AdviceOwner, Path: name}}
 	}
 	if mode := uint32(stat.Mode); mode&0o022 != 0 {
-		return stat, &doubtError{fmt.Sprintf("%s can be written by others than root (mode %04o)", name, mode&0o7777), "sudo chmod go-w " + name}
+		return stat, &doubtError{fmt.Sprintf("%s can be written by others than root (mode %04o)", name, mode&0o7777), proto.Advice{Code: proto.AdviceRights, Path: name}}
 	}
 	return stat, nil
 }

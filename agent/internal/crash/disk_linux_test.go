@@ -131,7 +131,7 @@ func (h *host) clear(err error) {
 	text := err.Error()
 	says := slices.ContainsFunc(powercut.Troubles, func(trouble powercut.Trouble) bool { return strings.Contains(text, trouble.Says()) })
 	var refusal *proto.Error
-	known := errors.As(err, &refusal) && refusal.Code == proto.CodeStorage && refusal.Next != ""
+	known := errors.As(err, &refusal) && refusal.Code == proto.CodeStorage && refusal.Advice.Text() != ""
 	if !says || !known || !strings.Contains(text, h.state) || strings.Contains(text, "\n") || !strings.HasPrefix(text, "cannot ") {
 		h.TB.Fatalf("this says too little: %q (%T)", text, err)
 	}

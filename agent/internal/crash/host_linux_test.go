@@ -131,7 +131,7 @@ func (h *host) sound() {
 	log := audit.New(h.state)
 	report, err := log.Verify()
 	h.must(err)
-	if !report.OK && !strings.Contains(report.Problem, "the last:") {
+	if !report.OK && !strings.Contains(string(report.Problem), "the last:") {
 		h.TB.Errorf("the audit is broken: %s", report.Problem)
 	}
 	_, err = log.Append(proto.AuditEntry{Action: audit.ActionRecord, User: "test"})

@@ -124,7 +124,7 @@ func (e *examination) config(context.Context) (string, error) {
 	var refusal *proto.Error
 	switch {
 	case errors.As(e.cfgErr, &refusal):
-		return "", wrong(refusal.Next, "%s", refusal.Message)
+		return "", wrong(refusal.Advice, "%s", refusal.Message)
 	case e.cfgErr != nil:
 		return "", e.cfgErr
 	}

@@ -192,7 +192,7 @@ func checks(t *testing.T, report proto.DoctorReport) map[string]proto.Check {
 	t.Helper()
 	byName := map[string]proto.Check{}
 	for _, check := range report.Checks {
-		byName[check.Name] = check
+		byName[string(check.Name)] = check
 	}
 	if len(byName) != len(probes) {
 		t.Fatalf("%d checks for %d probes: %+v", len(byName), len(probes), report)
@@ -275,7 +275,7 @@ func TestEveryBrokenAssumptionIsFound(t *testing.T) {
 				if check.OK == (name == c.check) {
 					t.Errorf("%+v", check)
 				}
-				if name == c.check && (!strings.Contains(check.Detail, c.says) || check.Fix == "" && !strings.Contains(check.Detail, "upgrade the host")) {
+				if name == c.check && (!strings.Contains(string(check.Detail), c.says) || check.Fix == "" && !strings.Contains(string(check.Detail), "upgrade the host")) {
 					t.Errorf("want %q and a fix, got %+v", c.says, check)
 				}
 				if strings.HasPrefix(check.Fix, "rpctl ") && !strings.HasSuffix(check.Fix, " --env preprod") {
@@ -310,10 +310,10 @@ func (h *healthy) remove(t *testing.T, name string) {
 func TestBadConfigSkipsWhatNeedsIt(t *testing.T) {
 	h := newHealthy(t)
 	h.Config = func() (proto.HostConfig, error) {
-		return proto.HostConfig{}, &proto.Error{Code: proto.CodeConfig, Message: "cannot use it: \x1b[2J line 3", Next: "mend it"}
+		return proto.HostConfig{}, &proto.Error{Code: proto.CodeConfig, Message: "cannot use it: \x1b[2J line 3", Advice: proto.Advice{Code: proto.AdviceDiff}}
 	}
 	got := checks(t, examined(t, h))
-	if c := got["config"]; c.OK || c.Fix != "mend it" || strings.Contains(c.Detail, "\x1b") {
+	if c := got["config"]; c.OK || c.Fix != "rpctl agent diff" || strings.Contains(string(c.Detail), "\x1b") {
 		t.Errorf("%+v", c)
 	}
 	for _, name := range []string{"units", "workers", "release", "groups"} {
@@ -351,7 +351,7 @@ func TestNobodyMayApproveYet(t *testing.T) {
 	h := newHealthy(t)
 	h.keys[config.ApproversPath] = 0
 	check := checks(t, h.Run(t.Context()))["migrations"]
-	if !check.OK || !check.Skipped || !strings.Contains(check.Detail, "no plan can be approved") {
+	if !check.OK || !check.Skipped || !strings.Contains(string(check.Detail), "no plan can be approved") {
 		t.Errorf("%+v", check)
 	}
 }
@@ -362,7 +362,7 @@ func TestApplicationAsOperatorIsAWarningBeforeProd(t *testing.T) {
 	h.applicationIsOperator = true
 	h.cfg.Console.After = ""
 	check := checks(t, h.Run(t.Context()))["operators"]
-	if !check.OK || !check.Skipped || !strings.Contains(check.Detail, "warning: the application's user app is in group rpctl") {
+	if !check.OK || !check.Skipped || !strings.Contains(string(check.Detail), "warning: the application's user app is in group rpctl") {
 		t.Errorf("%+v", check)
 	}
 }
@@ -385,7 +385,7 @@ func TestRunOfNoJobIsFound(t *testing.T) {
 		t.Errorf("%+v", check)
 	}
 	h.write(t, filepath.Join(ends, string(stray)+".json"), []byte("{}"), 0o644)
-	if check := checks(t, h.Run(t.Context()))["console runs"]; check.OK || !strings.Contains(check.Detail, string(stray)) || !strings.Contains(check.Fix, "journalctl") {
+	if check := checks(t, h.Run(t.Context()))["console runs"]; check.OK || !strings.Contains(string(check.Detail), string(stray)) || !strings.Contains(check.Fix, "journalctl") {
 		t.Errorf("%+v", check)
 	}
 }

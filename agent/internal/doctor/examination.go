@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/re-connect/rpctl/internal/printable"
@@ -42,7 +41,7 @@ func (e *examination) look(ctx context.Context, p probe) proto.Check {
 	within := max(leastTime, min(probeTime, time.Until(e.until)))
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	check := proto.Check{Name: p.name, OK: true}
+	check := proto.Check{Name: proto.HostText(p.name), OK: true}
 	detail, err := guarded(e, ctx, p)
 	if err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("no answer within %s: %v", within.Round(leastTime), err) // whatever the probe takes its error for
@@ -53,11 +52,11 @@ func (e *examination) look(ctx context.Context, p probe) proto.Check {
 	case errors.As(err, &s):
 		check.Skipped, detail = true, s.why
 	case errors.As(err, &f):
-		check.OK, detail, check.Fix = false, f.what, f.fix
+		check.OK, detail, check.Advice = false, f.what, f.fix
 	case err != nil:
-		check.OK, detail, check.Fix = false, err.Error(), "sudo journalctl -u 'rp-agent@*' -n 50"
+		check.OK, detail, check.Advice = false, err.Error(), proto.Advice{Code: proto.AdviceRootLog}
 	}
-	check.Detail, check.Fix = printable.Excerpt(detail, 1000), printable.Excerpt(e.here(check.Fix), 300)
+	check.Detail, check.Fix = proto.HostText(printable.Excerpt(detail, 1000)), e.here(check.Advice)
 	return check
 }
 
@@ -87,28 +86,30 @@ func (e *examination) lookAgain(ctx context.Context) {
 			continue
 		}
 		if second := e.look(ctx, probes[i]); second.OK {
-			second.Detail = printable.Excerpt(second.Detail+" (at a second look; at the first one: "+first.Detail+")", 1000)
+			second.Detail = proto.HostText(printable.Excerpt(string(second.Detail+" (at a second look; at the first one: "+first.Detail+")"), 1000))
 			e.report.Checks[i] = second
 		}
 	}
 }
 
-// here is a fix with this host's environment, which rpctl wants to be told. A host that does not know it leaves
-// that to the reader, and to the rpctl that asked.
-func (e *examination) here(fix string) string {
-	if e.cfgErr != nil || !strings.HasPrefix(fix, "rpctl ") || strings.Contains(fix, " --env ") {
-		return fix
+// here is a fix as a command, with this host's environment where that is known.
+func (e *examination) here(fix proto.Advice) string {
+	if e.cfgErr != nil {
+		return fix.Text()
 	}
-	return fix + " --env " + e.cfg.Environment
+	return fix.In(e.cfg.Environment)
 }
 
 // fault is what is wrong and what to type: a command of this host's, or one of rpctl's or git's, which
 // are the operator's own; nothing where no command mends it.
-type fault struct{ what, fix string }
+type fault struct {
+	what string
+	fix  proto.Advice
+}
 
 func (f *fault) Error() string { return f.what }
 
-func wrong(fix, format string, args ...any) error {
+func wrong(fix proto.Advice, format string, args ...any) error {
 	return &fault{fmt.Sprintf(format, args...), fix}
 }
 
@@ -117,9 +118,10 @@ type skip struct{ why string }
 
 func (s *skip) Error() string { return s.why }
 
+var reinstall = proto.Advice{Code: proto.AdviceInstall}
+
 const (
-	reinstall = "rpctl agent install"
-	embedded  = "does not apply: this host is embedded, nothing was installed on it"
+	embedded = "does not apply: this host is embedded, nothing was installed on it"
 )
 
 // installed is the host's installed parts, or the reason to skip.
@@ -140,7 +142,7 @@ func (e *examination) connected(ctx context.Context) (Manager, error) {
 		e.manager, e.hangUp, e.managerErr = installed.Connect(ctx)
 	}
 	if e.managerErr != nil {
-		return nil, wrong("systemctl status dbus", "cannot reach systemd: %v", e.managerErr)
+		return nil, wrong(proto.Advice{Code: proto.AdviceDBus}, "cannot reach systemd: %v", e.managerErr)
 	}
 	return e.manager, nil
 }

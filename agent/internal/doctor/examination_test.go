@@ -18,7 +18,7 @@ func TestWhatHasPassedIsNoFinding(t *testing.T) {
 	h := newHealthy(t)
 	h.manager.startOnce = fmt.Errorf("%w: Access denied", units.ErrNoRule)
 	c := checks(t, examined(t, h))["polkit rule"]
-	if !c.OK || c.Fix != "" || !strings.Contains(c.Detail, "at a second look; at the first one: no rule speaks of rp-agent") {
+	if !c.OK || c.Fix != "" || !strings.Contains(string(c.Detail), "at a second look; at the first one: no rule speaks of rp-agent") {
 		t.Errorf("%+v", c)
 	}
 }
@@ -67,7 +67,7 @@ func TestOneBadProbeHidesNoOther(t *testing.T) {
 	h := newHealthy(t)
 	h.Releases = stuckReleases{}
 	got := checks(t, examined(t, h))
-	if got["release"].OK || !strings.Contains(got["release"].Detail, "stale file handle") || !got["disk"].OK {
+	if got["release"].OK || !strings.Contains(string(got["release"].Detail), "stale file handle") || !got["disk"].OK {
 		t.Errorf("%+v", got)
 	}
 }
@@ -133,7 +133,7 @@ func TestAllThatHangsEndsBeforeAnybodyLeaves(t *testing.T) {
 			t.Errorf("the report took %v", took)
 		}
 		for _, name := range []string{"systemd", "polkit", "polkit rule", "units", "workers", "journal"} {
-			if c := found[name]; c.OK || !strings.Contains(c.Detail, "no answer within ") {
+			if c := found[name]; c.OK || !strings.Contains(string(c.Detail), "no answer within ") {
 				t.Errorf("%s: %+v", name, c)
 			}
 		}

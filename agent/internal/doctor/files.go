@@ -88,7 +88,7 @@ func (e *examination) fresh(ctx context.Context) error {
 	}
 	stale, err := manager.Stale(ctx, "rp-agent.socket")
 	if err == nil && stale {
-		return wrong("sudo systemctl daemon-reload && sudo systemctl restart rp-agent.socket", "systemd has not read rp-agent.socket since it changed")
+		return wrong(proto.Advice{Code: proto.AdviceReload}, "systemd has not read rp-agent.socket since it changed")
 	}
 	return err
 }
@@ -120,7 +120,7 @@ func (i *Installed) rights(name string, mode fs.FileMode, owner, group string) e
 		return err
 	}
 	if info.Mode()&fs.ModeSymlink != 0 {
-		return wrong("sudo rm "+name, "%s is a link; once it is gone, an install puts there what belongs there", name)
+		return wrong(proto.Advice{Code: proto.AdviceRemove, Path: name}, "%s is a link; once it is gone, an install puts there what belongs there", name)
 	}
 	if got := info.Mode() & (fs.ModePerm | fs.ModeSetgid | fs.ModeSetuid); got != mode {
 		return wrong(reinstall, "%s has rights %v, want %v", name, got, mode)
@@ -185,7 +185,7 @@ func (e *examination) socket(context.Context) (string, error) {
 		return "", err
 	}
 	if err := installed.rights(proto.SocketPath, 0o660, "root", systemd.Group); err != nil {
-		return "", wrong("sudo systemctl enable --now rp-agent.socket", "%v", err)
+		return "", wrong(proto.Advice{Code: proto.AdviceEnableSocket}, "%v", err)
 	}
 	return "members of " + systemd.Group + " may connect", nil
 }
@@ -202,7 +202,7 @@ func (e *examination) groups(context.Context) (string, error) {
 	}
 	for _, name := range append(append([]string{systemd.Group}, cfg.Look...), cfg.Act...) {
 		if !installed.hasGroup(name) {
-			return "", wrong("sudo groupadd --system "+name, "group %s of agent.toml is not in /etc/group: nobody is in it", name)
+			return "", wrong(proto.Advice{Code: proto.AdviceGroup, Account: name}, "group %s of agent.toml is not in /etc/group: nobody is in it", name)
 		}
 	}
 	detail := fmt.Sprintf("look: %s; act: %s", strings.Join(cfg.Look, ", "), strings.Join(cfg.Act, ", "))
@@ -227,7 +227,7 @@ func (e *examination) binary(context.Context) (string, error) {
 			return "", err
 		}
 		if owner, _ := installed.owners(folder, info); owner != "root" || info.Mode().Perm()&0o022 != 0 {
-			return "", wrong("sudo chown root:root "+folder+" && sudo chmod go-w "+folder, "%s can be written by others than root: they could change the agent", folder)
+			return "", wrong(proto.Advice{Code: proto.AdviceProtect, Path: folder}, "%s can be written by others than root: they could change the agent", folder)
 		}
 	}
 	return systemd.Binary + " is root's alone", nil

@@ -56,12 +56,12 @@ func (e *examination) disk(context.Context) (string, error) {
 	const short = "%d MiB and %d inodes are left for %s: the audit could not be written"
 	switch {
 	case left.Bytes < leastBytes:
-		return "", wrong("df -h "+e.State, short, left.Bytes>>20, left.Inodes, e.State)
+		return "", wrong(proto.Advice{Code: proto.AdviceDisk, Path: e.State}, short, left.Bytes>>20, left.Inodes, e.State)
 	case left.CountsInodes && left.Inodes < leastInodes:
-		return "", wrong("df -i "+e.State, short, left.Bytes>>20, left.Inodes, e.State)
+		return "", wrong(proto.Advice{Code: proto.AdviceInodes, Path: e.State}, short, left.Bytes>>20, left.Inodes, e.State)
 	}
 	if err := unix.Access(e.State, unix.W_OK); err != nil {
-		return "", wrong("findmnt -T "+e.State, "%s cannot be written: %v", e.State, err)
+		return "", wrong(proto.Advice{Code: proto.AdviceMount, Path: e.State}, "%s cannot be written: %v", e.State, err)
 	}
 	return fmt.Sprintf("%d MiB left for %s", left.Bytes>>20, e.State), nil
 }
@@ -70,7 +70,7 @@ func (e *examination) disk(context.Context) (string, error) {
 func (e *examination) clock(ctx context.Context) (string, error) {
 	now := e.Now()
 	if built := buildTime(); now.Before(built) {
-		return "", wrong("sudo timedatectl set-ntp true", "it is %s here, before this agent was built", now.UTC().Format(time.RFC3339))
+		return "", wrong(proto.Advice{Code: proto.AdviceSetClock}, "it is %s here, before this agent was built", now.UTC().Format(time.RFC3339))
 	}
 	if e.Installed == nil {
 		return now.UTC().Format(time.RFC3339) + "; whether it is synchronized does not apply: this host is embedded", nil
@@ -81,13 +81,13 @@ func (e *examination) clock(ctx context.Context) (string, error) {
 	}
 	synchronized, err := manager.ClockSynchronized(ctx)
 	if err != nil {
-		return "", wrong("sudo systemctl start systemd-timedated", "whether the clock is synchronized cannot be seen: %v", err)
+		return "", wrong(proto.Advice{Code: proto.AdviceTimedated}, "whether the clock is synchronized cannot be seen: %v", err)
 	}
 	if !synchronized {
 		if kind, err := manager.Virtualization(ctx); err == nil && containers[kind] {
 			return "", &skip{fmt.Sprintf("is the machine's below this container (%s): it is %s, and no time server says so here", kind, now.UTC().Format(time.RFC3339))}
 		}
-		return "", wrong("sudo timedatectl set-ntp true", "it is %s here, and no time server says so; where that cannot be switched on, install chrony", now.UTC().Format(time.RFC3339))
+		return "", wrong(proto.Advice{Code: proto.AdviceSetClock}, "it is %s here, and no time server says so; where that cannot be switched on, install chrony", now.UTC().Format(time.RFC3339))
 	}
 	return now.UTC().Format(time.RFC3339) + ", synchronized", nil
 }
@@ -129,10 +129,10 @@ func (e *examination) journal(ctx context.Context) (string, error) {
 		return errOneIsEnough
 	})
 	if err != nil && !errors.Is(err, errOneIsEnough) {
-		return "", wrong("systemctl cat rp-agent@.service", "%v: rp-agent@.service must have SupplementaryGroups=systemd-journal", err)
+		return "", wrong(proto.Advice{Code: proto.AdviceAgentUnit}, "%v: rp-agent@.service must have SupplementaryGroups=systemd-journal", err)
 	}
 	if !seen {
-		return "", wrong("sudo journalctl -u "+anyUnit+" -n 1", "not one line of %s can be read: group systemd-journal is missing, or the journal is empty", anyUnit)
+		return "", wrong(proto.Advice{Code: proto.AdviceWorkerLog, Unit: anyUnit}, "not one line of %s can be read: group systemd-journal is missing, or the journal is empty", anyUnit)
 	}
 	return "can be read" + e.persistence(), nil
 }
@@ -152,7 +152,7 @@ func (e *examination) release(context.Context) (string, error) {
 	release, err := e.Releases.Current()
 	var refusal *proto.Error
 	if errors.As(err, &refusal) {
-		return "", wrong(refusal.Next, "%s", refusal.Message)
+		return "", wrong(refusal.Advice, "%s", refusal.Message)
 	}
 	if err != nil {
 		return "", err
@@ -180,11 +180,11 @@ func (e *examination) console(context.Context) (string, error) {
 	info, err := folder.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", wrong("ls -l "+path.Join(cfg.Application.Path, "releases", release.Name), "release %s has no bin/console", release.Name)
+		return "", wrong(proto.Advice{Code: proto.AdviceList, Path: path.Join(cfg.Application.Path, "releases", release.Name)}, "release %s has no bin/console", release.Name)
 	case err != nil:
 		return "", err
 	case !info.Mode().IsRegular() || info.Mode()&0o100 == 0:
-		return "", wrong("git update-index --chmod=+x bin/console", "bin/console of release %s cannot be executed (%v): commit that it can, and deploy", release.Name, info.Mode())
+		return "", wrong(proto.Advice{Code: proto.AdviceExecutable}, "bin/console of release %s cannot be executed (%v): commit that it can, and deploy", release.Name, info.Mode())
 	}
 	return "bin/console of release " + release.Name + " is there and executable", nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/re-connect/rpctl/agent/internal/config"
 	"github.com/re-connect/rpctl/internal/signature"
+	"github.com/re-connect/rpctl/proto"
 )
 
 // migrations looks at what a plan needs beside the console: PHP, and the files of accepted keys.
@@ -25,7 +26,7 @@ func (e *examination) migrations(context.Context) (string, error) {
 	}
 	info, err := os.Stat(filepath.Join(installed.Root, cfg.Console.PHP))
 	if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
-		return "", wrong("command -v php", "%s is no program on this host: write the path of PHP into hosts.toml ([environments.%s.console] php), then rpctl agent upgrade --env %s",
+		return "", wrong(proto.Advice{Code: proto.AdviceFindPHP}, "%s is no program on this host: write the path of PHP into hosts.toml ([environments.%s.console] php), then rpctl agent upgrade --env %s",
 			cfg.Console.PHP, cfg.Environment, cfg.Environment)
 	}
 	people, err := count(installed.Signers, config.ApproversPath)

@@ -24,7 +24,7 @@ func (e *examination) operators(context.Context) (string, error) {
 	case !member:
 		return who + " is not in group " + systemd.Group + ": the application cannot reach the agent", nil
 	case cfg.Console != nil && cfg.Console.After != "":
-		return "", wrong("rpctl agent upgrade", "the application's user %s is in group %s: PHP may hold the lease and restart workers; name logins of people as operators in hosts.toml",
+		return "", wrong(proto.Advice{Code: proto.AdviceUpgrade}, "the application's user %s is in group %s: PHP may hold the lease and restart workers; name logins of people as operators in hosts.toml",
 			who, systemd.Group)
 	}
 	return "", &skip{"warning: the application's user " + who + " is in group " + systemd.Group +
@@ -58,7 +58,7 @@ func (e *examination) applicationsOwn(ctx context.Context, manager Manager, cfg 
 		uid = account.Uid
 	}
 	if err := identity.CheckWorker(unit, cfg.Application.User, uid, systemd.Group); err != nil {
-		return wrong("systemctl cat "+unit, "%v; take it out of `workers` in hosts.toml, or set User= in its unit, then rpctl agent upgrade --env %s", err, cfg.Environment)
+		return wrong(proto.Advice{Code: proto.AdviceUnit, Unit: proto.UnitPattern(unit)}, "%v; take it out of `workers` in hosts.toml, or set User= in its unit, then rpctl agent upgrade --env %s", err, cfg.Environment)
 	}
 	return nil
 }

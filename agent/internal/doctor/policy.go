@@ -28,7 +28,7 @@ func (e *examination) systemdVersion(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if number := leading(version); number < oldestSystemd {
-		return "", wrong("", "version %s: the units were made for %d and newer: upgrade the host to Debian 12 or newer", version, oldestSystemd)
+		return "", wrong(proto.Advice{}, "version %s: the units were made for %d and newer: upgrade the host to Debian 12 or newer", version, oldestSystemd)
 	}
 	return "version " + version, nil
 }
@@ -40,10 +40,10 @@ func (e *examination) polkitVersion(ctx context.Context) (string, error) {
 	}
 	version, err := manager.PolkitVersion(ctx)
 	if err != nil {
-		return "", wrong("sudo apt install polkitd", "polkit does not answer: nothing can be restarted (%v)", err)
+		return "", wrong(proto.Advice{Code: proto.AdvicePolkit}, "polkit does not answer: nothing can be restarted (%v)", err)
 	}
 	if polkitNumber(version) < oldestPolkit {
-		return "", wrong("", "version %s knows no rules in JavaScript, so that rp-agent cannot restart here: upgrade the host, or restart by a sudoers file that names each command exactly", version)
+		return "", wrong(proto.Advice{}, "version %s knows no rules in JavaScript, so that rp-agent cannot restart here: upgrade the host, or restart by a sudoers file that names each command exactly", version)
 	}
 	return "version " + version, nil
 }
@@ -79,7 +79,7 @@ func (e *examination) polkitRule(ctx context.Context) (string, error) {
 	}
 	switch err := manager.ProbeStart(ctx, notOurs); {
 	case err == nil:
-		return "", wrong("sudo grep -rn polkit.Result /etc/polkit-1/rules.d /usr/share/polkit-1/rules.d", "rp-agent may start a unit that is not ours: a rule lets it start any, and must go")
+		return "", wrong(proto.Advice{Code: proto.AdvicePolkitRules}, "rp-agent may start a unit that is not ours: a rule lets it start any, and must go")
 	case errors.Is(err, units.ErrNoRule):
 		return "", wrong(reinstall, "no rule speaks of rp-agent: 60-rp-agent.rules is missing or broken (sudo journalctl -u polkit)")
 	case !errors.Is(err, units.ErrRefused):
@@ -147,7 +147,7 @@ func (e *examination) workers(ctx context.Context) (string, error) {
 	}
 	if len(empty) > 0 {
 		first := strings.Replace(string(empty[0]), "@*", "@1", 1)
-		return "", wrong("sudo systemctl enable --now "+first, "no instance is enabled or running for %v: a restart would be refused", empty)
+		return "", wrong(proto.Advice{Code: proto.AdviceEnable, Unit: proto.UnitPattern(first)}, "no instance is enabled or running for %v: a restart would be refused", empty)
 	}
 	return strings.Join(counts, ", "), nil
 }

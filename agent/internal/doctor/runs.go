@@ -9,6 +9,7 @@ import (
 
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/store"
+	"github.com/re-connect/rpctl/proto"
 )
 
 // runs looks for console runs that no job started: root records the end of every run, and the jobs name theirs.
@@ -43,7 +44,7 @@ func (e *examination) runs(context.Context) (string, error) {
 		return fmt.Sprintf("%d console runs ended, each of a job of this host", len(ended)), nil
 	}
 	newest := slices.MaxFunc(strays, func(a, b console.ID) int { return ended[a].Compare(ended[b]) })
-	return "", wrong(fmt.Sprintf("sudo journalctl -u 'rp-agent-*@%s.service'", newest),
+	return "", wrong(proto.Advice{Code: proto.AdviceRunLog, Job: proto.JobID(newest)},
 		"%d console runs were started by no job of this host, the newest is %s and ended at %s: user rp-agent may be in other hands",
 		len(strays), newest, ended[newest].UTC().Format(time.RFC3339))
 }

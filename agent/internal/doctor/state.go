@@ -16,11 +16,11 @@ func (e *examination) state(context.Context) (string, error) {
 	var refusal *proto.Error
 	switch {
 	case errors.As(err, &refusal):
-		return "", wrong(refusal.Next, "%s", refusal.Message)
+		return "", wrong(refusal.Advice, "%s", refusal.Message)
 	case err != nil:
 		return "", err
 	case number < stateform.Latest():
-		return "", wrong("df -h "+e.State, "%s has form %d, and could not be brought to form %d: is its disk full or read-only?",
+		return "", wrong(proto.Advice{Code: proto.AdviceDisk, Path: e.State}, "%s has form %d, and could not be brought to form %d: is its disk full or read-only?",
 			e.State, number, stateform.Latest())
 	}
 	return fmt.Sprintf("%s has form %d, as this agent writes it", e.State, number), nil

@@ -9,8 +9,8 @@ import (
 )
 
 // simulation: a complete one, of this very plan, here, by this host, in time, on the same revision.
-func simulation(s Standing) (why, next string) {
-	again := "rpctl migrate --plan PLAN --env " + s.Environment
+func simulation(s Standing) (why string, next proto.Advice) {
+	again := proto.Advice{Code: proto.AdviceSimulate}
 	r := s.Simulation
 	switch {
 	case r == nil:
@@ -25,7 +25,7 @@ func simulation(s Standing) (why, next string) {
 		return "the simulation of " + stamp(r.Time) + " is too old", again
 	case r.Revision == "" || s.Revision == "":
 		return "the release says no revision, in a file REVISION that Deployer writes, and so nobody can tell whether it is that of the simulation",
-			"rpctl deploy --env " + s.Environment
+			proto.Advice{Code: proto.AdviceDeploy}
 	case r.Revision != s.Revision:
 		return fmt.Sprintf("the application was %s at the simulation and is %s now", revision(r.Revision), revision(s.Revision)), again
 	}
@@ -34,7 +34,7 @@ func simulation(s Standing) (why, next string) {
 			return "the simulation's steps are not the plan's", again
 		}
 	}
-	return "", ""
+	return "", proto.Advice{}
 }
 
 func life(rules proto.Console) time.Duration {
@@ -45,11 +45,11 @@ func life(rules proto.Console) time.Duration {
 }
 
 // conflicts: no shared accommodation without a recorded yes (runbook, "Cas problématique").
-func conflicts(s Standing) (why, next string) {
+func conflicts(s Standing) (why string, next proto.Advice) {
 	if s.Simulation == nil {
-		return "", "" // the gate before says so
+		return "", proto.Advice{} // the gate before says so
 	}
-	again := "rpctl migrate --plan PLAN --env " + s.Environment
+	again := proto.Advice{Code: proto.AdviceSimulate}
 	for i, step := range s.Plan.Steps() {
 		if i >= len(s.Simulation.Steps) {
 			break
@@ -63,7 +63,7 @@ func conflicts(s Standing) (why, next string) {
 			}
 		}
 	}
-	return "", ""
+	return "", proto.Advice{}
 }
 
 func decision(step plan.Step, accommodation int64) (decided, accepted bool) {
@@ -76,19 +76,19 @@ func decision(step plan.Step, accommodation int64) (decided, accepted bool) {
 }
 
 // approval: one that fits plan, environment and figures, in time, by another than the operator.
-func approval(s Standing) (why, next string) {
+func approval(s Standing) (why string, next proto.Advice) {
 	if why, next = approved(s); why != "" {
 		return why, next
 	}
 	if reason := s.Approval.BreakGlass; reason != "" {
-		return fmt.Sprintf("%s approved breaking the glass (%.500q), and nothing else", s.Approval.Signer, reason), look(s)
+		return fmt.Sprintf("%s approved breaking the glass (%.500q), and nothing else", s.Approval.Signer, reason), look()
 	}
 	return another(s)
 }
 
 // approved: there is an approval of these figures, in time.
-func approved(s Standing) (why, next string) {
-	ask := "rpctl migrate approve --plan PLAN --env " + s.Environment
+func approved(s Standing) (why string, next proto.Advice) {
+	ask := proto.Advice{Code: proto.AdviceApprove}
 	a := s.Approval
 	switch {
 	case a == nil:
@@ -102,38 +102,38 @@ func approved(s Standing) (why, next string) {
 	case !s.Now.Before(a.Expires) || s.Now.After(a.Time.Add(a.Life(s.Rules))): // a signer may have written a hundred years
 		return "the approval of " + stamp(a.Time) + " has expired", ask
 	}
-	return "", ""
+	return "", proto.Advice{}
 }
 
 // another: where the host wants two people, the start is signed by another than the approver, and by another key.
-func another(s Standing) (why, next string) {
+func another(s Standing) (why string, next proto.Advice) {
 	a := s.Approval
 	switch {
 	case s.Looking || s.Rules.SelfApproval:
-		return "", ""
+		return "", proto.Advice{}
 	case s.Intent == "":
 		return "the start of the job is not signed by an operator whom this host knows, and so nobody can tell whether approver and operator are two people: apply it with a key that stands in /etc/rp-agent/approvers",
-			"ssh-add -l"
+			proto.Advice{Code: proto.AdviceKeys}
 	case s.Intent == a.Signer:
-		return a.Signer + " approved the plan and cannot apply it too: " + otherPerson, look(s)
+		return a.Signer + " approved the plan and cannot apply it too: " + otherPerson, look()
 	case s.IntentKey == a.Key: // one key under two names is one person
-		return fmt.Sprintf("%s approved the plan and %s would apply it, with one and the same key: %s", a.Signer, s.Intent, otherPerson), look(s)
+		return fmt.Sprintf("%s approved the plan and %s would apply it, with one and the same key: %s", a.Signer, s.Intent, otherPerson), look()
 	}
-	return "", ""
+	return "", proto.Advice{}
 }
 
 // look is for a gate that no command of this person's own opens.
-func look(s Standing) string { return "rpctl migrate status --plan PLAN --env " + s.Environment }
+func look() proto.Advice { return proto.Advice{Code: proto.AdvicePlanStatus} }
 
 // otherPerson opens the gate, and is no command.
 const otherPerson = "let another operator apply it, or another approver approve it"
 
 // before: this very plan was applied and verified in the environment that comes first.
-func before(s Standing) (why, next string) {
+func before(s Standing) (why string, next proto.Advice) {
 	if s.Rules.After == "" {
-		return "", ""
+		return "", proto.Advice{}
 	}
-	first := "rpctl migrate --apply --plan PLAN --env " + s.Rules.After
+	first := proto.Advice{Code: proto.AdviceBefore}
 	why = "there is no receipt that this plan was applied and verified in " + s.Rules.After
 	for _, r := range s.Applied {
 		switch {
@@ -148,18 +148,18 @@ func before(s Standing) (why, next string) {
 		case len(r.Steps) != len(s.Plan.Steps()):
 			why = "the receipt of " + r.Host + " is not of all steps"
 		default:
-			return "", ""
+			return "", proto.Advice{}
 		}
 	}
 	return why, first
 }
 
 // clock: no evidence from the future, and no clock that was turned back.
-func clock(s Standing) (why, next string) {
+func clock(s Standing) (why string, next proto.Advice) {
 	limit := s.Now.Add(proto.ClockSkew)
 	future := func(what string, at time.Time) bool {
 		if at.After(limit) {
-			why, next = fmt.Sprintf("%s is of %s, and this host's clock says %s", what, stamp(at), stamp(s.Now)), "timedatectl"
+			why, next = fmt.Sprintf("%s is of %s, and this host's clock says %s", what, stamp(at), stamp(s.Now)), proto.Advice{Code: proto.AdviceClock}
 		}
 		return why != ""
 	}
@@ -176,7 +176,7 @@ func clock(s Standing) (why, next string) {
 	}
 	if future("the newest entry of this host's audit", s.Mark) {
 		why += ": the clock was turned back, or it was wrong then; once timedatectl shows that it is right, root accepts it"
-		next = "sudo rp-agent clock-reset"
+		next = proto.Advice{Code: proto.AdviceClockReset}
 	}
 	return why, next
 }

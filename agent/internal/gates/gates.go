@@ -74,7 +74,7 @@ type From struct {
 // question that says why it is closed (empty: open) and what to type next.
 var asked = []struct {
 	gate int
-	ask  func(Standing) (why, next string)
+	ask  func(Standing) (why string, next proto.Advice)
 }{
 	{Simulation, simulation}, {Conflicts, conflicts}, {Approval, approval}, {Before, before},
 	{Order, order}, {Alone, alone}, {Unresolved, unresolved}, {Host, host}, {Clock, clock},
@@ -83,14 +83,14 @@ var asked = []struct {
 // All asks every gate, in the order of their numbers.
 func All(s Standing) []proto.GateStatus {
 	all := make([]proto.GateStatus, Clock)
-	all[Drift-1] = proto.GateStatus{Gate: Drift, Name: names[Drift], Open: true,
+	all[Drift-1] = proto.GateStatus{Gate: Drift, Name: proto.HostText(names[Drift]), Open: true,
 		Why: "a fresh dry run is compared with the forecast immediately before each step"}
 	for _, g := range asked {
 		why, next := g.ask(s)
-		all[g.gate-1] = proto.GateStatus{Gate: g.gate, Name: names[g.gate], Open: why == "", Why: why, Next: next}
+		all[g.gate-1] = proto.GateStatus{Gate: g.gate, Name: proto.HostText(names[g.gate]), Open: why == "", Why: proto.HostText(why), Advice: next}
 	}
 	if status := &all[Approval-1]; status.Open && s.Looking && !s.Rules.SelfApproval {
-		status.Why = "approved by " + s.Approval.Signer + "; another person must sign the start"
+		status.Why = proto.HostText("approved by " + s.Approval.Signer + "; another person must sign the start")
 	}
 	return all
 }
@@ -119,11 +119,11 @@ func refusal(s Standing, asked func(gate int) bool) *proto.Error {
 		if gate.Open || !asked(gate.Gate) || s.BreakGlass != "" && passable[gate.Gate] {
 			continue
 		}
-		return refuse(gate.Gate, fmt.Sprintf("gate %d (%s) is closed: %s", gate.Gate, gate.Name, gate.Why), gate.Next)
+		return refuse(gate.Gate, fmt.Sprintf("gate %d (%s) is closed: %s", gate.Gate, gate.Name, gate.Why), gate.Advice)
 	}
 	return nil
 }
 
-func refuse(gate int, why, next string) *proto.Error {
-	return &proto.Error{Code: proto.CodeGate, Gate: gate, Message: "cannot apply the plan: " + why, Next: next}
+func refuse(gate int, why string, next proto.Advice) *proto.Error {
+	return &proto.Error{Code: proto.CodeGate, Gate: gate, Message: proto.HostText("cannot apply the plan: " + why), Advice: next}
 }

@@ -128,7 +128,7 @@ func TestEachGateRefuses(t *testing.T) {
 			c.change(&s)
 			all := All(s)
 			gate := all[c.gate-1]
-			if gate.Open || !strings.Contains(gate.Why, c.why) {
+			if gate.Open || !strings.Contains(string(gate.Why), c.why) {
 				t.Errorf("gate %d: %+v", c.gate, gate)
 			}
 			first := all[slices.IndexFunc(all, func(g proto.GateStatus) bool { return !g.Open })]
@@ -158,26 +158,26 @@ func TestNextLeadsOn(t *testing.T) {
 	}{
 		"all done": {func(s *Standing) {
 			s.Steps["1.1"], s.Steps["1.2"], s.Sealed = proto.StepVerified, proto.StepVerified, true
-		}, Order, "verified already", "rpctl migrate status --plan PLAN --env prod"},
-		"not looked at": {waits(proto.StepFailed), Unresolved, "a fresh dry run", "rpctl migrate --plan PLAN --env prod"},
+		}, Order, "verified already", "rpctl migrate status --plan PLAN"},
+		"not looked at": {waits(proto.StepFailed), Unresolved, "a fresh dry run", "rpctl migrate --plan PLAN"},
 		"some left": {func(s *Standing) {
 			s.Steps["1.1"], s.Looked = proto.StepFailed, map[plan.StepID]int64{"1.1": 29}
-		}, Unresolved, "step 1.1 is failed, and 29 are left", "rpctl migrate --apply --plan PLAN --env prod --resolve 1.1=rerun --reason 'a fresh dry run shows 29 left'"},
+		}, Unresolved, "step 1.1 is failed, and 29 are left", "rpctl migrate --apply --plan PLAN --resolve 1.1=rerun --reason 'a fresh dry run shows 29 left'"},
 		"none left": {func(s *Standing) {
 			s.Steps["1.1"], s.Looked = proto.StepUnverified, map[plan.StepID]int64{"1.1": 0}
-		}, Unresolved, "step 1.1 is unverified, and 0 are left", "rpctl migrate --apply --plan PLAN --env prod --resolve 1.1=done --reason 'a fresh dry run shows 0 left'"},
+		}, Unresolved, "step 1.1 is unverified, and 0 are left", "rpctl migrate --apply --plan PLAN --resolve 1.1=done --reason 'a fresh dry run shows 0 left'"},
 		"running": {func(s *Standing) { s.Steps["1.1"], s.Running = proto.StepRunning, "abcdefgh" }, Unresolved,
-			"step 1.1 is running", "rpctl attach abcdefgh --env prod"},
+			"step 1.1 is running", "rpctl attach abcdefgh"},
 		"verifying": {func(s *Standing) { s.Steps["1.1"], s.Running = proto.StepVerifying, "abcdefgh" }, Unresolved,
-			"step 1.1 is verifying", "rpctl attach abcdefgh --env prod"},
-		"running, and no job is": {waits(proto.StepRunning), Unresolved, "--resolve", "rpctl migrate --plan PLAN --env prod"},
+			"step 1.1 is verifying", "rpctl attach abcdefgh"},
+		"running, and no job is": {waits(proto.StepRunning), Unresolved, "--resolve", "rpctl migrate --plan PLAN"},
 		"needless word": {func(s *Standing) { s.Resolved["1.2"] = "rerun" }, Unresolved, "needs no resolution",
-			"rpctl migrate status --plan PLAN --env prod"},
+			"rpctl migrate status --plan PLAN"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := ready()
 			c.change(&s)
-			if gate := All(s)[c.gate-1]; gate.Open || !strings.Contains(gate.Why, c.why) || gate.Next != c.next {
+			if gate := All(s)[c.gate-1]; gate.Open || !strings.Contains(string(gate.Why), c.why) || gate.Advice.Text() != c.next {
 				t.Errorf("%+v", gate)
 			}
 		})
@@ -195,11 +195,11 @@ func TestAWordOpensAnInterruptedStep(t *testing.T) {
 func TestBreakGlass(t *testing.T) {
 	s := ready()
 	s.Approval, s.Applied, s.BreakGlass = nil, nil, "people sleep outside"
-	if refusal := Refusal(s); refusal == nil || refusal.Next != "rpctl migrate status --plan PLAN --env prod" {
+	if refusal := Refusal(s); refusal == nil || refusal.Advice.Text() != "rpctl migrate status --plan PLAN" {
 		t.Error("the host's file does not allow it")
 	}
 	s.Rules.BreakGlass = true
-	if refusal := Refusal(s); refusal == nil || refusal.Gate != Approval || !strings.Contains(refusal.Message, "two people") {
+	if refusal := Refusal(s); refusal == nil || refusal.Gate != Approval || !strings.Contains(string(refusal.Message), "two people") {
 		t.Errorf("one person broke the glass: %v", refusal)
 	}
 	s.Rules.SelfApproval = true
@@ -228,7 +228,7 @@ func TestBreakGlass(t *testing.T) {
 func TestLooking(t *testing.T) {
 	s := ready()
 	s.Intent, s.Looking = "", true
-	if gate := All(s)[Approval-1]; !gate.Open || !strings.Contains(gate.Why, "approved by claire; another person") {
+	if gate := All(s)[Approval-1]; !gate.Open || !strings.Contains(string(gate.Why), "approved by claire; another person") {
 		t.Errorf("%+v", gate)
 	}
 	s.Approval = nil

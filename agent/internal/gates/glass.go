@@ -15,15 +15,15 @@ var passable = map[int]bool{Approval: true, Before: true}
 func glass(s Standing) *proto.Error {
 	switch {
 	case !s.Rules.BreakGlass:
-		return refuse(0, "break-glass is not allowed by this host's agent.toml", look(s)) // which gates are closed, and what opens them
+		return refuse(0, "break-glass is not allowed by this host's agent.toml", look()) // which gates are closed, and what opens them
 	case s.Intent == "":
-		return refuse(Approval, "gate 3 (approval) is closed: breaking the glass is not signed by an operator whom this host knows: apply it with a key that stands in /etc/rp-agent/approvers", "ssh-add -l")
+		return refuse(Approval, "gate 3 (approval) is closed: breaking the glass is not signed by an operator whom this host knows: apply it with a key that stands in /etc/rp-agent/approvers", proto.Advice{Code: proto.AdviceKeys})
 	case s.Rules.SelfApproval:
 		return nil
 	}
-	ask := "rpctl migrate approve --plan PLAN --env " + s.Environment + " --break-glass REASON"
-	closed := func(why, next string) *proto.Error {
-		return refuse(Approval, "gate 3 (approval) is closed: breaking the glass takes two people here: "+why, next)
+	ask := proto.Advice{Code: proto.AdviceApprove}
+	closed := func(why string, next proto.Advice) *proto.Error {
+		return refuse(Approval, "gate 3 (approval) is closed: breaking the glass takes two people here, the second signs it with `migrate approve --break-glass`: "+why, next)
 	}
 	if why, _ := approved(s); why != "" {
 		return closed(why, ask)
@@ -32,7 +32,7 @@ func glass(s Standing) *proto.Error {
 	case a.BreakGlass == "":
 		return closed(a.Signer+" approved the plan, and not that the glass is broken", ask)
 	case a.BreakGlass != s.BreakGlass:
-		return closed(fmt.Sprintf("%s approved another reason: %.500q", a.Signer, a.BreakGlass), look(s))
+		return closed(fmt.Sprintf("%s approved another reason: %.500q", a.Signer, a.BreakGlass), look())
 	}
 	if why, next := another(s); why != "" {
 		return closed(why, next)

@@ -109,5 +109,5 @@ func refused(err error) *proto.Error {
 	if errors.As(err, &known) {
 		return known
 	}
-	return &proto.Error{Code: proto.CodeConfig, Message: "cannot read agent.toml: " + err.Error(), Next: "rpctl agent install"}
+	return &proto.Error{Code: proto.CodeConfig, Message: proto.HostText("cannot read agent.toml: " + err.Error()), Advice: proto.Advice{Code: proto.AdviceInstall}}
 }

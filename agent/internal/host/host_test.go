@@ -22,7 +22,7 @@ func TestRefusedHostSendsNobodyToItsDoctor(t *testing.T) {
 		"nothing of ours": "agent.toml",
 	} {
 		here, free := Open(Paths{Config: path, State: folder})
-		if here.Refused == nil || here.Refused.Next == "" || strings.HasPrefix(here.Refused.Next, "rp-agent") {
+		if here.Refused == nil || here.Refused.Advice.Text() == "" || strings.HasPrefix(here.Refused.Advice.Text(), "rp-agent") {
 			t.Errorf("%s: %+v", name, here.Refused)
 		}
 		if err := free(); err != nil {

@@ -42,7 +42,7 @@ func gate3(h *jobstest.Host) string {
 		h.TB.Fatal(err)
 	}
 	if gate := status.Gates[gates.Approval-1]; !gate.Open {
-		return gate.Why
+		return string(gate.Why)
 	}
 	return ""
 }

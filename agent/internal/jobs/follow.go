@@ -190,8 +190,8 @@ func (f *follower) past() error {
 		return nil // a host that lost its power may have lost bytes that somebody has seen
 	}
 	if job.State.Ended() && (f.streams[0].at > job.Stdout || f.streams[1].at > job.Stderr) {
-		return &proto.Error{Code: proto.CodeJob, Next: fmt.Sprintf("rpctl attach %s --env %s", job.ID, f.service.Config.Environment),
-			Message: fmt.Sprintf("cannot follow job %s from there: it has %d bytes of stdout and %d of stderr", job.ID, job.Stdout, job.Stderr)}
+		return &proto.Error{Code: proto.CodeJob, Advice: proto.Advice{Code: proto.AdviceAttach, Job: job.ID},
+			Message: proto.Textf("cannot follow job %s from there: it has %d bytes of stdout and %d of stderr", job.ID, job.Stdout, job.Stderr)}
 	}
 	return nil
 }

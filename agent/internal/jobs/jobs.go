@@ -55,5 +55,5 @@ func (s *Service) now() time.Time {
 
 // noSuch is the answer for an id that is no job's.
 func (s *Service) noSuch(id proto.JobID) *proto.Error {
-	return &proto.Error{Code: proto.CodeJob, Message: "there is no job " + string(id) + " on this host", Next: "rpctl jobs --env " + s.Config.Environment}
+	return &proto.Error{Code: proto.CodeJob, Message: proto.HostText("there is no job " + string(id) + " on this host"), Advice: proto.Advice{Code: proto.AdviceJobs}}
 }

@@ -19,7 +19,7 @@ import (
 func refusal(t *testing.T, err error, code proto.Code, words string) {
 	t.Helper()
 	var refused *proto.Error
-	if !errors.As(err, &refused) || refused.Code != code || !strings.Contains(refused.Message, words) {
+	if !errors.As(err, &refused) || refused.Code != code || !strings.Contains(string(refused.Message), words) {
 		t.Errorf("got %v, want %s: …%s…", err, code, words)
 	}
 }
@@ -80,7 +80,7 @@ func TestWhatToTypeNamesTheEnvironment(t *testing.T) {
 	h := jobstest.NewHost(t)
 	var refused *proto.Error
 	_, err := h.Service.Cancel(t.Context(), proto.JobCancelArgs{ID: "nosuchjob1234567"}, jobstest.Caller)
-	if !errors.As(err, &refused) || refused.Next != "rpctl jobs --env preprod" {
+	if !errors.As(err, &refused) || refused.Advice.Text() != "rpctl jobs --env preprod" {
 		t.Errorf("got %v, next %+v", err, refused)
 	}
 }
@@ -217,7 +217,7 @@ func TestApprovalOfALostPlan(t *testing.T) {
 type brokenAudit struct{ runner.Audit }
 
 func (brokenAudit) Append(proto.AuditEntry) (proto.AuditEntry, error) {
-	return proto.AuditEntry{}, &proto.Error{Code: proto.CodeStorage, Message: "cannot write the audit file: no space left on device", Next: "rp-agent doctor"}
+	return proto.AuditEntry{}, &proto.Error{Code: proto.CodeStorage, Message: "cannot write the audit file: no space left on device", Advice: proto.Advice{Code: proto.AdviceHostDoctor}}
 }
 
 // TestNoApprovalWithoutItsLine: one that the audit could not be told of is refused, and does not count.
@@ -285,7 +285,7 @@ func TestPlanStatus(t *testing.T) {
 		var all []string
 		for _, gate := range status.Gates {
 			if !gate.Open {
-				all = append(all, gate.Name)
+				all = append(all, string(gate.Name))
 			}
 		}
 		return strings.Join(all, " ") + " / " + string(status.Steps[0].State)

@@ -37,7 +37,7 @@ func (s *Service) roomForSimulation(ctx context.Context, wanted string, caller C
 		if record.Job.Kind != proto.KindSimulate {
 			continue
 		}
-		if record.Job.User == caller.User && now.Sub(record.Job.Created).Abs() < time.Hour {
+		if string(record.Job.User) == caller.User && now.Sub(record.Job.Created).Abs() < time.Hour {
 			recent++
 		}
 		if record.Job.State.Ended() {
@@ -50,7 +50,7 @@ func (s *Service) roomForSimulation(ctx context.Context, wanted string, caller C
 			continue
 		}
 		running = append(running, record.Job)
-		if record.Job.User == caller.User {
+		if string(record.Job.User) == caller.User {
 			own = append(own, record.Job)
 		}
 	}
@@ -61,8 +61,8 @@ func (s *Service) roomForSimulation(ctx context.Context, wanted string, caller C
 	case len(running) >= maxSimulations:
 		return s.tooMany(running, fmt.Sprintf("this host runs %d already, and may run %d at a time", len(running), maxSimulations))
 	case recent >= maxInHour:
-		return &proto.Error{Code: proto.CodeLimit, Next: "rpctl jobs --env " + s.Config.Environment,
-			Message: fmt.Sprintf("cannot simulate the plan: login %s has started %d simulations within an hour, and may start %d", caller.User, recent, maxInHour)}
+		return &proto.Error{Code: proto.CodeLimit, Advice: proto.Advice{Code: proto.AdviceJobs},
+			Message: proto.Textf("cannot simulate the plan: login %s has started %d simulations within an hour, and may start %d", caller.User, recent, maxInHour)}
 	}
 	return s.Folders.RoomForDryRun(s.Disk, len(running)+1, 0)
 }
@@ -82,8 +82,8 @@ func open(all []store.Record) map[string]bool {
 func (s *Service) tooMany(running []proto.Job, why string) error {
 	var names []string
 	for _, job := range slices.Backward(running) {
-		names = append(names, fmt.Sprintf("%s of %s", job.ID, printable.Excerpt(job.Operator, 60)))
+		names = append(names, fmt.Sprintf("%s of %s", job.ID, printable.Excerpt(string(job.Operator), 60)))
 	}
-	return &proto.Error{Code: proto.CodeLimit, Message: fmt.Sprintf("cannot simulate the plan: %s: %s", why, strings.Join(names, ", ")),
-		Next: fmt.Sprintf("rpctl cancel %s --env %s", running[len(running)-1].ID, s.Config.Environment)}
+	return &proto.Error{Code: proto.CodeLimit, Message: proto.Textf("cannot simulate the plan: %s: %s", why, strings.Join(names, ", ")),
+		Advice: proto.Advice{Code: proto.AdviceCancel, Job: running[len(running)-1].ID}}
 }

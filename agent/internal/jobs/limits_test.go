@@ -37,7 +37,7 @@ func TestSimulationsAtOnceAreLimited(t *testing.T) {
 			byLogin[caller.User]++
 		case !errors.As(err, &refused) || refused.Code != proto.CodeLimit:
 			t.Errorf("refused with %v", err)
-		case !strings.HasPrefix(refused.Next, "rpctl cancel testjob") || !strings.Contains(refused.Message, "testjob"):
+		case !strings.HasPrefix(refused.Next, "rpctl cancel testjob") || !strings.Contains(string(refused.Message), "testjob"):
 			t.Errorf("the refusal does not help: %q, next %q", refused.Message, refused.Next)
 		}
 	}

@@ -28,7 +28,7 @@ func (s *Service) List(ctx context.Context, args proto.JobsArgs) (proto.JobList,
 		return list, nil
 	}
 	if args.Limit < 0 || args.Limit > proto.MaxJobs {
-		return list, &proto.Error{Code: proto.CodeBadRequest, Message: fmt.Sprintf("limit %d is not between 0 and %d", args.Limit, proto.MaxJobs)}
+		return list, &proto.Error{Code: proto.CodeBadRequest, Message: proto.Textf("limit %d is not between 0 and %d", args.Limit, proto.MaxJobs)}
 	}
 	if args.Limit == 0 {
 		args.Limit = defaultJobs

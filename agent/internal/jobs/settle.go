@@ -80,13 +80,13 @@ func (s *Service) interrupt(ctx context.Context, id proto.JobID) (store.Record, 
 	job := &record.Job
 	job.State, job.Ended = proto.JobInterrupted, now
 	job.Error = &proto.Error{Code: proto.CodeJob, Message: "the job was cut off: the host went down, or its runner was killed again and again; it is never run again by itself",
-		Next: "rpctl migrate status --plan PLAN --env " + s.Config.Environment}
+		Advice: proto.Advice{Code: proto.AdvicePlanStatus}}
 	if began && job.Kind == proto.KindApply {
 		if err := s.Plans.SaveSteps(job.Plan, plans.Steps{Job: id, Time: now, Steps: job.Steps}); err != nil {
 			return record, err
 		}
 	}
-	if _, err := s.Audit.Append(proto.AuditEntry{Action: audit.ActionJobEnd, Operator: job.Operator, User: job.User, Purpose: string(job.Kind),
+	if _, err := s.Audit.Append(proto.AuditEntry{Action: audit.ActionJobEnd, Operator: string(job.Operator), User: string(job.User), Purpose: string(job.Kind),
 		Result: string(job.State), Detail: fmt.Sprintf("job %s: plan %s %s", id, job.Plan, job.Error.Message)}); err != nil {
 		return record, err
 	}

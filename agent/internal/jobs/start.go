@@ -58,7 +58,7 @@ func (s *Service) unused(id proto.JobID) error {
 		first = first || used
 	}
 	if first {
-		return &proto.Error{Code: proto.CodeJob, Message: fmt.Sprintf("cannot start job %s: an earlier job had this id", id), Next: "rpctl jobs"}
+		return &proto.Error{Code: proto.CodeJob, Message: proto.Textf("cannot start job %s: an earlier job had this id", id), Advice: proto.Advice{Code: proto.AdviceJobs}}
 	}
 	return nil
 }
@@ -66,7 +66,7 @@ func (s *Service) unused(id proto.JobID) error {
 // checkStart refuses what is no job, before anything is looked at.
 func checkStart(args proto.JobStartArgs) error {
 	bad := func(format string, a ...any) error {
-		return &proto.Error{Code: proto.CodeBadRequest, Message: "cannot start the job: " + fmt.Sprintf(format, a...), Next: "rpctl plan check PLAN"}
+		return &proto.Error{Code: proto.CodeBadRequest, Message: proto.HostText("cannot start the job: " + fmt.Sprintf(format, a...)), Advice: proto.Advice{Code: proto.AdvicePlanCheck}}
 	}
 	if !args.ID.Valid() {
 		return bad("%q is no job's id: want 8 to 64 of a-z and 0-9", printable.Excerpt(string(args.ID), 80))
@@ -120,7 +120,7 @@ func (s *Service) attach(ctx context.Context, spec store.Spec, args proto.JobSta
 	}
 	if !bytes.Equal(had, wanted) {
 		return proto.Job{}, &proto.Error{Code: proto.CodeJob,
-			Message: fmt.Sprintf("cannot start job %s: the id is taken by another job, of %s", args.ID, spec.Created.Format(time.RFC3339)), Next: "rpctl jobs"}
+			Message: proto.Textf("cannot start job %s: the id is taken by another job, of %s", args.ID, spec.Created.Format(time.RFC3339)), Advice: proto.Advice{Code: proto.AdviceJobs}}
 	}
 	record, err := s.settled(ctx, args.ID)
 	if err != nil || record.Job.State.Ended() {
@@ -174,11 +174,11 @@ func (s *Service) admit(ctx context.Context, args proto.JobStartArgs, caller Cal
 func (s *Service) admitSimulation(running *proto.Job) error {
 	if s.Config.Console == nil {
 		return &proto.Error{Code: proto.CodeGate, Gate: gates.Host, Message: "cannot simulate the plan: gate 9 (host) is closed: this host runs no console commands, the console_host of hosts.toml does",
-			Next: "rpctl status --env " + s.Config.Environment}
+			Advice: proto.Advice{Code: proto.AdviceStatus}}
 	}
 	if running != nil {
-		return &proto.Error{Code: proto.CodeGate, Gate: gates.Alone, Message: fmt.Sprintf("cannot simulate the plan: gate 7 (alone) is closed: job %s is changing the data", running.ID),
-			Next: fmt.Sprintf("rpctl attach %s --env %s", running.ID, s.Config.Environment)}
+		return &proto.Error{Code: proto.CodeGate, Gate: gates.Alone, Message: proto.Textf("cannot simulate the plan: gate 7 (alone) is closed: job %s is changing the data", running.ID),
+			Advice: proto.Advice{Code: proto.AdviceAttach, Job: running.ID}}
 	}
 	return nil
 }
@@ -187,8 +187,8 @@ func (s *Service) admitSimulation(running *proto.Job) error {
 // side makes its own mark before it looks for the other's, so that never both go on.
 func (s *Service) create(ctx context.Context, spec store.Spec) (proto.Job, error) {
 	job := proto.Job{
-		ID: spec.Args.ID, Kind: spec.Args.Kind, State: proto.JobAccepted, Plan: spec.Args.Plan.Digest(), Ticket: spec.Args.Plan.Ticket,
-		Operator: spec.Operator, User: spec.User, Created: spec.Created, BreakGlass: spec.Args.BreakGlass, Steps: []proto.JobStep{},
+		ID: spec.Args.ID, Kind: spec.Args.Kind, State: proto.JobAccepted, Plan: spec.Args.Plan.Digest(), Ticket: proto.HostText(spec.Args.Plan.Ticket),
+		Operator: proto.HostText(spec.Operator), User: proto.HostText(spec.User), Created: spec.Created, BreakGlass: proto.HostText(spec.Args.BreakGlass), Steps: []proto.JobStep{},
 	}
 	for _, step := range spec.Args.Plan.Steps() {
 		job.Steps = append(job.Steps, proto.JobStep{Step: step.ID, State: proto.StepPending})
@@ -233,6 +233,6 @@ func (s *Service) freeOfLease(job proto.Job) error {
 		return err
 	}
 	return &proto.Error{Code: proto.CodeLeaseHeld, Holder: holder,
-		Message: fmt.Sprintf("cannot apply the plan: the host is held by %s, for %s", printable.Excerpt(holder.Operator+" ("+holder.User+")", 200), printable.Excerpt(holder.Purpose, 60)),
-		Next:    "rpctl status --env " + s.Config.Environment}
+		Message: proto.Textf("cannot apply the plan: the host is held by %s, for %s", printable.Excerpt(string(holder.Operator+" ("+holder.User+")"), 200), printable.Excerpt(string(holder.Purpose), 60)),
+		Advice:  proto.Advice{Code: proto.AdviceStatus}}
 }

@@ -3,7 +3,6 @@ package journal
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -32,9 +31,9 @@ func both(t *testing.T, test func(t *testing.T, s subject)) {
 func fill(s subject, n int) {
 	for i := range n {
 		at := proto.LogLine{Time: noon.Add(time.Duration(i) * time.Second), Priority: 5}
-		at.Message = fmt.Sprintf("one %d", i+1)
+		at.Message = proto.Textf("one %d", i+1)
 		s.Add(one, at)
-		at.Message = fmt.Sprintf("two %d", i+1)
+		at.Message = proto.Textf("two %d", i+1)
 		s.Add(two, at)
 	}
 }
@@ -42,7 +41,7 @@ func fill(s subject, n int) {
 func messages(lines []proto.LogLine) string {
 	var out []string
 	for _, l := range lines {
-		out = append(out, l.Message)
+		out = append(out, string(l.Message))
 	}
 	return strings.Join(out, ", ")
 }
@@ -96,7 +95,7 @@ func TestFollowUntilCancelled(t *testing.T) {
 		defer cancel()
 		var got []string
 		err := s.Follow(ctx, []string{one}, 1, true, func(l proto.LogLine) error {
-			got = append(got, l.Message)
+			got = append(got, string(l.Message))
 			switch l.Message {
 			case "one 2":
 				s.Add(two, proto.LogLine{Time: noon, Message: "not asked for"})
@@ -128,13 +127,13 @@ func TestFollowEndsWhenNobodyTakesTheLines(t *testing.T) {
 
 func TestLongMessageIsCut(t *testing.T) {
 	both(t, func(t *testing.T, s subject) {
-		s.Add(one, proto.LogLine{Time: noon, Message: strings.Repeat("é", proto.MaxLogMessage)})
+		s.Add(one, proto.LogLine{Time: noon, Message: proto.HostText(strings.Repeat("é", proto.MaxLogMessage))})
 		lines, err := s.Tail(t.Context(), one, 1)
 		if err != nil || len(lines) != 1 {
 			t.Fatalf("got %d lines, %v", len(lines), err)
 		}
 		got := lines[0].Message
-		if len(got) > proto.MaxLogMessage || len(got) < proto.MaxLogMessage-4 || !strings.HasSuffix(got, "é"+cutMark) {
+		if len(got) > proto.MaxLogMessage || len(got) < proto.MaxLogMessage-4 || !strings.HasSuffix(string(got), "é"+cutMark) {
 			t.Errorf("%d bytes, ending in %q", len(got), got[len(got)-20:])
 		}
 	})

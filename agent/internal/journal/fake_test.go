@@ -125,7 +125,7 @@ func newFake(t *testing.T) *fake {
 }
 
 func (f *fake) Add(unit string, line proto.LogLine) {
-	f.raw(encode(unit, line.Time.UnixMicro(), line.Message))
+	f.raw(encode(unit, line.Time.UnixMicro(), string(line.Message)))
 }
 
 func (f *fake) raw(line string) {

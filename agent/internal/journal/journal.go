@@ -5,7 +5,6 @@
 package journal
 
 import (
-	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -42,7 +41,7 @@ func checkUnits(units []string) error {
 }
 
 func refuse(format string, args ...any) error {
-	return &proto.Error{Code: proto.CodeBadRequest, Message: fmt.Sprintf(format, args...)}
+	return &proto.Error{Code: proto.CodeBadRequest, Message: proto.Textf(format, args...)}
 }
 
 func bounded(n int) int { return min(max(n, 0), proto.MaxLogLines) }

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -164,8 +163,8 @@ func cannot(err error, complaint string) error {
 	}
 	return &proto.Error{
 		Code:    proto.CodeHost,
-		Message: fmt.Sprintf("cannot read the journal: %s (the agent's user must be in group systemd-journal)", detail),
-		Next:    "rp-agent doctor",
+		Message: proto.Textf("cannot read the journal: %s (the agent's user must be in group systemd-journal)", detail),
+		Advice:  proto.Advice{Code: proto.AdviceHostDoctor},
 	}
 }
 

@@ -47,7 +47,7 @@ func TestProgramFromPath(t *testing.T) {
 func checkNoRights(t *testing.T, err error) {
 	t.Helper()
 	refused, ok := errors.AsType[*proto.Error](err)
-	if !ok || !strings.Contains(refused.Message, "insufficient permissions") || !strings.Contains(refused.Message, "group systemd-journal") || refused.Next != "rp-agent doctor" {
+	if !ok || !strings.Contains(string(refused.Message), "insufficient permissions") || !strings.Contains(string(refused.Message), "group systemd-journal") || refused.Advice.Text() != "rp-agent doctor" {
 		t.Errorf("got %#v", err)
 	}
 }
@@ -96,7 +96,7 @@ func TestBrokenEntryHidesNothing(t *testing.T) {
 		t.Fatalf("got %d lines, %v", len(lines), err)
 	}
 	for i, want := range []string{"cannot be read", "too long", "one 1"} {
-		if !strings.Contains(lines[i].Message, want) {
+		if !strings.Contains(string(lines[i].Message), want) {
 			t.Errorf("line %d is %.80q, want %q", i, lines[i].Message, want)
 		}
 	}

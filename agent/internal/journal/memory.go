@@ -29,7 +29,7 @@ type numbered struct {
 
 // Add remembers a line of a unit. It never waits; the oldest line gives way.
 func (m *Memory) Add(unit string, line proto.LogLine) {
-	line.Unit, line.Message = unit, cut(line.Message)
+	line.Unit, line.Message = unit, proto.HostText(cut(string(line.Message)))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.seq++

@@ -92,7 +92,7 @@ func parse(line []byte, units []string) (proto.LogLine, error) {
 		Time:     time.UnixMicro(microseconds).UTC(),
 		Unit:     e.about(units),
 		Priority: priority(e.Priority.text),
-		Message:  cut(message),
+		Message:  proto.HostText(cut(message)),
 	}, nil
 }
 

@@ -71,7 +71,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !utf8.ValidString(line.Message) || len(line.Message) > proto.MaxLogMessage || line.Unit != one ||
+		if !utf8.ValidString(string(line.Message)) || len(line.Message) > proto.MaxLogMessage || line.Unit != one ||
 			line.Priority < 0 || line.Priority > 7 {
 			t.Errorf("let %+v through", line)
 		}

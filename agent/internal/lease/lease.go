@@ -144,17 +144,17 @@ func readHolder(dir string) *proto.Holder {
 func held(holder *proto.Holder) *proto.Error {
 	who := "somebody who left no name"
 	if holder.User != "" {
-		who = holder.User
+		who = string(holder.User)
 		if holder.Operator != "" {
 			who = fmt.Sprintf("%s (%s)", holder.Operator, holder.User)
 		}
 		who = fmt.Sprintf("%s, for %s, since %s", printable.Excerpt(who, 200),
-			printable.Excerpt(holder.Purpose, 60), holder.Since.UTC().Format("2006-01-02 15:04:05 MST"))
+			printable.Excerpt(string(holder.Purpose), 60), holder.Since.UTC().Format("2006-01-02 15:04:05 MST"))
 	}
 	return &proto.Error{
 		Code:    proto.CodeLeaseHeld,
-		Message: "cannot take the host: it is held by " + who,
-		Next:    "rpctl status", // nothing has to be unlocked: a lease ends with its holder's connection
+		Message: proto.HostText("cannot take the host: it is held by " + who),
+		Advice:  proto.Advice{Code: proto.AdviceStatus}, // nothing has to be unlocked: a lease ends with its holder's connection
 		Holder:  holder,
 	}
 }
@@ -162,7 +162,7 @@ func held(holder *proto.Holder) *proto.Error {
 func storage(what string, err error) *proto.Error {
 	return &proto.Error{
 		Code:    proto.CodeStorage,
-		Message: fmt.Sprintf("cannot %s: %v", what, err),
-		Next:    "rp-agent doctor",
+		Message: proto.Textf("cannot %s: %v", what, err),
+		Advice:  proto.Advice{Code: proto.AdviceHostDoctor},
 	}
 }

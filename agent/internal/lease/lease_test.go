@@ -45,11 +45,11 @@ func TestSecondTakerIsToldWhoHoldsTheHost(t *testing.T) {
 	if !errors.As(err, &refusal) || refusal.Code != proto.CodeLeaseHeld {
 		t.Fatalf("second Acquire: %v, want lease_held", err)
 	}
-	if refusal.Holder == nil || *refusal.Holder != alice() || refusal.Next == "" {
+	if refusal.Holder == nil || *refusal.Holder != alice() || refusal.Advice.Text() == "" {
 		t.Errorf("refusal = %+v, holder = %+v", refusal, refusal.Holder)
 	}
 	for _, want := range []string{"alice@laptop", "deploy", "2026-11-20 14:03:12"} {
-		if !strings.Contains(refusal.Message, want) {
+		if !strings.Contains(string(refusal.Message), want) {
 			t.Errorf("message %q does not say %q", refusal.Message, want)
 		}
 	}
@@ -166,7 +166,7 @@ func TestMissingFolder(t *testing.T) {
 	}
 	_, err := Acquire(dir, alice())
 	var refusal *proto.Error
-	if !errors.As(err, &refusal) || refusal.Code != proto.CodeStorage || refusal.Next == "" {
+	if !errors.As(err, &refusal) || refusal.Code != proto.CodeStorage || refusal.Advice.Text() == "" {
 		t.Errorf("Acquire: %#v, want storage", err)
 	}
 }

@@ -30,27 +30,27 @@ func (f Folder) judge(signed proto.Signed, rules proto.Console, now time.Time) (
 	if err != nil {
 		return "", "", err
 	}
-	again := "rpctl migrate approve --plan PLAN --env " + f.Environment
+	again := proto.Advice{Code: proto.AdviceApprove}
 	var approval proto.Approval
 	if signer, err = Open(approvers, signed, proto.NamespaceApproval, &approval, now); err != nil {
 		return "", "", refuse(err.Error()+" (the keys that may are in /etc/rp-agent/approvers of this host)", again)
 	}
 	switch other := another(approvers, approval.By, signer, signed); {
 	case approval.Environment != f.Environment:
-		return "", "", refuse(fmt.Sprintf("it is for environment %.40q", approval.Environment), "")
+		return "", "", refuse(fmt.Sprintf("it is for environment %.40q", approval.Environment), proto.Advice{})
 	case other != "":
-		return "", "", refuse(fmt.Sprintf("it says that %q approves, and the key is that of %s", other, signer), again+" --by "+signer)
+		return "", "", refuse(fmt.Sprintf("it says that %q approves, and the key is that of %s", other, signer), again)
 	case approval.BreakGlass != "" && !rules.BreakGlass:
-		return "", "", refuse("break-glass is not allowed by this host's agent.toml", "rpctl migrate status --plan PLAN --env "+f.Environment)
+		return "", "", refuse("break-glass is not allowed by this host's agent.toml", proto.Advice{Code: proto.AdvicePlanStatus})
 	case !now.Before(approval.Expires) || now.After(approval.Time.Add(approval.Life(rules))):
 		return "", "", refuse("it has expired", again)
 	case approval.Expires.Sub(approval.Time) > approval.Life(rules):
 		return "", "", refuse(fmt.Sprintf("it shall be good for longer than the %d days that this host allows", approval.Life(rules)/(24*time.Hour)), again)
 	case approval.Time.After(now.Add(proto.ClockSkew)):
-		return "", "", refuse("it is of the future: one of two clocks is wrong", "timedatectl")
+		return "", "", refuse("it is of the future: one of two clocks is wrong", proto.Advice{Code: proto.AdviceClock})
 	}
 	e, err := f.Evidence(approval.Plan, now)
-	simulate := "rpctl migrate --plan PLAN --env " + f.Environment
+	simulate := proto.Advice{Code: proto.AdviceSimulate}
 	switch {
 	case err != nil:
 		return "", "", err
@@ -85,6 +85,6 @@ func another(approvers signature.Signers, by, signer string, signed proto.Signed
 
 func stamp(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-func refuse(why, next string) *proto.Error {
-	return &proto.Error{Code: proto.CodeGate, Message: "cannot accept the approval: " + why, Next: next}
+func refuse(why string, next proto.Advice) *proto.Error {
+	return &proto.Error{Code: proto.CodeGate, Message: proto.HostText("cannot accept the approval: " + why), Advice: next}
 }

@@ -47,15 +47,15 @@ func (f Folder) state(digest string, now time.Time) (proto.PlanState, error) {
 	if err != nil {
 		return proto.PlanState{}, err
 	}
-	state := proto.PlanState{Plan: digest, Ticket: p.Ticket, Centre: p.Centre, Steps: len(p.Steps()), Changed: e.Latest(), State: "known"}
+	state := proto.PlanState{Plan: digest, Ticket: proto.HostText(p.Ticket), Centre: proto.HostText(p.Centre), Steps: len(p.Steps()), Changed: e.Latest(), State: "known"}
 	switch {
 	case e.Applied != nil:
 		state.State = "applied"
 		if now.Before(e.Applied.Expires) {
-			state.BreakGlass = e.Applied.BreakGlass
+			state.BreakGlass = proto.HostText(e.Applied.BreakGlass)
 		}
 	case e.Steps.Begun():
-		state.State, state.BreakGlass = "begun", e.Steps.BreakGlass
+		state.State, state.BreakGlass = "begun", proto.HostText(e.Steps.BreakGlass)
 	case e.Approval != nil && e.Approval.Revoked == "" && e.Simulation != nil && e.Approval.Figures == e.Simulation.FiguresDigest():
 		state.State = "approved"
 	case e.Simulation != nil:

@@ -92,7 +92,7 @@ func (f Folder) Keep(p plan.Plan) error {
 		err = cmp.Or(statefile.SyncFolder(f.dir), statefile.SyncFolder(filepath.Dir(f.dir)))
 	}
 	if err != nil {
-		return &proto.Error{Code: proto.CodeStorage, Message: fmt.Sprintf("cannot keep the plan: %v", err), Next: "rp-agent doctor"}
+		return &proto.Error{Code: proto.CodeStorage, Message: proto.Textf("cannot keep the plan: %v", err), Advice: proto.Advice{Code: proto.AdviceHostDoctor}}
 	}
 	return f.write(p.Digest(), "plan.json", p)
 }

@@ -51,10 +51,10 @@ func (f Folder) Revoke(signed proto.Signed, now time.Time, tell func(digest, sig
 }
 
 func (f Folder) judgeRevocation(signed proto.Signed, now time.Time) (proto.Revocation, string, error) {
-	bad := func(why, next string) (proto.Revocation, string, error) {
-		return proto.Revocation{}, "", &proto.Error{Code: proto.CodeGate, Message: "cannot accept the revocation: " + why, Next: next}
+	bad := func(why string, next proto.Advice) (proto.Revocation, string, error) {
+		return proto.Revocation{}, "", &proto.Error{Code: proto.CodeGate, Message: proto.HostText("cannot accept the revocation: " + why), Advice: next}
 	}
-	again := "rpctl migrate revoke --plan PLAN --env " + f.Environment
+	again := proto.Advice{Code: proto.AdviceRevoke}
 	approvers, err := f.Keys.Approvers()
 	if err != nil {
 		return proto.Revocation{}, "", err
@@ -66,14 +66,14 @@ func (f Folder) judgeRevocation(signed proto.Signed, now time.Time) (proto.Revoc
 	}
 	switch other := another(approvers, revocation.By, signer, signed); {
 	case revocation.Environment != f.Environment:
-		return bad(fmt.Sprintf("it is for environment %.40q", revocation.Environment), "")
+		return bad(fmt.Sprintf("it is for environment %.40q", revocation.Environment), proto.Advice{})
 	case other != "":
-		return bad(fmt.Sprintf("it says that %q revokes, and the key is that of %s", other, signer), again+" --by "+signer)
+		return bad(fmt.Sprintf("it says that %q revokes, and the key is that of %s", other, signer), again)
 	case revocation.Time.After(now.Add(proto.ClockSkew)):
-		return bad("it is of the future: one of two clocks is wrong", "timedatectl")
+		return bad("it is of the future: one of two clocks is wrong", proto.Advice{Code: proto.AdviceClock})
 	}
 	if _, err := f.Plan(revocation.Plan); err != nil {
-		return bad(err.Error(), "rpctl migrate status --plan PLAN --env "+f.Environment)
+		return bad(err.Error(), proto.Advice{Code: proto.AdvicePlanStatus})
 	}
 	e, err := f.Evidence(revocation.Plan, now)
 	switch {

@@ -154,7 +154,7 @@ func (f Folder) others(q Question, e Evidence) ([]gates.From, error) {
 func (e Evidence) Explain(all []proto.GateStatus) []proto.GateStatus {
 	for i, gate := range all {
 		if doubt := e.Doubts[gate.Gate]; doubt != "" && !gate.Open {
-			all[i].Why += " (" + doubt + ")"
+			all[i].Why += proto.HostText(" (" + doubt + ")")
 		}
 	}
 	return all
@@ -170,7 +170,7 @@ func (e Evidence) explained(refusal *proto.Error, s gates.Standing) *proto.Error
 	}
 	for _, gate := range gates.All(s) {
 		if doubt := e.Doubts[gate.Gate]; doubt != "" && (!gate.Open || gate.Gate == refusal.Gate) {
-			refusal.Message += " (" + doubt + ")"
+			refusal.Message += proto.HostText(" (" + doubt + ")")
 		}
 	}
 	return refusal

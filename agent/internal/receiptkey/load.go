@@ -2,7 +2,6 @@ package receiptkey
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -68,6 +67,6 @@ func (k Key) Signers(host string) signature.Signers {
 }
 
 func refuse(err error) error {
-	return &proto.Error{Code: proto.CodeHost, Message: fmt.Sprintf("cannot use this host's receipt key: %v (rpctl agent install makes one where there is none)", err),
-		Next: "rp-agent doctor"}
+	return &proto.Error{Code: proto.CodeHost, Message: proto.Textf("cannot use this host's receipt key: %v (rpctl agent install makes one where there is none)", err),
+		Advice: proto.Advice{Code: proto.AdviceHostDoctor}}
 }

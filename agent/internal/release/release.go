@@ -7,7 +7,6 @@ package release
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -128,8 +127,8 @@ func (l Layout) current() string { return filepath.Join(l.Path, link) }
 func (l Layout) refuse(format string, args ...any) error {
 	return &proto.Error{
 		Code:    proto.CodeRelease,
-		Message: fmt.Sprintf(format, args...),
-		Next:    "ls -l " + l.current(),
+		Message: proto.Textf(format, args...),
+		Advice:  proto.Advice{Code: proto.AdviceList, Path: l.current()},
 	}
 }
 

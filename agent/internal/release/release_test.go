@@ -48,7 +48,7 @@ func TestCurrent(t *testing.T) {
 		{"releases itself", func(p string) error { return os.Symlink("releases", p+"/current") }, "", "not a folder of"},
 		{"deeper", func(p string) error { return os.Symlink("releases/42/public", p+"/current") }, "", "not a folder of"},
 		{"outside", func(p string) error { return os.Symlink(elsewhere, p+"/current") }, "", "not a folder of"},
-		{"outside, relative", func(p string) error { return os.Symlink("../releases/42", p+"/current") }, "", "not a folder of"},
+		{"outside and relative", func(p string) error { return os.Symlink("../releases/42", p+"/current") }, "", "not a folder of"},
 		{"a neighbour with the same beginning", func(p string) error { return os.Symlink(p+"x/releases/42", p+"/current") }, "", "not a folder of"},
 		{"escape sequence", func(p string) error { return os.Symlink("releases/\x1b[2J", p+"/current") }, "", `\x1b`},
 		{"release is a link outwards", func(p string) error {
@@ -86,13 +86,13 @@ func TestCurrent(t *testing.T) {
 func checkRefused(t *testing.T, err error, part string) {
 	t.Helper()
 	refused, ok := errors.AsType[*proto.Error](err)
-	if !ok || refused.Code != proto.CodeRelease || refused.Next == "" {
+	if !ok || refused.Code != proto.CodeRelease || refused.Advice.Text() == "" {
 		t.Fatalf("want a release error with a next step, got %#v", err)
 	}
-	if !strings.Contains(refused.Message, part) {
+	if !strings.Contains(string(refused.Message), part) {
 		t.Errorf("message %q does not say %q", refused.Message, part)
 	}
-	if strings.ContainsAny(refused.Message, "\x1b\n") {
+	if strings.ContainsAny(string(refused.Message), "\x1b\n") {
 		t.Errorf("message %q holds control characters", refused.Message)
 	}
 }

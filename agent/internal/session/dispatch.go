@@ -81,7 +81,7 @@ func (s *session) done(id int64, result any) {
 	data, err := fit(result, aroundBytes, aroundValues)
 	if err != nil {
 		s.event(proto.Event{Event: proto.EventError, ID: id, Error: &proto.Error{
-			Code: proto.CodeHost, Message: "cannot send the answer: " + err.Error() + "; ask for less of it"}})
+			Code: proto.CodeHost, Message: proto.HostText("cannot send the answer: " + err.Error() + "; ask for less of it")}})
 		return
 	}
 	s.event(proto.Event{Event: proto.EventDone, ID: id, Result: data})
@@ -95,10 +95,10 @@ func (s *session) admit(request proto.Request) (operation, error) {
 	barred := s.barred(op.right, string(request.Op)+" here")
 	switch {
 	case request.Protocol < proto.MinVersion || request.Protocol > proto.Version:
-		refused = &proto.Error{Code: proto.CodeUnsupported, Next: upgrade, Message: fmt.Sprintf(
+		refused = &proto.Error{Code: proto.CodeUnsupported, Advice: upgrade, Message: proto.Textf(
 			"cannot serve the request: it is written in protocol %d, this agent speaks %d to %d", request.Protocol, proto.MinVersion, proto.Version)}
 	case !known:
-		refused = &proto.Error{Code: proto.CodeUnsupported, Next: upgrade, Message: fmt.Sprintf(
+		refused = &proto.Error{Code: proto.CodeUnsupported, Advice: upgrade, Message: proto.Textf(
 			"cannot serve the request: this agent does not know the operation %q", printable.Excerpt(string(request.Op), 60))}
 	case request.Environment != environment && (request.Environment != "" || !op.anyEnvironment):
 		refused = wrongEnvironment(request, environment)
@@ -108,8 +108,8 @@ func (s *session) admit(request proto.Request) (operation, error) {
 		return op, s.host.Crowded
 	case op.needsLease && s.lease == nil:
 		refused = &proto.Error{Code: proto.CodeLeaseRequired,
-			Message: fmt.Sprintf("cannot %s: this connection does not hold the host: the lease comes first", request.Op),
-			Next:    "rpctl status --env " + s.host.Config.Environment}
+			Message: proto.Textf("cannot %s: this connection does not hold the host: the lease comes first", request.Op),
+			Advice:  proto.Advice{Code: proto.AdviceStatus}}
 	default:
 		return op, nil
 	}
@@ -126,8 +126,8 @@ func wrongEnvironment(request proto.Request, own string) *proto.Error {
 	}
 	return &proto.Error{
 		Code:    proto.CodeEnvironment,
-		Message: fmt.Sprintf("cannot %s: the request %s and this host is %q: correct the hosts of one of them in hosts.toml", request.Op, meant, own),
-		Next:    "rpctl doctor",
+		Message: proto.Textf("cannot %s: the request %s and this host is %q: correct the hosts of one of them in hosts.toml", request.Op, meant, own),
+		Advice:  proto.Advice{Code: proto.AdviceDoctor},
 	}
 }
 
@@ -137,8 +137,8 @@ func (s *session) run(ctx context.Context, op operation, request proto.Request) 
 		if p := recover(); p != nil {
 			s.log(fmt.Errorf("panic in %s: %v\n%s", request.Op, p, debug.Stack()))
 			err = &proto.Error{Code: proto.CodeHost,
-				Message: fmt.Sprintf("cannot %s: a bug in rp-agent (%s); what was begun may not be finished; please report what its journal shows", request.Op, printable.Excerpt(fmt.Sprint(p), 200)),
-				Next:    "journalctl -u 'rp-agent@*' -n 50"}
+				Message: proto.Textf("cannot %s: a bug in rp-agent (%s); what was begun may not be finished; please report what its journal shows", request.Op, printable.Excerpt(fmt.Sprint(p), 200)),
+				Advice:  proto.Advice{Code: proto.AdviceAgentLog}}
 		}
 	}()
 	if ctx.Err() != nil {
@@ -159,10 +159,10 @@ func explain(ctx context.Context, err error) *proto.Error {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, context.Canceled):
-		return &proto.Error{Code: proto.CodeCancelled, Message: "cancelled: the agent is being stopped", Next: "rpctl status"}
+		return &proto.Error{Code: proto.CodeCancelled, Message: "cancelled: the agent is being stopped", Advice: proto.Advice{Code: proto.AdviceStatus}}
 	case errors.Is(err, units.ErrRefused):
-		return &proto.Error{Code: proto.CodePolkit, Message: printable.Excerpt(err.Error(), 500), Next: "rp-agent doctor"}
+		return &proto.Error{Code: proto.CodePolkit, Message: proto.HostText(printable.Excerpt(err.Error(), 500)), Advice: proto.Advice{Code: proto.AdviceHostDoctor}}
 	default:
-		return &proto.Error{Code: proto.CodeHost, Message: printable.Excerpt(err.Error(), 500), Next: "rp-agent doctor"}
+		return &proto.Error{Code: proto.CodeHost, Message: proto.HostText(printable.Excerpt(err.Error(), 500)), Advice: proto.Advice{Code: proto.AdviceHostDoctor}}
 	}
 }

@@ -37,7 +37,7 @@ func (s *session) greet() bool {
 func (s *session) stateRefused(hello *proto.Hello) bool {
 	err := stateform.Bring(s.stop, s.host.State)
 	if err != nil && !errors.As(err, &hello.Error) {
-		hello.Error = &proto.Error{Code: proto.CodeStorage, Message: err.Error(), Next: "df -h " + s.host.State}
+		hello.Error = &proto.Error{Code: proto.CodeStorage, Message: proto.HostText(err.Error()), Advice: proto.Advice{Code: proto.AdviceDisk, Path: s.host.State}}
 	}
 	return err != nil
 }

@@ -202,7 +202,7 @@ func TestLeaseAndJobKeepEachOtherOut(t *testing.T) {
 	c := callHost(t, actor, jobsHost(t, f))
 	event := c.ask(1, proto.OpLease, `{"purpose":"deploy"}`)
 	wantError(t, event, 1, proto.CodeLeaseHeld)
-	if event.Error.Holder == nil || event.Error.Holder.Operator != "bob@laptop" || event.Error.Holder.Job != "job00001" || !strings.Contains(event.Error.Message, "job00001") {
+	if event.Error.Holder == nil || event.Error.Holder.Operator != "bob@laptop" || event.Error.Holder.Job != "job00001" || !strings.Contains(string(event.Error.Message), "job00001") {
 		t.Errorf("%+v", event.Error)
 	}
 	f.mutating = nil

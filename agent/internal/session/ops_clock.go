@@ -17,7 +17,7 @@ func (s *session) clockReset(_ context.Context, request proto.Request) (any, err
 	}
 	if s.caller.UID != 0 {
 		refused := &proto.Error{Code: proto.CodeForbidden, Message: "cannot accept the clock: root alone may",
-			Next: "sudo rp-agent clock-reset"}
+			Advice: proto.Advice{Code: proto.AdviceClockReset}}
 		s.auditRefusal(request, refused)
 		return nil, refused
 	}

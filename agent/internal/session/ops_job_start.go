@@ -30,7 +30,7 @@ func (s *session) jobArgs(request proto.Request, args any) (Jobs, error) {
 	}
 	if s.host.Jobs == nil {
 		return nil, &proto.Error{Code: proto.CodeGate, Message: "cannot serve the request: this host runs no console commands, the console_host of hosts.toml does",
-			Next: "rpctl status --env " + s.host.Config.Environment}
+			Advice: proto.Advice{Code: proto.AdviceStatus}}
 	}
 	return s.host.Jobs, nil
 }

@@ -56,7 +56,7 @@ func (s *session) journalUnits(ctx context.Context, only []proto.UnitPattern) ([
 	}
 	if len(names) == 0 {
 		return nil, &proto.Error{Code: proto.CodeNoUnits, Message: "cannot show the journal: no instance is expected on this host: enable those that ought to run",
-			Next: "systemctl list-unit-files"}
+			Advice: proto.Advice{Code: proto.AdviceUnitFiles}}
 	}
 	return names, nil
 }

@@ -51,7 +51,7 @@ func (s *session) hold(ctx context.Context, request proto.Request, purpose strin
 	entry := s.entry(request, audit.ActionLease)
 	entry.Purpose, entry.Time = purpose, s.now().UTC().Truncate(time.Millisecond)
 	held, err := lease.Acquire(s.host.State, proto.Holder{
-		Operator: entry.Operator, User: entry.User, UID: entry.UID, From: entry.From, Purpose: purpose, Since: entry.Time})
+		Operator: proto.HostText(entry.Operator), User: proto.HostText(entry.User), UID: entry.UID, From: proto.HostText(entry.From), Purpose: proto.HostText(purpose), Since: entry.Time})
 	if err != nil {
 		s.auditRefusal(request, err)
 		return err
@@ -81,13 +81,13 @@ func (s *session) freeOfJobs(ctx context.Context) error {
 	if err != nil || job == nil {
 		return err
 	}
-	who := fmt.Sprintf("%s (%s)", printable.Excerpt(job.Operator, maxTold), printable.Excerpt(job.User, maxTold))
+	who := fmt.Sprintf("%s (%s)", printable.Excerpt(string(job.Operator), maxTold), printable.Excerpt(string(job.User), maxTold))
 	return &proto.Error{
 		Code: proto.CodeLeaseHeld,
-		Message: fmt.Sprintf("cannot take the host: job %s of %s applies a migration plan since %s",
+		Message: proto.Textf("cannot take the host: job %s of %s applies a migration plan since %s",
 			job.ID, who, job.Created.UTC().Format("2006-01-02 15:04:05 MST")),
-		Next:   fmt.Sprintf("rpctl attach %s --env %s", job.ID, s.host.Config.Environment),
-		Holder: &proto.Holder{Operator: job.Operator, User: job.User, Purpose: "migration (job " + string(job.ID) + ")", Since: job.Created, Job: job.ID},
+		Advice: proto.Advice{Code: proto.AdviceAttach, Job: job.ID},
+		Holder: &proto.Holder{Operator: job.Operator, User: job.User, Purpose: proto.HostText("migration (job " + string(job.ID) + ")"), Since: job.Created, Job: job.ID},
 	}
 }
 

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/re-connect/rpctl/agent/internal/lease"
 	"github.com/re-connect/rpctl/internal/printable"
@@ -23,19 +22,19 @@ func (s *session) status(ctx context.Context, request proto.Request) (any, error
 	status.Agent, status.Time = s.host.Agent, s.now().UTC()
 	// A host whose own state cannot be read still says how its workers are.
 	if status.Lease, err = lease.HolderOf(s.host.State); err != nil {
-		status.Problems = append(status.Problems, err.Error())
+		status.Problems = append(status.Problems, proto.HostText(err.Error()))
 	}
 	if status.LastDeploy, err = s.audit.LastDeploy(status.Lease); err != nil {
-		status.Problems = append(status.Problems, err.Error())
+		status.Problems = append(status.Problems, proto.HostText(err.Error()))
 	}
 	if s.host.Jobs != nil {
 		if status.Jobs, status.Plans, err = s.host.Jobs.Overview(ctx); err != nil {
-			status.Problems = append(status.Problems, err.Error())
+			status.Problems = append(status.Problems, proto.HostText(err.Error()))
 		}
 		for _, plan := range status.Plans {
 			if len(plan.Waiting) > 0 && plan.Job == "" {
-				status.Problems = append(status.Problems, fmt.Sprintf("plan %s (%s): step %s waits for an operator's word",
-					plan.Plan[:12], printable.Excerpt(plan.Centre, 60), plan.Waiting[0]))
+				status.Problems = append(status.Problems, proto.Textf("plan %s (%s): step %s waits for an operator's word",
+					plan.Plan[:12], printable.Excerpt(string(plan.Centre), 60), plan.Waiting[0]))
 			}
 		}
 	}

@@ -79,8 +79,8 @@ func (s *session) workerArgs(request proto.Request, args any, only *[]proto.Unit
 	for _, pattern := range *only {
 		if !s.ours(pattern) {
 			return &proto.Error{Code: proto.CodeNoUnits,
-				Message: fmt.Sprintf("cannot %s: %q is none of this host's patterns, which are %s", request.Op, printable.Excerpt(string(pattern), 100), join(s.host.Config.Workers)),
-				Next:    "rpctl status --env " + s.host.Config.Environment}
+				Message: proto.Textf("cannot %s: %q is none of this host's patterns, which are %s", request.Op, printable.Excerpt(string(pattern), 100), join(s.host.Config.Workers)),
+				Advice:  proto.Advice{Code: proto.AdviceStatus}}
 		}
 	}
 	return nil

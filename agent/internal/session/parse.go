@@ -15,7 +15,7 @@ type refusal struct {
 	fatal bool
 }
 
-func (r *refusal) Error() string { return r.why.Message }
+func (r *refusal) Error() string { return string(r.why.Message) }
 
 func fatal(format string, args ...any) *refusal {
 	return &refusal{why: badRequest(format, args...), fatal: true}
@@ -24,8 +24,8 @@ func fatal(format string, args ...any) *refusal {
 func badRequest(format string, args ...any) *proto.Error {
 	return &proto.Error{
 		Code:    proto.CodeBadRequest,
-		Message: "cannot serve the request: " + fmt.Sprintf(format, args...),
-		Next:    "rp-agent version",
+		Message: proto.HostText("cannot serve the request: " + fmt.Sprintf(format, args...)),
+		Advice:  proto.Advice{Code: proto.AdviceHostVersion},
 	}
 }
 
@@ -91,18 +91,18 @@ func decodeArgs(request proto.Request, args any) error {
 	case err == nil:
 		return nil
 	case strings.Contains(err.Error(), "unknown field"):
-		return &proto.Error{Code: proto.CodeUnsupported, Message: "cannot serve the request: this agent does not know all of its args: " + printable.Excerpt(err.Error(), 200), Next: upgrade}
+		return &proto.Error{Code: proto.CodeUnsupported, Message: proto.HostText("cannot serve the request: this agent does not know all of its args: " + printable.Excerpt(err.Error(), 200)), Advice: upgrade}
 	default:
 		return badRequest("args: %s", printable.Excerpt(err.Error(), 200))
 	}
 }
 
-const upgrade = "rpctl agent upgrade"
+var upgrade = proto.Advice{Code: proto.AdviceUpgrade}
 
 func unknownField(name string) *proto.Error {
 	return &proto.Error{
 		Code:    proto.CodeUnsupported,
-		Message: fmt.Sprintf("cannot serve the request: this agent does not know the field %q", printable.Excerpt(name, 60)),
-		Next:    upgrade,
+		Message: proto.Textf("cannot serve the request: this agent does not know the field %q", printable.Excerpt(name, 60)),
+		Advice:  upgrade,
 	}
 }

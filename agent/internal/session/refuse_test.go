@@ -22,7 +22,7 @@ func TestWhoMayNotLookLearnsNothing(t *testing.T) {
 	if c.hello.Error == nil || c.hello.Error.Code != proto.CodeForbidden || c.hello.Config != nil || c.hello.Environment != "" {
 		t.Errorf("hello = %+v", c.hello)
 	}
-	if !strings.Contains(c.hello.Error.Message, "mallory") || !strings.Contains(c.hello.Error.Message, "rpctl-look") {
+	if !strings.Contains(string(c.hello.Error.Message), "mallory") || !strings.Contains(string(c.hello.Error.Message), "rpctl-look") {
 		t.Errorf("message = %q", c.hello.Error.Message)
 	}
 	if err := c.ended(); err != nil {
@@ -48,8 +48,8 @@ func TestStateOfANewerAgentIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := callHost(t, root, host)
-	if err := c.hello.Error; err == nil || err.Code != proto.CodeStorage || !strings.Contains(err.Message, "newer rp-agent") ||
-		!strings.Contains(err.Message, "rpctl agent upgrade") || c.hello.Config != nil {
+	if err := c.hello.Error; err == nil || err.Code != proto.CodeStorage || !strings.Contains(string(err.Message), "newer rp-agent") ||
+		!strings.Contains(string(err.Message), "rpctl agent upgrade") || c.hello.Config != nil {
 		t.Errorf("hello = %+v, %+v", c.hello, c.hello.Error)
 	}
 	_ = c.ended()
@@ -91,7 +91,7 @@ func TestRefusals(t *testing.T) {
 			c.say("%s", test.request)
 			event := c.answer()
 			wantError(t, event, 1, test.code)
-			if event.Error != nil && event.Error.Next == "" {
+			if event.Error != nil && event.Error.Advice.Text() == "" {
 				t.Errorf("%q says nothing of what to do next", event.Error.Message)
 			}
 			wantDone(t, c.ask(2, proto.OpRelease, `{}`), 2)
@@ -221,7 +221,7 @@ func TestPanicIsAnAnswer(t *testing.T) {
 	c := callHost(t, actor, host)
 	event := c.ask(1, proto.OpDoctor, `{}`)
 	wantError(t, event, 1, proto.CodeHost)
-	if strings.Contains(event.Error.Message, "\x1b") || strings.Contains(event.Error.Message, "goroutine") {
+	if strings.Contains(string(event.Error.Message), "\x1b") || strings.Contains(string(event.Error.Message), "goroutine") {
 		t.Errorf("message = %q", event.Error.Message)
 	}
 	wantDone(t, c.ask(2, proto.OpRelease, `{}`), 2)
@@ -257,7 +257,7 @@ func TestFullDiskChangesNothing(t *testing.T) {
 
 func TestAnswerThatDoesNotFitOnALine(t *testing.T) {
 	for name, checks := range map[string][]proto.Check{
-		"bytes":  {{Detail: strings.Repeat("x", proto.MaxLine)}},
+		"bytes":  {{Detail: proto.HostText(strings.Repeat("x", proto.MaxLine))}},
 		"values": make([]proto.Check, proto.MaxAnswerValues/4),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,7 +33,7 @@ func (s *session) barred(r right, what string) *proto.Error {
 	if s.host.Recheck != nil {
 		var err error
 		if now, err = s.host.Recheck(s.caller); err != nil {
-			return &proto.Error{Code: proto.CodeForbidden, Message: "cannot " + what + ": " + err.Error(), Next: "id " + s.caller.User}
+			return &proto.Error{Code: proto.CodeForbidden, Message: proto.HostText("cannot " + what + ": " + err.Error()), Advice: proto.Advice{Code: proto.AdviceIdentity, Account: s.caller.User}}
 		}
 	}
 	config := s.host.Config
@@ -49,8 +49,8 @@ func (s *session) barred(r right, what string) *proto.Error {
 	if permits(config, s.caller, r) {
 		why += ", and was in one when it logged in"
 	}
-	return &proto.Error{Code: proto.CodeForbidden, Next: "id " + s.caller.User,
-		Message: "cannot " + what + ": " + why + "; an administrator of the host may put them into one, from the next login on"}
+	return &proto.Error{Code: proto.CodeForbidden, Advice: proto.Advice{Code: proto.AdviceIdentity, Account: s.caller.User},
+		Message: proto.HostText("cannot " + what + ": " + why + "; an administrator of the host may put them into one, from the next login on")}
 }
 
 var errBarred = errors.New("the caller is not a member of the groups any more")

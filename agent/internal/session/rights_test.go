@@ -60,7 +60,7 @@ func TestMembershipCountsForEachRequest(t *testing.T) {
 			for op, args := range changes {
 				event := c2.ask(id, op, args)
 				wantError(t, event, int64(id), proto.CodeForbidden)
-				if !strings.Contains(event.Error.Message, c.says) {
+				if !strings.Contains(string(event.Error.Message), c.says) {
 					t.Errorf("%s: %q", op, event.Error.Message)
 				}
 				id++

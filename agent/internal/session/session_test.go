@@ -162,7 +162,7 @@ func TestRestartIsFinishedWhenTheConnectionIsLost(t *testing.T) {
 
 func TestFollowEndsWithTheInput(t *testing.T) {
 	f := &fakeHost{follow: func(ctx context.Context, follow bool, emit func(proto.LogLine) error) error {
-		err := emit(proto.LogLine{Message: strings.Repeat("\x01", 3<<20)})
+		err := emit(proto.LogLine{Message: proto.HostText(strings.Repeat("\x01", 3<<20))})
 		<-ctx.Done()
 		return err
 	}}

@@ -73,8 +73,8 @@ func (h *Host) requireRoot(verb string) error {
 	}
 	return &proto.Error{
 		Code:    proto.CodeForbidden,
-		Message: fmt.Sprintf("cannot %s: only root may, and may see what is there", verb),
-		Next:    "sudo rp-agent setup",
+		Message: proto.Textf("cannot %s: only root may, and may see what is there", verb),
+		Advice:  proto.Advice{Code: proto.AdviceSetup},
 	}
 }
 

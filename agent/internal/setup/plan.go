@@ -132,8 +132,8 @@ func (p *Plan) Report() proto.SetupReport {
 func hostError(what string, err error) error {
 	return &proto.Error{
 		Code:    proto.CodeHost,
-		Message: what + ": " + oneLine(err) + "; once that is mended, the same command goes on from where the host is",
-		Next:    "rpctl agent install",
+		Message: proto.HostText(what + ": " + oneLine(err) + "; once that is mended, the same command goes on from where the host is"),
+		Advice:  proto.Advice{Code: proto.AdviceInstall},
 	}
 }
 

@@ -74,11 +74,11 @@ func (p *Plan) inState(name string) (bool, error) {
 // ReceiptKey is the name and the key that receipts of this host are signed with, from the private key itself.
 func (h *Host) ReceiptKey(ctx context.Context) (proto.ReceiptKey, error) {
 	if h.Root == "/" && h.UID != 0 {
-		return proto.ReceiptKey{}, &proto.Error{Code: proto.CodeForbidden, Message: "cannot read the receipt key: only root may", Next: "sudo rp-agent receipt-key"}
+		return proto.ReceiptKey{}, &proto.Error{Code: proto.CodeForbidden, Message: "cannot read the receipt key: only root may", Advice: proto.Advice{Code: proto.AdviceReceiptKey}}
 	}
 	key, err := h.readReceiptKey(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
-		return proto.ReceiptKey{}, &proto.Error{Code: proto.CodeHost, Message: "this host has no receipt key: rp-agent is not set up", Next: "rpctl agent install"}
+		return proto.ReceiptKey{}, &proto.Error{Code: proto.CodeHost, Message: "this host has no receipt key: rp-agent is not set up", Advice: proto.Advice{Code: proto.AdviceInstall}}
 	}
 	if err != nil {
 		return proto.ReceiptKey{}, hostError("cannot read the receipt key", err)

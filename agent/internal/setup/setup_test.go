@@ -89,8 +89,8 @@ func TestFailureHalfWayLeavesTheOldVersion(t *testing.T) {
 			}
 			err = plan.Apply(t.Context())
 			var refusal *proto.Error
-			if !errors.As(err, &refusal) || refusal.Next == "" || strings.Contains(refusal.Message, "\x1b") ||
-				!strings.Contains(refusal.Message, "no space left") {
+			if !errors.As(err, &refusal) || refusal.Advice.Text() == "" || strings.Contains(string(refusal.Message), "\x1b") ||
+				!strings.Contains(string(refusal.Message), "no space left") {
 				t.Fatalf("want an error for a person, got %v", err)
 			}
 			checkTree(t, before, f.tree())
@@ -245,7 +245,7 @@ func TestOnlyRootMay(t *testing.T) {
 	_, uninstallErr := NewUninstall(t.Context(), host)
 	for _, err := range []error{installErr, uninstallErr} {
 		var refusal *proto.Error
-		if !errors.As(err, &refusal) || !strings.Contains(refusal.Next, "sudo") {
+		if !errors.As(err, &refusal) || !strings.Contains(refusal.Advice.Text(), "sudo") {
 			t.Errorf("got %v", err)
 		}
 	}

@@ -45,8 +45,8 @@ func ReadSpec(r io.Reader) (proto.SetupSpec, error) {
 func badSpec(err error) error {
 	return &proto.Error{
 		Code:    proto.CodeBadRequest,
-		Message: "cannot use what standard input says that this host shall be: " + oneLine(err),
-		Next:    "rpctl agent install",
+		Message: proto.HostText("cannot use what standard input says that this host shall be: " + oneLine(err)),
+		Advice:  proto.Advice{Code: proto.AdviceInstall},
 	}
 }
 

@@ -51,7 +51,7 @@ func TestReadSpecRefuses(t *testing.T) {
 			}
 			_, err := ReadSpec(strings.NewReader(text))
 			var refusal *proto.Error
-			if !errors.As(err, &refusal) || refusal.Code != proto.CodeBadRequest || !strings.Contains(refusal.Message, c.says) {
+			if !errors.As(err, &refusal) || refusal.Code != proto.CodeBadRequest || !strings.Contains(string(refusal.Message), c.says) {
 				t.Errorf("got %v, want %q", err, c.says)
 			}
 		})

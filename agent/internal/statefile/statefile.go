@@ -21,7 +21,7 @@ import (
 const maxFile = 8 << 20
 
 // Upgrade is what to type next where a newer rp-agent wrote a file: this one will never read it.
-const Upgrade = "rpctl agent upgrade"
+var Upgrade = proto.Advice{Code: proto.AdviceUpgrade}
 
 var errNewer = errors.New("it was written by a newer rp-agent")
 
@@ -110,9 +110,9 @@ func storage(verb, path string, err error) *proto.Error {
 	if errors.As(err, &at) {
 		err = at.Err
 	}
-	next := "rp-agent doctor" // no file that is read in the greeting, whose errors stateform words
+	next := proto.Advice{Code: proto.AdviceHostDoctor} // no file that is read in the greeting, whose errors stateform words
 	if errors.Is(err, errNewer) {
 		next = Upgrade
 	}
-	return &proto.Error{Code: proto.CodeStorage, Message: fmt.Sprintf("cannot %s %s: %v", verb, path, err), Next: next}
+	return &proto.Error{Code: proto.CodeStorage, Message: proto.Textf("cannot %s %s: %v", verb, path, err), Advice: next}
 }

@@ -38,8 +38,11 @@ func TestWrittenIsRead(t *testing.T) {
 }
 
 func TestReadRefuses(t *testing.T) {
-	const doctor = "rp-agent doctor"
-	for name, c := range map[string]struct{ text, want, next string }{
+	doctor := proto.Advice{Code: proto.AdviceHostDoctor}
+	for name, c := range map[string]struct {
+		text, want string
+		next       proto.Advice
+	}{
 		"newer":         {`{"version":4,"content":{"name":"x"}}`, "newer rp-agent (version 4", Upgrade},
 		"no version":    {`{"content":{"name":"x"}}`, "no version", doctor},
 		"cut off":       {`{"version":3,"cont`, "damaged", doctor},
@@ -54,7 +57,7 @@ func TestReadRefuses(t *testing.T) {
 		}
 		err := Read(path, 3, &thing{})
 		var refused *proto.Error
-		if !errors.As(err, &refused) || refused.Code != proto.CodeStorage || !strings.Contains(err.Error(), c.want) || refused.Next != c.next {
+		if !errors.As(err, &refused) || refused.Code != proto.CodeStorage || !strings.Contains(err.Error(), c.want) || refused.Advice != c.next {
 			t.Errorf("%s: %#v", name, err)
 		}
 	}

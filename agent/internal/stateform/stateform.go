@@ -74,7 +74,7 @@ func look(folder string, latest int) (form, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return form{}, nil
-	case errors.As(err, &refused) && refused.Next == statefile.Upgrade:
+	case errors.As(err, &refused) && refused.Advice == statefile.Upgrade:
 		return form{}, refuse(folder, err, statefile.Upgrade)
 	case err != nil:
 		return form{}, refuse(folder, err, space(folder))
@@ -88,7 +88,7 @@ func look(folder string, latest int) (form, error) {
 }
 
 // space looks at the disk, which `rp-agent doctor` cannot be asked to: the greeting before it ends with this refusal.
-func space(folder string) string { return "df -h " + folder }
+func space(folder string) proto.Advice { return proto.Advice{Code: proto.AdviceDisk, Path: folder} }
 
 func bring(ctx context.Context, folder string, steps []step) error {
 	is, err := look(folder, len(steps))
@@ -143,8 +143,8 @@ func lock(ctx context.Context, folder string) (func(), error) {
 	return func() { _ = lock.Unlock() }, nil
 }
 
-func refuse(folder string, why error, next string) error {
-	return &proto.Error{Code: proto.CodeStorage, Message: fmt.Sprintf("cannot use the state folder %s: %v", folder, why), Next: next}
+func refuse(folder string, why error, next proto.Advice) error {
+	return &proto.Error{Code: proto.CodeStorage, Message: proto.Textf("cannot use the state folder %s: %v", folder, why), Advice: next}
 }
 
 // sweep is form 1: writers leave nothing behind. Agents before it left temporary files beside receipts.

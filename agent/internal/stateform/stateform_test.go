@@ -49,18 +49,18 @@ func TestNewerFolderIsRefused(t *testing.T) {
 		}
 		err := Bring(t.Context(), folder)
 		var refused *proto.Error
-		if !errors.As(err, &refused) || refused.Code != proto.CodeStorage || refused.Next == "" || strings.Contains(refused.Message, "\x1b") {
+		if !errors.As(err, &refused) || refused.Code != proto.CodeStorage || refused.Advice.Text() == "" || strings.Contains(string(refused.Message), "\x1b") {
 			t.Errorf("%s: %v", name, err)
 		}
-		if name == "form" && (!strings.Contains(refused.Message, "newer rp-agent") || !strings.Contains(refused.Message, "rpctl agent upgrade")) {
-			t.Errorf("%s; next: %s", refused.Message, refused.Next)
+		if name == "form" && (!strings.Contains(string(refused.Message), "newer rp-agent") || !strings.Contains(string(refused.Message), "rpctl agent upgrade")) {
+			t.Errorf("%s; next: %s", refused.Message, refused.Advice.Text())
 		}
 		want := "df -h " + folder // and not the doctor, whose greeting ends with this refusal
 		if name == "form" || name == "file" {
 			want = "rpctl agent upgrade"
 		}
-		if refused.Next != want {
-			t.Errorf("%s: next: %s, want %s", name, refused.Next, want)
+		if refused.Advice.Text() != want {
+			t.Errorf("%s: next: %s, want %s", name, refused.Advice.Text(), want)
 		}
 		if entries, err := os.ReadDir(folder); err != nil || len(entries) != 1 {
 			t.Errorf("%s: it left %v, %v", name, entries, err)

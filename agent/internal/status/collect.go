@@ -42,7 +42,7 @@ func Collect(ctx context.Context, from Sources) (proto.Status, error) {
 	}
 	var found problems
 	if release, err := from.Release.Current(); err != nil {
-		status.ReleaseErr = err.Error()
+		status.ReleaseErr = proto.HostText(err.Error())
 		found.add(worstRelease, err.Error())
 	} else {
 		status.Release = &release

@@ -3,6 +3,7 @@ package status
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +62,7 @@ func TestCollect(t *testing.T) {
 				t.Fatalf("got %q, %v", got.Problems, err)
 			}
 			for i, want := range c.want {
-				if !strings.HasPrefix(got.Problems[i], want) {
+				if !strings.HasPrefix(string(got.Problems[i]), want) {
 					t.Errorf("problem %d is %q, want %q", i, got.Problems[i], want)
 				}
 			}
@@ -78,7 +79,7 @@ func TestWhatCannotBeReadHidesNothing(t *testing.T) {
 	from.Workers = fixed{err: errors.New("no bus")}
 	from.LastDeploy = func(*proto.Holder) (*proto.DeployRecord, error) { return nil, errors.New("no audit") }
 	got, err := Collect(t.Context(), from)
-	if err != nil || strings.Join(got.Problems, ", ") != "no bus, no release, no audit" {
+	if err != nil || !slices.Equal(got.Problems, []proto.HostText{"no bus", "no release", "no audit"}) {
 		t.Errorf("got %q, %v", got.Problems, err)
 	}
 	if got.ReleaseErr != "no release" || got.Release != nil || got.Lease == nil {

@@ -10,12 +10,12 @@ import (
 // jobs is what works on plans at this moment.
 func (p *page) jobs(jobs []proto.Job) {
 	for _, job := range jobs {
-		words := fmt.Sprintf("%s %s, %s, by %s, %s", job.Kind, job.ID, at(job), p.who(job.Operator, job.User), p.moment(job.Created))
+		words := fmt.Sprintf("%s %s, %s, by %s, %s", job.Kind, job.ID, at(job), p.who(string(job.Operator), string(job.User)), p.moment(job.Created))
 		if job.CancelAsked {
 			words += ", asked to stop"
 		}
 		p.wrap("job      ", words)
-		p.glass(job.BreakGlass)
+		p.glass(string(job.BreakGlass))
 	}
 }
 
@@ -42,7 +42,7 @@ func (p *page) plans(plans []proto.PlanState) {
 			words += ", waiting for an operator's word on step " + strings.Join(steps, ", ")
 		}
 		p.wrap("plan     ", words)
-		p.glass(plan.BreakGlass)
+		p.glass(string(plan.BreakGlass))
 	}
 }
 

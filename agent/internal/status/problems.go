@@ -34,12 +34,12 @@ type problems []problem
 func (p *problems) add(r rank, words string) { *p = append(*p, problem{r, words}) }
 
 // words is the problems, worst first, each in the order in which it was found.
-func (p problems) words() []string {
+func (p problems) words() []proto.HostText {
 	sorted := slices.Clone(p)
 	slices.SortStableFunc(sorted, func(a, b problem) int { return cmp.Compare(a.rank, b.rank) })
-	var words []string
+	var words []proto.HostText
 	for _, one := range sorted {
-		words = append(words, one.words)
+		words = append(words, proto.HostText(one.words))
 	}
 	return words
 }
@@ -61,17 +61,17 @@ func (p *problems) worker(w proto.WorkerStatus, now time.Time) {
 	say := func(r rank, kind, why string) { p.add(r, strings.TrimSuffix(kind+": "+w.Unit+": "+why, ": ")) }
 	switch {
 	case w.Active == "":
-		say(worstUnreadable, "unknown", w.Why)
+		say(worstUnreadable, "unknown", string(w.Why))
 	case w.Active == "inactive":
-		say(worstMissing, "missing", w.Why)
+		say(worstMissing, "missing", string(w.Why))
 	case strings.HasPrefix(w.Sub, "auto-restart"):
 		say(worstCrash, "crash loop", fmt.Sprintf("%s; automatic restarts: %d", w.Why, w.Restarts))
 	case w.Active == "failed":
-		say(worstFailed, "failed", w.Why)
+		say(worstFailed, "failed", string(w.Why))
 	case crashing(w, now):
 		say(worstCrash, "crash loop", fmt.Sprintf("it runs only since %s; automatic restarts: %d", age(now.Sub(w.Since)), w.Restarts))
 	case w.Code == proto.CodeOld:
-		say(worstOld, "old code", w.Why)
+		say(worstOld, "old code", string(w.Why))
 	}
 }
 

@@ -61,7 +61,7 @@ func (p *page) header(s proto.Status) {
 		}
 		p.wrap("", words)
 	case s.ReleaseErr != "":
-		p.wrap("", "release unknown: "+s.ReleaseErr)
+		p.wrap("", string("release unknown: "+s.ReleaseErr))
 	}
 	if s.Agent != "" {
 		p.wrap("", "agent "+s.Agent)
@@ -81,7 +81,7 @@ func (p *page) problems(s proto.Status) {
 	}
 	p.line(p.paint(red, title))
 	for _, problem := range s.Problems {
-		p.wrap("  - ", problem)
+		p.wrap("  - ", string(problem))
 	}
 	p.line("")
 	for _, w := range s.Workers {
@@ -94,7 +94,7 @@ func (p *page) notes(workers []proto.WorkerStatus) {
 	noted := false
 	for _, w := range workers {
 		if w.Active == "active" && w.Code == proto.CodeUnknown && w.Why != "" {
-			p.wrap("", "note: which code "+w.Unit+" runs is not known: "+w.Why)
+			p.wrap("", "note: which code "+w.Unit+" runs is not known: "+string(w.Why))
 			noted = true
 		}
 	}
@@ -110,7 +110,7 @@ func (p *page) journal(w proto.WorkerStatus) {
 	}
 	p.wrap("", "last lines of "+w.Unit)
 	for _, l := range w.Journal {
-		p.line(fit("  "+l.Time.In(p.Now.Location()).Format(time.TimeOnly)+"  "+l.Message, p.Width))
+		p.line(fit("  "+l.Time.In(p.Now.Location()).Format(time.TimeOnly)+"  "+string(l.Message), p.Width))
 	}
 	p.line("")
 }
@@ -120,11 +120,11 @@ func (p *page) lease(holder *proto.Holder) {
 		p.line("lease    free")
 		return
 	}
-	words := "held by " + p.who(holder.Operator, holder.User)
+	words := "held by " + p.who(string(holder.Operator), string(holder.User))
 	if holder.From != "" {
-		words += " from " + holder.From
+		words += " from " + string(holder.From)
 	}
-	p.wrap("lease    ", words+", for "+holder.Purpose+", since "+p.moment(holder.Since))
+	p.wrap("lease    ", words+", for "+string(holder.Purpose)+", since "+p.moment(holder.Since))
 }
 
 func (p *page) deploy(d *proto.DeployRecord) {
@@ -139,12 +139,12 @@ func (p *page) deploy(d *proto.DeployRecord) {
 	if d.Revision != "" {
 		words += ", revision " + short(d.Revision)
 	}
-	words += ", by " + p.who(d.Operator, d.User) + ", " + p.moment(d.Began)
+	words += ", by " + p.who(string(d.Operator), string(d.User)) + ", " + p.moment(d.Began)
 	if d.Ended.After(d.Began) {
 		words += ", took " + age(d.Ended.Sub(d.Began))
 	}
 	if d.Detail != "" {
-		words += ": " + d.Detail
+		words += string(": " + d.Detail)
 	}
 	p.wrap("last     ", words)
 }

@@ -48,7 +48,7 @@ func troubled() proto.Status {
 		Journal: []proto.LogLine{
 			{Time: now.Add(-61 * time.Second), Message: "PHP Fatal error: Uncaught Error: Class \"App\\Kernel\" not found in /home/app/www/current/public/index.php:7"},
 			{Time: now.Add(-60 * time.Second), Message: "\x1b[31mCRITICAL\x1b[0m \u202ereversed"},
-			{Time: now.Add(-60 * time.Second), Message: strings.Repeat("日本語", 40)},
+			{Time: now.Add(-60 * time.Second), Message: proto.HostText(strings.Repeat("日本語", 40))},
 		}}
 	s.Workers[2] = failed
 	s.Workers[3] = proto.WorkerStatus{Unit: "messenger_worker_export_with_a_very_long_name@nightly.service", Active: "activating", Sub: "auto-restart-queued", Restarts: 123456, Code: proto.CodeUnknown, Why: "it ended"}
@@ -62,7 +62,7 @@ func troubled() proto.Status {
 
 func bare() proto.Status {
 	return proto.Status{Host: "rp-prod-1", Environment: "prod", ReleaseErr: "cannot read /home/app/www/current: permission denied",
-		Problems: []string{"cannot read /home/app/www/current: permission denied"}}
+		Problems: []proto.HostText{"cannot read /home/app/www/current: permission denied"}}
 }
 
 func render(t *testing.T, s proto.Status, options Options) string {
@@ -96,8 +96,8 @@ func TestGolden(t *testing.T) {
 func TestNoLineIsTooWideAndNothingMovesTheCursor(t *testing.T) {
 	nasty := troubled()
 	nasty.Host = strings.Repeat("host\x1b[2J", 40)
-	nasty.Problems = append(nasty.Problems, strings.Repeat("x", 500), "a\nb\x9b", strings.Repeat("é ", 100))
-	nasty.Lease.Operator = "\x1b]0;title\x07" + strings.Repeat("z", 200)
+	nasty.Problems = append(nasty.Problems, proto.HostText(strings.Repeat("x", 500)), "a\nb\x9b", proto.HostText(strings.Repeat("é ", 100)))
+	nasty.Lease.Operator = proto.HostText("\x1b]0;title\x07" + strings.Repeat("z", 200))
 	nasty.Workers[0].Code = strings.Repeat("code", 9)
 	for _, width := range []int{0, 20, 60, 80, 200} {
 		for line := range strings.Lines(render(t, nasty, Options{Width: width})) {

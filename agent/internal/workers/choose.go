@@ -63,7 +63,7 @@ func (s *Service) some(ctx context.Context, only []proto.UnitPattern) ([]unit, e
 	}
 	if len(found) == 0 {
 		return nil, &proto.Error{Code: proto.CodeNoUnits, Message: "this host has no worker patterns: name them in hosts.toml",
-			Next: "rpctl agent install"}
+			Advice: proto.Advice{Code: proto.AdviceInstall}}
 	}
 	return found, nil
 }
@@ -93,7 +93,7 @@ func (s *Service) expected(ctx context.Context, only []proto.UnitPattern) ([]cho
 func (s *Service) choose(only []proto.UnitPattern) ([]choice, error) {
 	if len(only) > MaxUnits {
 		return nil, &proto.Error{Code: proto.CodeBadRequest,
-			Message: fmt.Sprintf("more than %d patterns in one request", MaxUnits)}
+			Message: proto.Textf("more than %d patterns in one request", MaxUnits)}
 	}
 	if len(only) == 0 {
 		only = s.Patterns
@@ -101,7 +101,7 @@ func (s *Service) choose(only []proto.UnitPattern) ([]choice, error) {
 	var choices []choice
 	for _, wanted := range only {
 		if err := wanted.Check(); err != nil {
-			return nil, &proto.Error{Code: proto.CodeBadRequest, Message: err.Error()}
+			return nil, &proto.Error{Code: proto.CodeBadRequest, Message: proto.HostText(err.Error())}
 		}
 		host, err := s.allow(string(wanted))
 		if err != nil {
@@ -130,17 +130,17 @@ func (s *Service) allow(name string) (proto.UnitPattern, error) {
 	}
 	return "", &proto.Error{
 		Code:    proto.CodeForbidden,
-		Message: fmt.Sprintf("%.100q is no worker of this host; its workers are: %s", name, allowed),
-		Next:    "rpctl agent diff",
+		Message: proto.Textf("%.100q is no worker of this host; its workers are: %s", name, allowed),
+		Advice:  proto.Advice{Code: proto.AdviceDiff},
 	}
 }
 
 func noUnits(pattern proto.UnitPattern) error {
 	return &proto.Error{
 		Code: proto.CodeNoUnits,
-		Message: fmt.Sprintf("%s has no instance on this host: none is enabled and none runs; an administrator enables one (systemctl enable --now %s)",
+		Message: proto.Textf("%s has no instance on this host: none is enabled and none runs; an administrator enables one (systemctl enable --now %s)",
 			pattern, strings.Replace(string(pattern), "*", "1", 1)),
-		Next: "rp-agent status",
+		Advice: proto.Advice{Code: proto.AdviceHostStatus},
 	}
 }
 
@@ -150,19 +150,19 @@ func explain(ctx context.Context, what string, err error) error {
 		return cancelled("the request")
 	}
 	if errors.Is(err, units.ErrNoRule) {
-		return &proto.Error{Code: proto.CodePolkit, Message: fmt.Sprintf("%s: %v", what, err), Next: "rpctl agent install"}
+		return &proto.Error{Code: proto.CodePolkit, Message: proto.Textf("%s: %v", what, err), Advice: proto.Advice{Code: proto.AdviceInstall}}
 	}
 	if errors.Is(err, units.ErrRefused) {
-		return &proto.Error{Code: proto.CodePolkit, Message: fmt.Sprintf("%s: %v", what, err),
-			Next: "rp-agent doctor"}
+		return &proto.Error{Code: proto.CodePolkit, Message: proto.Textf("%s: %v", what, err),
+			Advice: proto.Advice{Code: proto.AdviceHostDoctor}}
 	}
-	return &proto.Error{Code: proto.CodeHost, Message: fmt.Sprintf("%s: %v", what, err), Next: "rp-agent doctor"}
+	return &proto.Error{Code: proto.CodeHost, Message: proto.Textf("%s: %v", what, err), Advice: proto.Advice{Code: proto.AdviceHostDoctor}}
 }
 
 // instance refuses a name that stands for more than one unit.
 func instance(name string) error {
 	if !proto.UnitPattern(name).IsInstance() {
-		return &proto.Error{Code: proto.CodeBadRequest, Message: fmt.Sprintf("%.100q is not the name of one unit", name)}
+		return &proto.Error{Code: proto.CodeBadRequest, Message: proto.Textf("%.100q is not the name of one unit", name)}
 	}
 	return nil
 }

@@ -33,22 +33,22 @@ func (s *Service) excerpts() *excerpts {
 }
 
 // of is the unit's last lines, and why, with what hindered us added.
-func (e *excerpts) of(ctx context.Context, unit, why string) ([]proto.LogLine, string) {
+func (e *excerpts) of(ctx context.Context, unit string, why proto.HostText) ([]proto.LogLine, proto.HostText) {
 	if e.journal == nil {
 		return nil, why
 	}
 	if e.room <= 0 {
-		return nil, join(why, "for its journal: rpctl logs --unit "+unit)
+		return nil, join(why, proto.HostText("for its journal: rpctl logs --unit "+unit))
 	}
 	ctx, cancel := context.WithDeadline(ctx, e.until)
 	defer cancel()
 	lines, err := e.journal.Tail(ctx, unit, excerptLines)
 	if err != nil {
-		return nil, join(why, err.Error())
+		return nil, join(why, proto.HostText(err.Error()))
 	}
 	lines = append([]proto.LogLine(nil), lines...)
 	for i, line := range lines {
-		lines[i].Message = shorten(secret.Mask(line.Message)) // a worker that crashes may print what it was configured with
+		lines[i].Message = proto.HostText(shorten(secret.Mask(string(line.Message)))) // a worker that crashes may print what it was configured with
 		e.room -= len(lines[i].Message)
 	}
 	return lines, why

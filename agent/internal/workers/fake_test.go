@@ -170,7 +170,7 @@ type tail struct{ err error }
 func (j tail) Tail(_ context.Context, unit string, n int) ([]proto.LogLine, error) {
 	lines := make([]proto.LogLine, n)
 	for i := range lines {
-		lines[i] = proto.LogLine{Unit: unit, Message: strings.Repeat("é", 5000)}
+		lines[i] = proto.LogLine{Unit: unit, Message: proto.HostText(strings.Repeat("é", 5000))}
 	}
 	return lines, j.err
 }

@@ -17,12 +17,12 @@ func (s *Service) judgeAll(ctx context.Context, current proto.Release, found []s
 		v := s.judge(current, f)
 		v.Unit, v.Pattern = f.want.Unit, f.want.Pattern
 		if f.note != "" {
-			v.Why = join(v.Why, f.note)
+			v.Why = join(v.Why, proto.HostText(f.note))
 		}
-		event := proto.UnitProgress{Unit: v.Unit, Phase: proto.PhaseSettled, Detail: string(v.Verdict)}
+		event := proto.UnitProgress{Unit: v.Unit, Phase: proto.PhaseSettled, Detail: proto.HostText(v.Verdict)}
 		if !v.OK() {
 			v.Journal, v.Why = excerpts.of(ctx, v.Unit, v.Why)
-			event.Phase, event.Detail = proto.PhaseFailed, join(string(v.Verdict), v.Why)
+			event.Phase, event.Detail = proto.PhaseFailed, join(proto.HostText(v.Verdict), v.Why)
 		}
 		out.tell(event)
 		result.Units[i] = v
@@ -39,12 +39,12 @@ func (s *Service) judge(current proto.Release, f settled) proto.UnitVerdict {
 	if v.OK() {
 		after := "the new process runs the new code"
 		if !v.NewCode {
-			after = "of the new process: " + v.Why
+			after = string("of the new process: " + v.Why)
 		}
 		return proto.UnitVerdict{Verdict: proto.VerdictKilled, NewCode: v.NewCode,
-			Why: "the old process did not end within TimeoutStopSec; " + after}
+			Why: proto.HostText("the old process did not end within TimeoutStopSec; " + after)}
 	}
-	v.Why = join(v.Why, "its old process was "+string(proto.VerdictKilled))
+	v.Why = join(v.Why, "its old process was "+proto.HostText(proto.VerdictKilled))
 	return v
 }
 
@@ -65,7 +65,7 @@ func (s *Service) judgeNow(current proto.Release, f settled) proto.UnitVerdict {
 	case now.Running():
 		return s.judgeCode(current, now)
 	case f.want.Failed != "":
-		return verdict(proto.VerdictFailed, f.want.Failed)
+		return verdict(proto.VerdictFailed, string(f.want.Failed))
 	case now.Active == "inactive":
 		return verdict(proto.VerdictMissing, describe(now))
 	}
@@ -110,10 +110,10 @@ func crash(f settled) string {
 }
 
 func verdict(v proto.Verdict, why string) proto.UnitVerdict {
-	return proto.UnitVerdict{Verdict: v, Why: why}
+	return proto.UnitVerdict{Verdict: v, Why: proto.HostText(why)}
 }
 
-func join(a, b string) string {
+func join[T ~string](a, b T) T {
 	if a == "" || b == "" {
 		return a + b
 	}

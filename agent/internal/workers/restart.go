@@ -81,7 +81,7 @@ func (s *Service) passSwitch(ctx context.Context) {
 func (s *Service) restartUnit(ctx context.Context, u unit, out *emitter) (proto.Restarted, error) {
 	done := proto.Restarted{Unit: u.name, Pattern: u.pattern}
 	fail := func(err error) (proto.Restarted, error) {
-		done.Failed = err.Error()
+		done.Failed = proto.HostText(err.Error())
 		out.tell(proto.UnitProgress{Unit: u.name, Phase: proto.PhaseFailed, Detail: done.Failed})
 		return done, err
 	}
@@ -108,7 +108,7 @@ func (s *Service) restartUnit(ctx context.Context, u unit, out *emitter) (proto.
 	}
 	if restartsItself(after) || after.Active == "failed" {
 		// It did start; Verify will call it a crash loop.
-		out.tell(proto.UnitProgress{Unit: u.name, Phase: proto.PhaseFailed, Detail: describe(after)})
+		out.tell(proto.UnitProgress{Unit: u.name, Phase: proto.PhaseFailed, Detail: proto.HostText(describe(after))})
 		return done, nil
 	}
 	out.tell(proto.UnitProgress{Unit: u.name, Phase: proto.PhaseStarted})

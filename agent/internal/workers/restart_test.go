@@ -227,7 +227,7 @@ func TestRestartOutcomes(t *testing.T) {
 					t.Fatal(err)
 				}
 				u := got.Units[0]
-				if !strings.Contains(u.Failed, c.failed) || (u.Failed == "") != (c.failed == "") || u.Killed != c.killed {
+				if !strings.Contains(string(u.Failed), c.failed) || (u.Failed == "") != (c.failed == "") || u.Killed != c.killed {
 					t.Errorf("got %+v", u)
 				}
 				if c.unit.resets != c.resets {
@@ -290,7 +290,7 @@ func TestCancelledRestartTellsWhatIsKnown(t *testing.T) {
 			t.Fatalf("got %+v, %v", got, err)
 		}
 		for i, want := range []string{"", "goes on", "before its turn"} {
-			if u := got.Units[i]; !strings.Contains(u.Failed, want) || (want == "") != (u.Failed == "") {
+			if u := got.Units[i]; !strings.Contains(string(u.Failed), want) || (want == "") != (u.Failed == "") {
 				t.Errorf("%+v, want %q", u, want)
 			}
 		}
@@ -320,7 +320,7 @@ func TestRefusedByPolkit(t *testing.T) {
 		}
 		m = newManager(map[string]*scripted{async1: healthy(), dmp1: refused()})
 		got, err := service(m).Restart(t.Context(), proto.RestartArgs{}, nil)
-		if err != nil || !strings.Contains(got.Units[1].Failed, "refused") {
+		if err != nil || !strings.Contains(string(got.Units[1].Failed), "refused") {
 			t.Errorf("one of two refused: %+v, %v", got, err)
 		}
 	})

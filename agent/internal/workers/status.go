@@ -40,10 +40,11 @@ func (s *Service) Status(ctx context.Context) ([]proto.WorkerStatus, error) {
 	for i, u := range found {
 		workers[i] = s.worker(u, states[i])
 		if errs[i] != nil {
-			workers[i].Code, workers[i].Why = proto.CodeUnknown, "its state cannot be read: "+errs[i].Error()
+			workers[i].Code, workers[i].Why = proto.CodeUnknown, proto.HostText("its state cannot be read: "+errs[i].Error())
 			continue
 		}
-		workers[i].Code, workers[i].Why = s.code(current, unreadable, states[i])
+		code, why := s.code(current, unreadable, states[i])
+		workers[i].Code, workers[i].Why = code, proto.HostText(why)
 		if troubled(states[i]) {
 			workers[i].Journal, workers[i].Why = excerpts.of(ctx, u.name, workers[i].Why)
 		}

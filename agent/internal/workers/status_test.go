@@ -35,7 +35,7 @@ func TestStatus(t *testing.T) {
 		}
 		for i, w := range want {
 			g := got[i]
-			if g.Unit != w.unit || g.Code != w.code || !strings.Contains(g.Why, w.why) || (g.Why == "") != (w.why == "") {
+			if g.Unit != w.unit || g.Code != w.code || !strings.Contains(string(g.Why), w.why) || (g.Why == "") != (w.why == "") {
 				t.Errorf("got %+v, want %+v", g, w)
 			}
 			if (len(g.Journal) > 0) != (g.Unit == dmp1) {

@@ -2,7 +2,6 @@ package workers
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/units"
@@ -53,7 +52,7 @@ func settleTime(args proto.VerifyArgs) (time.Duration, error) {
 		return proto.DefaultSettle, nil
 	case args.SettleMS < 0 || args.SettleMS > MaxSettle.Milliseconds():
 		return 0, &proto.Error{Code: proto.CodeBadRequest,
-			Message: fmt.Sprintf("a settle time of %d ms: want 1 ms to %s", args.SettleMS, MaxSettle)}
+			Message: proto.Textf("a settle time of %d ms: want 1 ms to %s", args.SettleMS, MaxSettle)}
 	}
 	return time.Duration(args.SettleMS) * time.Millisecond, nil
 }
@@ -62,7 +61,7 @@ func settleTime(args proto.VerifyArgs) (time.Duration, error) {
 // every expected instance, of which nothing is known yet.
 func (s *Service) wanted(ctx context.Context, args proto.VerifyArgs) ([]proto.Restarted, error) {
 	if len(args.Expect) > MaxUnits {
-		return nil, &proto.Error{Code: proto.CodeBadRequest, Message: fmt.Sprintf("more than %d units in one request", MaxUnits)}
+		return nil, &proto.Error{Code: proto.CodeBadRequest, Message: proto.Textf("more than %d units in one request", MaxUnits)}
 	}
 	if len(args.Expect) > 0 {
 		return s.allowAll(args.Expect)

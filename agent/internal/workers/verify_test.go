@@ -106,7 +106,7 @@ func TestVerdicts(t *testing.T) {
 					t.Fatal(err)
 				}
 				v := got.Units[0]
-				if v.Verdict != c.verdict || v.NewCode != c.newCode || !strings.Contains(v.Why, c.why) || (v.Why == "") != (c.why == "") {
+				if v.Verdict != c.verdict || v.NewCode != c.newCode || !strings.Contains(string(v.Why), c.why) || (v.Why == "") != (c.why == "") {
 					t.Errorf("got %q, new code %v, because %q", v.Verdict, v.NewCode, v.Why)
 				}
 				if v.Unit != async1 || v.Pattern != string(patterns[0]) || got.Release.Name != "42" {
@@ -316,7 +316,7 @@ func TestAnswerFitsOnALineWhateverTheJournalHolds(t *testing.T) {
 		if err != nil || len(line) > proto.MaxLine*9/10 {
 			t.Errorf("%d bytes, %v", len(line), err)
 		}
-		if first, last := got.Units[0], got.Units[MaxUnits-1]; len(first.Journal) != excerptLines || len(last.Journal) != 0 || !strings.Contains(last.Why, "rpctl logs") {
+		if first, last := got.Units[0], got.Units[MaxUnits-1]; len(first.Journal) != excerptLines || len(last.Journal) != 0 || !strings.Contains(string(last.Why), "rpctl logs") {
 			t.Errorf("first has %d lines, last %d: %s", len(first.Journal), len(last.Journal), last.Why)
 		}
 	})
@@ -330,7 +330,7 @@ func TestSecretsOfACrash(t *testing.T) {
 	if err != nil || len(got.Units[0].Journal) != 1 {
 		t.Fatalf("got %+v, %v", got, err)
 	}
-	if line := got.Units[0].Journal[0].Message; strings.Contains(line, "hush") || !strings.HasPrefix(line, "cannot connect to amqp://[hidden]@mq/, APP_SECRET=[hidden] ") {
+	if line := got.Units[0].Journal[0].Message; strings.Contains(string(line), "hush") || !strings.HasPrefix(string(line), "cannot connect to amqp://[hidden]@mq/, APP_SECRET=[hidden] ") {
 		t.Errorf("shown: %s", line)
 	}
 }
@@ -339,7 +339,7 @@ func TestSecretsOfACrash(t *testing.T) {
 type said string
 
 func (s said) Tail(context.Context, string, int) ([]proto.LogLine, error) {
-	return []proto.LogLine{{Message: string(s)}}, nil
+	return []proto.LogLine{{Message: proto.HostText(string(s))}}, nil
 }
 
 func TestJournalThatCannotBeReadHidesNoVerdict(t *testing.T) {
@@ -350,7 +350,7 @@ func TestJournalThatCannotBeReadHidesNoVerdict(t *testing.T) {
 		if err != nil || got.Units[0].Verdict != proto.VerdictCrashLoop {
 			t.Errorf("got %+v, %v", got, err)
 		}
-		if journal != nil && !strings.Contains(got.Units[0].Why, "no rights") {
+		if journal != nil && !strings.Contains(string(got.Units[0].Why), "no rights") {
 			t.Errorf("why: %s", got.Units[0].Why)
 		}
 	}

@@ -74,5 +74,5 @@ func (e *emitter) tell(p proto.UnitProgress) {
 }
 
 func cancelled(what string) error {
-	return &proto.Error{Code: proto.CodeCancelled, Message: what + " was cancelled", Next: "rp-agent status"}
+	return &proto.Error{Code: proto.CodeCancelled, Message: proto.HostText(what + " was cancelled"), Advice: proto.Advice{Code: proto.AdviceHostStatus}}
 }

@@ -298,7 +298,7 @@ func refusedWith(t *testing.T, err error, code proto.Code, words string) {
 	var refused *proto.Error
 	if !errors.As(err, &refused) {
 		t.Errorf("got %v, want a refusal: …%s…", err, words)
-	} else if refused.Code != code || !strings.Contains(refused.Message, words) {
+	} else if refused.Code != code || !strings.Contains(string(refused.Message), words) {
 		t.Errorf("got %s: %s, want %s: …%s…", refused.Code, refused.Message, code, words)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/hosttext"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -44,7 +45,7 @@ func (c *Client) Call(ctx context.Context, op proto.Op, args, result any, on fun
 	if err != nil {
 		return err
 	}
-	return c.accept(ctx, answer, result)
+	return c.accept(ctx, op, answer, result)
 }
 
 // encodeArgs leaves room in the line for the request around the args.
@@ -172,17 +173,17 @@ func (c *Client) askToCancel(request *call) {
 }
 
 // accept turns the answer into a result or an error.
-func (c *Client) accept(ctx context.Context, answer proto.Event, result any) error {
+func (c *Client) accept(ctx context.Context, op proto.Op, answer proto.Event, result any) error {
 	if answer.Event == proto.EventError {
 		if answer.Error.Code == proto.CodeCancelled && ctx.Err() != nil {
-			return c.cancelConfirmed(ctx, answer.Error)
+			return c.cancelConfirmed(ctx, op, answer.Error)
 		}
 		return c.refusal(answer.Error)
 	}
 	if result == nil {
 		return nil
 	}
-	if err := json.Unmarshal(answer.Result, result); err != nil {
+	if err := hosttext.Decode(answer.Result, result); err != nil {
 		return c.notProtocol("its answer cannot be read", answer.Result)
 	}
 	return nil

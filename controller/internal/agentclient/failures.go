@@ -10,6 +10,7 @@ import (
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/internal/secret"
+	"github.com/re-connect/rpctl/internal/version"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -86,25 +87,14 @@ func (c *Client) fault(code exit.Code, next, format string, args ...any) *exit.E
 	return &exit.Error{Code: code, Host: c.options.Host, Message: fmt.Sprintf(format, args...), Next: next}
 }
 
-// refusal is an error that the agent sent, made safe for a terminal.
+// refusal is an error that the agent sent.
 func (c *Client) refusal(sent *proto.Error) error {
-	safe := &proto.Error{Code: sent.Code, Message: printable.Line(secret.Mask(sent.Message[:min(len(sent.Message), messageShown)])), Gate: sent.Gate}
-	safe.Next = exit.Advice(printable.Line(sent.Next), c.options.Host, c.options.Environment)
-	if h := sent.Holder; h != nil {
-		safe.Holder = &proto.Holder{
-			Operator: printable.Line(h.Operator), User: printable.Line(h.User), UID: h.UID,
-			From: printable.Line(h.From), Purpose: printable.Line(h.Purpose), Since: h.Since,
-		}
-		if h.Job.Valid() { // it becomes a word of a command to type
-			safe.Holder.Job = h.Job
-		}
+	sent.Message = sent.Message[:min(len(sent.Message), messageShown)]
+	failure := exit.Place{Host: c.options.Host, Environment: c.options.Environment}.Refusal(sent)
+	if sent.Code == proto.CodeUnsupported && failure.Next == "" {
+		failure.Next = c.next("agent upgrade")
 	}
-	if safe.Code == proto.CodeUnsupported && safe.Next == "" {
-		safe.Next = c.next("agent upgrade")
-	}
-	return &exit.Error{
-		Code: exit.From(safe).Code, Host: c.options.Host, Message: safe.Message, Next: safe.Next, Err: safe,
-	}
+	return failure
 }
 
 // notProtocol quotes what a host said instead of the protocol.
@@ -115,16 +105,14 @@ func (c *Client) notProtocol(problem string, said []byte) error {
 	return c.fault(exit.HostFailed, c.next("doctor"), "does not speak the protocol: %s", problem)
 }
 
-// wrongAge is the failure of two that share no protocol version.
-func (c *Client) wrongAge(hello proto.Hello) error {
-	agent := printable.Excerpt(hello.Agent, 40)
-	ours, theirs := proto.Speaks(), hello.Protocol
-	if theirs.Max < ours.Min {
-		return c.fault(exit.NoAgent, c.next("agent upgrade"),
-			"rp-agent %s is too old: it speaks protocol %d to %d, this rpctl %d to %d", agent, theirs.Min, theirs.Max, ours.Min, ours.Max)
-	}
-	return c.fault(exit.NoAgent, "go install github.com/re-connect/rpctl/controller/cmd/rpctl@latest",
-		"rp-agent %s is too new: it speaks protocol %d to %d, this rpctl %d to %d", agent, theirs.Min, theirs.Max, ours.Min, ours.Max)
+// unspoken is the failure of a greeting without a protocol version that this rpctl speaks. The greeting alone
+// does not tell why, and its own version is not repeated: what answers may be another program. The next command
+// looks at the installed binary as an administrator does.
+func (c *Client) unspoken() error {
+	ours := proto.Speaks()
+	return c.fault(exit.NoAgent, c.next("agent diff"),
+		"it greets with no protocol that this rpctl (%s) speaks (%d to %d): its rp-agent is older or newer than this rpctl, or what answers is not rp-agent",
+		version.String(), ours.Min, ours.Max)
 }
 
 // noGreeting is the failure of a host that takes the command and says nothing.
@@ -213,9 +201,10 @@ func (c *Client) interrupted(ctx context.Context, op string) error {
 	return failure
 }
 
-// cancelConfirmed is the end of a Call that the agent stopped because it was asked to.
-func (c *Client) cancelConfirmed(ctx context.Context, sent *proto.Error) error {
-	failure := c.fault(exit.Interrupted, printable.Line(sent.Next), "%s", printable.Line(sent.Message))
+// cancelConfirmed is the end of a Call that the agent stopped because it was asked to. That the agent says so is
+// no proof of what was done before: the message is rpctl's, and the host's words stand behind it.
+func (c *Client) cancelConfirmed(ctx context.Context, op proto.Op, sent *proto.Error) error {
+	failure := c.fault(exit.Interrupted, c.next("status"), "interrupted during %s, and the host stopped it%s", op, c.said(string(sent.Message)))
 	failure.Err = ctx.Err()
 	return failure
 }

@@ -2,9 +2,9 @@ package agentclient
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 
+	"github.com/re-connect/rpctl/controller/internal/hosttext"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -80,7 +80,7 @@ func findGreeting(lines *proto.Reader) (greeting []byte, before noise, err error
 // judge decodes the greeting and says whether this agent can be spoken to.
 func (c *Client) judge(greeting []byte) error {
 	var hello proto.Hello
-	if proto.Values(greeting) > proto.MaxAnswerValues || json.Unmarshal(greeting, &hello) != nil {
+	if proto.Values(greeting) > proto.MaxAnswerValues || hosttext.Decode(greeting, &hello) != nil {
 		return c.notProtocol("its greeting cannot be read", greeting)
 	}
 	common, spoken := hello.Protocol.Common(proto.Speaks())
@@ -88,7 +88,7 @@ func (c *Client) judge(greeting []byte) error {
 	case hello.Error != nil:
 		return c.refusal(hello.Error)
 	case !spoken:
-		return c.wrongAge(hello)
+		return c.unspoken()
 	}
 	c.hello, c.common = hello, common
 	close(c.greeted)

@@ -1,11 +1,11 @@
 package agentclient
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 
+	"github.com/re-connect/rpctl/controller/internal/hosttext"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -118,7 +118,7 @@ func (c *Client) belongsTo(event proto.Event) (request *call, problem string) {
 // readEvent decodes one line; problem says why it is no event. Fields that this
 // code does not know are passed over.
 func readEvent(line []byte) (event proto.Event, problem string) {
-	if err := json.Unmarshal(line, &event); err != nil {
+	if err := hosttext.Decode(line, &event); err != nil {
 		return event, "it sent a line that is no event"
 	}
 	switch {

@@ -104,8 +104,7 @@ func (i *installation) run(ctx context.Context, visit func(*installation, contex
 			i.spec.Signers = i.signers
 		}
 		if err := i.visit(ctx, host, visit); err != nil {
-			failure := *exit.From(err)
-			failure.Next = exit.Advice(failure.Next, host, i.env)
+			failure := *exit.Place{Host: host, Environment: i.env}.From(err)
 			if errors.Is(err, install.ErrApplicationLogin) {
 				failure.Next = i.app.asLogin(i.login, "ADMIN")
 			}

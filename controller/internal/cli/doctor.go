@@ -124,8 +124,13 @@ func (a *app) examine(ctx context.Context, environment inventory.Environment, ta
 	if err := agent.Call(ctx, proto.OpDoctor, nil, &report, nil); err != nil {
 		return append(checks, check("host", "", err))
 	}
+	config := environment.HostConfig(target.Host)
+	place := exit.Place{
+		Host: target.Host, Environment: target.Environment, Workers: config.Workers, Groups: slices.Concat(config.Look, config.Act),
+	}
 	for _, found := range report.Checks {
-		found.Fix = exit.Advice(found.Fix, target.Host, target.Environment)
+		found.Fix, found.HostSuggests = place.Follow(found.Advice, found.HostSuggests)
+		found.Advice = proto.Advice{}
 		checks = append(checks, found)
 	}
 	return checks
@@ -142,10 +147,10 @@ func road(agent fleet.Agent) string {
 // check is one assumption of this side.
 func check(name, detail string, err error) proto.Check {
 	if err == nil {
-		return proto.Check{Name: name, OK: true, Detail: detail}
+		return proto.Check{Name: proto.HostText(name), OK: true, Detail: proto.HostText(detail)}
 	}
 	failure := exit.From(err)
-	return proto.Check{Name: name, Detail: failure.Message, Fix: failure.Next}
+	return proto.Check{Name: proto.HostText(name), Detail: proto.HostText(failure.Message), Fix: failure.Next, HostSuggests: failure.HostSuggests}
 }
 
 // quiet is the check of the login shell; its fix shows what that prints.
@@ -155,7 +160,7 @@ func quiet(host string, said []string) proto.Check {
 	}
 	return proto.Check{
 		Name: "login shell", Fix: "ssh " + host + " true",
-		Detail: "it prints before the protocol starts: " + strings.Join(said, " / ") + "; let the login user's .bashrc print nothing where there is no terminal",
+		Detail: proto.HostText("it prints before the protocol starts: " + strings.Join(said, " / ") + "; let the login user's .bashrc print nothing where there is no terminal"),
 	}
 }
 

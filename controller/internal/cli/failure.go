@@ -157,6 +157,7 @@ func tell(out io.Writer, failure *exit.Error) {
 	if failure.Next != "" {
 		fmt.Fprintf(out, "  next: %s\n", safe(failure.Next))
 	}
+	fmt.Fprint(out, view.Suggestion(failure.Host, failure.HostSuggests))
 }
 
 // safe neutralises each line of a text that may have several.
@@ -172,6 +173,7 @@ func safe(text string) string {
 func told(failure *exit.Error) *event.Failure {
 	out := &event.Failure{
 		Code: failure.Code.String(), Exit: int(failure.Code), Message: failure.Message, Next: failure.Next, Host: failure.Host,
+		HostSuggests: failure.HostSuggests,
 	}
 	var refusal *proto.Error
 	if errors.As(failure, &refusal) {

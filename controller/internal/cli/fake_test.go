@@ -13,6 +13,7 @@ import (
 
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/controller/internal/hosttext"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -94,7 +95,7 @@ func (o oracle) Close() error { return nil }
 func (o oracle) Call(ctx context.Context, op proto.Op, _, result any, on func(proto.Event)) error {
 	switch answer := o[op].(type) {
 	case nil:
-		return &proto.Error{Code: proto.CodeUnsupported, Message: "does not know " + string(op)}
+		return &proto.Error{Code: proto.CodeUnsupported, Message: proto.HostText("does not know " + string(op))}
 	case error:
 		return answer
 	case func(context.Context, func(proto.Event)) error:
@@ -112,5 +113,5 @@ func copied(answer, result any) error {
 	if err != nil || result == nil {
 		return err
 	}
-	return json.Unmarshal(line, result)
+	return hosttext.Decode(line, result)
 }

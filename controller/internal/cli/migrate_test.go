@@ -37,7 +37,7 @@ func (h jobHost) Call(ctx context.Context, op proto.Op, args, result any, on fun
 		return copied(proto.JobList{Jobs: []proto.Job{{ID: "abcdefgh", State: h.state, Operator: "bob@desk"}}}, result)
 	}
 	if op != proto.OpJobFollow {
-		return &proto.Error{Code: proto.CodeUnsupported, Message: "does not know " + string(op)}
+		return &proto.Error{Code: proto.CodeUnsupported, Message: proto.HostText("does not know " + string(op))}
 	}
 	id := args.(proto.JobFollowArgs).ID
 	on(proto.Event{Event: proto.EventJob, Job: &proto.Job{ID: id, State: proto.JobRunning, Operator: "bob@desk"}})

@@ -60,7 +60,7 @@ func nextOnHost(environment string, s proto.Status) string {
 	last := s.LastDeploy
 	switch {
 	case len(s.Jobs) > 0:
-		return "rpctl attach " + string(s.Jobs[0].ID) + " --env " + environment
+		return attach(s.Jobs[0].ID, environment)
 	case slices.ContainsFunc(s.Plans, waits):
 		return "rpctl jobs --env " + environment
 	case last == nil || last.Result != proto.ResultUnknown:
@@ -70,6 +70,14 @@ func nextOnHost(environment string, s proto.Status) string {
 	default: // never a rollback again, which would go one release further back
 		return "rpctl restart --env " + environment
 	}
+}
+
+// attach is how to follow a job; one without an id is looked for.
+func attach(id proto.JobID, environment string) string {
+	if !id.Valid() {
+		return exit.Command("jobs", "--env", environment)
+	}
+	return exit.Command("attach", string(id), "--env", environment)
 }
 
 // manyHosts are more than a screen has lines: nobody waits for the last to see the first.
@@ -177,7 +185,7 @@ func unasked[T any](ctx context.Context, results []fleet.Result[T]) error {
 		code = exit.Partial
 	}
 	return &exit.Error{
-		Code: code, Err: first, Next: first.Next,
+		Code: code, Err: first, Next: first.Next, HostSuggests: first.HostSuggests,
 		Message: fmt.Sprintf("%d of %d hosts could not be asked; the first: %s", failed, len(results), first.Error()),
 	}
 }

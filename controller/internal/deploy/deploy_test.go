@@ -61,8 +61,6 @@ func TestRefusals(t *testing.T) {
 		}, exit.HostFailed, []string{"agent.toml is writable by others"}},
 		{"agent too old", func(b *bench) { b.hosts["pp1"].hello.Capabilities = []proto.Op{proto.OpRelease} },
 			exit.NoAgent, []string{"too old", "rpctl agent upgrade --env preprod"}},
-		{"agent too new", func(b *bench) { b.hosts["pp1"].hello.Protocol = proto.Span{Min: 9, Max: 11} },
-			exit.NoAgent, []string{"newer than this rpctl"}},
 		{"configuration differs", func(b *bench) {
 			b.hosts["pp2"].hello.Config.Workers = []proto.UnitPattern{"messenger_worker@*.service"}
 		}, exit.Refused, []string{
@@ -251,7 +249,7 @@ func TestEveryHostLostIsPartialToo(t *testing.T) {
 }
 
 func TestPolkitRefusal(t *testing.T) {
-	refusal := &proto.Error{Code: proto.CodePolkit, Message: "polkit refused", Next: "rp-agent doctor"}
+	refusal := &proto.Error{Code: proto.CodePolkit, Message: "polkit refused", Advice: proto.Advice{Code: proto.AdviceHostDoctor}}
 	b := newBench("pp1")
 	b.hosts["pp1"].fail[proto.OpRestart] = refusal
 	b.want(t, Deploy(t.Context(), b.world, b.options), exit.HostFailed, "polkit refused", "rp-agent doctor")

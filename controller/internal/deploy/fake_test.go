@@ -90,7 +90,7 @@ func (a *fakeAgent) answer(op proto.Op, args any, on func(proto.Event)) (any, er
 	case proto.OpLease:
 		if h.holder != nil {
 			return nil, &proto.Error{Code: proto.CodeLeaseHeld, Message: "held", Holder: &proto.Holder{
-				Operator: h.holder.operator, User: "www", Purpose: "deploy", Since: clock.Add(-3 * time.Minute),
+				Operator: proto.HostText(h.holder.operator), User: "www", Purpose: "deploy", Since: clock.Add(-3 * time.Minute),
 			}}
 		}
 		h.holder = a
@@ -114,7 +114,7 @@ func (a *fakeAgent) answer(op proto.Op, args any, on func(proto.Event)) (any, er
 		h.records = append(h.records, args.(proto.RecordArgs))
 		return struct{}{}, nil
 	}
-	return nil, &proto.Error{Code: proto.CodeUnsupported, Message: "cannot serve " + string(op)}
+	return nil, &proto.Error{Code: proto.CodeUnsupported, Message: proto.HostText("cannot serve " + string(op))}
 }
 
 func (h *fakeHost) patterns() []proto.PatternUnits {

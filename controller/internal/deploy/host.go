@@ -134,7 +134,7 @@ func onHost(name string, err error) *exit.Error {
 	if told.Message == "" {
 		told.Message = err.Error()
 	}
-	told.Message, told.Next = printable.Line(told.Message), printable.Line(told.Next)
+	told.Message = printable.Line(told.Message)
 	return &told
 }
 
@@ -164,7 +164,7 @@ func (r *run) notReady(consequence string) error {
 		Code: bad[0].Code,
 		Message: fmt.Sprintf("%d of %d hosts are not ready (%s); %s",
 			len(bad), len(r.hosts), few(all), consequence),
-		Next: bad[0].Next,
-		Err:  bad[0],
+		Next: bad[0].Next, HostSuggests: bad[0].HostSuggests,
+		Err: bad[0],
 	}
 }

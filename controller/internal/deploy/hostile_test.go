@@ -20,7 +20,6 @@ func TestAHostWritesNoLineOfAnError(t *testing.T) {
 			h.hello.Error = &proto.Error{Code: proto.CodeConfig, Message: hostile, Next: hostile}
 		},
 		"version":       func(h *fakeHost) { h.hello.Agent, h.hello.Capabilities = hostile, nil },
-		"protocol":      func(h *fakeHost) { h.hello.Agent, h.hello.Protocol = hostile, proto.Span{Min: 9, Max: 9} },
 		"environment":   func(h *fakeHost) { h.hello.Environment = hostile },
 		"configuration": func(h *fakeHost) { h.hello.Config.Application.Path = hostile },
 		"groups":        func(h *fakeHost) { h.hello.Config.Act = []string{hostile} },

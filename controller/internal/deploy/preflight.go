@@ -78,12 +78,7 @@ func (r *run) connect(ctx context.Context) error {
 func Fits(environment inventory.Environment, host string, hello proto.Hello) error {
 	name := environment.Name
 	if hello.Error != nil {
-		refusal := *hello.Error
-		refusal.Next = exit.Advice(refusal.Next, host, name)
-		return &refusal
-	}
-	if _, ok := proto.Speaks().Common(hello.Protocol); !ok {
-		return tooOldOrNew(hello, name)
+		return exit.Place{Host: host, Environment: name}.Refusal(hello.Error)
 	}
 	for _, op := range needed {
 		if !slices.Contains(hello.Capabilities, op) {
@@ -116,24 +111,6 @@ func Fits(environment inventory.Environment, host string, hello proto.Hello) err
 		}
 	}
 	return nil
-}
-
-// tooOldOrNew says which side must be brought up to the other.
-func tooOldOrNew(hello proto.Hello, environment string) error {
-	if hello.Protocol.Min > proto.Version {
-		return &exit.Error{
-			Code: exit.NoAgent,
-			Message: fmt.Sprintf("rp-agent %s is newer than this rpctl (it speaks protocol %d to %d, rpctl %d): install a newer rpctl",
-				hello.Agent, hello.Protocol.Min, hello.Protocol.Max, proto.Version),
-			Next: "rpctl version",
-		}
-	}
-	return &exit.Error{
-		Code: exit.NoAgent,
-		Message: fmt.Sprintf("rp-agent %s is too old (it speaks protocol %d to %d, rpctl needs %d)",
-			hello.Agent, hello.Protocol.Min, hello.Protocol.Max, proto.MinVersion),
-		Next: "rpctl agent upgrade --env " + environment,
-	}
 }
 
 // lease takes every host, or none. The first host by name is taken alone: of two
@@ -176,7 +153,7 @@ func (r *run) held(err error) error {
 func (r *run) heldBy(by proto.Holder) string {
 	from := ""
 	if by.From != "" {
-		from = " from " + by.From
+		from = string(" from " + by.From)
 	}
 	return fmt.Sprintf("held by %s (login %s%s) for a %s since %s (%s)", by.Operator, by.User, from, by.Purpose,
 		by.Since.Local().Format("15:04:05"), event.Ago(r.Now().Sub(by.Since)))

@@ -212,7 +212,7 @@ func (r *run) hostReport(h *host) event.HostReport {
 			report.Good++
 		}
 		if v.Verdict != proto.VerdictProved {
-			report.Problems = append(report.Problems, v.Unit+": "+string(v.Verdict)+because(v.Why))
+			report.Problems = append(report.Problems, v.Unit+": "+string(v.Verdict)+because(string(v.Why)))
 		}
 	}
 	if h.err != nil {

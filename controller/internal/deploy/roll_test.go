@@ -73,7 +73,7 @@ func TestCutOffMessageDoesNotStopTheRoll(t *testing.T) {
 
 func TestRefusedRestartCountsAgainstTheBudget(t *testing.T) {
 	b := newBench("pp1", "pp2")
-	b.hosts["pp1"].fail[proto.OpRestart] = &proto.Error{Code: proto.CodePolkit, Message: "polkit refused", Next: "rp-agent doctor"}
+	b.hosts["pp1"].fail[proto.OpRestart] = &proto.Error{Code: proto.CodePolkit, Message: "polkit refused", Advice: proto.Advice{Code: proto.AdviceHostDoctor}}
 	b.want(t, Restart(t.Context(), b.world, b.options), exit.HostFailed,
 		"polkit refused", "rp-agent doctor", "left 1 host as they were: pp2", "rpctl restart --env preprod")
 	if got := b.restarted(); slices.Contains(got, "pp2") {

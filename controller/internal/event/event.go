@@ -115,8 +115,10 @@ type Event struct {
 	Figures    string            `json:"figures,omitempty"` // digest of the figures, which an approval names
 	Applied    *proto.Applied    `json:"applied,omitempty"`
 	PlanStatus *proto.PlanStatus `json:"plan_status,omitempty"`
-	Next       string            `json:"next,omitempty"`      // what to type next
-	Migration  *plan.Plan        `json:"migration,omitempty"` // the plan that Simulation is of
+	Next       string            `json:"next,omitempty"` // what to type next
+	// HostSuggests is what a host would have typed next, where rpctl does not know it as an advice.
+	HostSuggests proto.HostText `json:"host_suggests,omitempty"`
+	Migration    *plan.Plan     `json:"migration,omitempty"` // the plan that Simulation is of
 }
 
 // Pinned is the receipt key of an environment's console host, beside the one that is pinned in Path.
@@ -132,12 +134,13 @@ type Pinned struct {
 
 // Failure is an error as JSON tells it; Code and Exit are of docs/exit-codes.md.
 type Failure struct {
-	Code    string        `json:"code"`
-	Exit    int           `json:"exit"`
-	Message string        `json:"message"`
-	Next    string        `json:"next,omitempty"`
-	Host    string        `json:"host,omitempty"`
-	Holder  *proto.Holder `json:"holder,omitempty"` // when a lease is held by another
+	Code         string         `json:"code"`
+	Exit         int            `json:"exit"`
+	Message      string         `json:"message"`
+	Next         string         `json:"next,omitempty"`
+	HostSuggests proto.HostText `json:"host_suggests,omitempty"` // as in Event
+	Host         string         `json:"host,omitempty"`
+	Holder       *proto.Holder  `json:"holder,omitempty"` // when a lease is held by another
 }
 
 // Build is what this rpctl is.

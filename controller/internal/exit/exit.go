@@ -31,8 +31,11 @@ type Error struct {
 	Code    Code
 	Host    string // alias, where one host is concerned
 	Message string // lower case: what cannot be done, and why
-	Next    string // what to type next; may be empty
-	Err     error  // the cause, for errors.Is; Message says all of it that a reader needs
+	Next    string // what to type next, a command of rpctl's own making; may be empty
+	// HostSuggests is what the host would have typed next, where that is no advice that rpctl knows. It is
+	// shown as the host's, and is no part of Next.
+	HostSuggests proto.HostText
+	Err          error // the cause, for errors.Is; Message says all of it that a reader needs
 }
 
 func (e *Error) Error() string {
@@ -55,7 +58,9 @@ func From(err error) *Error {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &refusal):
-		return &Error{Code: exitcode.Of(refusal.Code), Message: err.Error(), Next: refusal.Next, Err: err}
+		failure := Place{}.Refusal(refusal)
+		failure.Message, failure.Err = err.Error(), err
+		return failure
 	case errors.Is(err, context.Canceled):
 		return &Error{Code: Interrupted, Message: "interrupted", Err: err}
 	default:

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/re-connect/rpctl/controller/internal/exit"
+	"github.com/re-connect/rpctl/controller/internal/hosttext"
 	"github.com/re-connect/rpctl/controller/internal/upload"
 	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/proto"
@@ -171,16 +172,14 @@ func (v *Visit) ReceiptKey(ctx context.Context) (proto.ReceiptKey, error) {
 // ask runs a verb of the binary as root, whose answer is one JSON object with an error of its own where it failed.
 func (v *Visit) ask(ctx context.Context, verb string, input []byte, answer any, failed func() *proto.Error, what string) error {
 	out, err := v.asRoot(ctx, v.staged+" "+verb, input)
-	if json.Unmarshal(out, answer) != nil {
+	if hosttext.Decode(out, answer) != nil {
 		if err == nil {
 			err = fmt.Errorf("it answered %s", printable.Excerpt(v.hide(string(out)), 200))
 		}
 		return v.fail(what, err)
 	}
 	if failed() != nil {
-		said := *failed()
-		said.Message, said.Next = v.host.Name+": "+printable.Line(said.Message), printable.Line(said.Next)
-		return &said
+		return exit.Place{Host: v.host.Name}.Refusal(failed())
 	}
 	return err
 }

@@ -293,13 +293,13 @@ func TestPasswordIsForSudoAlone(t *testing.T) {
 }
 
 func TestSetupThatFailsIsTold(t *testing.T) {
-	fake := &host{uid: "0", files: map[string][]byte{}, report: `{"changes":[],"error":{"code":"storage","message":"cannot write: disk full\n  next: no","next":"df -h"}}`}
+	fake := &host{uid: "0", files: map[string][]byte{}, report: `{"changes":[],"error":{"code":"storage","message":"cannot write: disk full\n  next: no","advice":{"code":"disk","path":"/var"}}}`}
 	visit, err := Begin(t.Context(), Host{Name: "rp-preprod", Host: fake}, binaries(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = visit.Uninstall(t.Context(), false)
-	if failure := exit.From(err); failure == nil || failure.Code != exit.HostFailed || failure.Next != "df -h" || !strings.Contains(failure.Message, "rp-preprod: cannot write") ||
+	if failure := exit.From(err); failure == nil || failure.Code != exit.HostFailed || failure.Next != "ssh rp-preprod df -h /var" || !strings.Contains(failure.Error(), "rp-preprod: cannot write") ||
 		strings.Contains(failure.Message, "\n") {
 		t.Errorf("%v", err)
 	}

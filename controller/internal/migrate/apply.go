@@ -29,6 +29,7 @@ func Apply(ctx context.Context, world World, options Options, with Applying) err
 			return err
 		}
 	}
+	r.applies = true
 	to, agent, err := r.reachPinned(ctx)
 	if err != nil {
 		return err
@@ -36,7 +37,7 @@ func Apply(ctx context.Context, world World, options Options, with Applying) err
 	args, err := r.prepareApply(ctx, to, agent, with)
 	if err != nil {
 		_ = agent.Close() // nothing was started
-		return r.ownNext(err)
+		return r.advised(to, err)
 	}
 	r.begin(to, "apply", false)
 	job, err := r.runJob(ctx, to, agent, args)
@@ -48,8 +49,8 @@ func Apply(ctx context.Context, world World, options Options, with Applying) err
 			r.warn(to, "%s", exit.From(err).Message)
 		}
 	}
-	if err := outcome(to, job, r.command("migrate status", to.Environment)); err != nil {
-		return r.ownNext(err)
+	if err := outcome(r.place(to), job, r.command("migrate status", to.Environment)); err != nil {
+		return err
 	}
 	applied, err := r.keepApplied(to, job.Receipt)
 	if err := r.unkept(to, err); err != nil {
@@ -139,7 +140,7 @@ func (r *run) closed(to fleet.Target, status proto.PlanStatus, with Applying) er
 			continue
 		}
 		return &exit.Error{
-			Code: exit.Refused, Host: to.Host, Next: gate.Next,
+			Code: exit.Refused, Host: to.Host, Next: gate.Next, HostSuggests: gate.HostSuggests,
 			Message: fmt.Sprintf("gate %d (%s) is closed: %s; nothing was changed", gate.Gate, gate.Name, gate.Why),
 		}
 	}
@@ -249,15 +250,4 @@ func (r *run) environment(name string) (inventory.Environment, bool) {
 		}
 	}
 	return inventory.Environment{}, false
-}
-
-// ownNext lets a host's advice name this plan.
-func (r *run) ownNext(err error) error {
-	failure := exit.From(err)
-	if failure == nil || r.own(failure.Next) == failure.Next {
-		return err
-	}
-	named := *failure
-	named.Next = r.own(named.Next)
-	return &named
 }

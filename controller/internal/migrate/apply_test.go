@@ -22,7 +22,7 @@ import (
 func openGates() []proto.GateStatus {
 	var all []proto.GateStatus
 	for i, name := range []string{"simulation", "conflicts", "approval", "before", "drift", "order", "alone", "unresolved", "host", "clock"} {
-		all = append(all, proto.GateStatus{Gate: i + 1, Name: name, Open: true})
+		all = append(all, proto.GateStatus{Gate: i + 1, Name: proto.HostText(name), Open: true})
 	}
 	return all
 }
@@ -107,9 +107,9 @@ func TestApplyOnProdBringsPreprodsReceipt(t *testing.T) {
 func TestApplyGoesWithoutAReceiptThatCannotBeHad(t *testing.T) {
 	d, h := applying(t, "prod")
 	d.hosts["pp1"].down = 1
-	h.status.Gates[3] = proto.GateStatus{Gate: 4, Name: "before", Why: "there is no receipt", Next: "rpctl migrate --apply --plan PLAN --env preprod"}
+	h.status.Gates[3] = proto.GateStatus{Gate: 4, Name: "before", Why: "there is no receipt", Advice: proto.Advice{Code: proto.AdviceBefore}}
 	err := Apply(t.Context(), d.world, d.options, Applying{})
-	check(t, err, exit.Refused, "gate 4 (before) is closed: there is no receipt; nothing was changed", "rpctl migrate --apply --plan "+d.options.PlanPath+" --env preprod")
+	check(t, err, exit.Refused, "gate 4 (before) is closed: there is no receipt; nothing was changed", "rpctl migrate status --plan "+d.options.PlanPath+" --env preprod")
 	if warnings := d.of(event.Warning); len(warnings) != 1 || !strings.Contains(warnings[0].Text, "cannot ask for the receipt of preprod") {
 		t.Errorf("%+v", warnings)
 	}
@@ -119,8 +119,8 @@ func TestApplyGoesWithoutAReceiptThatCannotBeHad(t *testing.T) {
 func TestEachClosedGateIsShown(t *testing.T) {
 	for i, gate := range openGates() {
 		d, h := applying(t, "prod")
-		h.status.Gates[i] = proto.GateStatus{Gate: i + 1, Name: gate.Name, Why: "because", Next: "rpctl plan check PLAN"}
-		check(t, Apply(t.Context(), d.world, d.options, Applying{}), exit.Refused, "("+gate.Name+") is closed: because; nothing was changed", "rpctl plan check "+d.options.PlanPath)
+		h.status.Gates[i] = proto.GateStatus{Gate: i + 1, Name: gate.Name, Why: "because", Advice: proto.Advice{Code: proto.AdvicePlanCheck}}
+		check(t, Apply(t.Context(), d.world, d.options, Applying{}), exit.Refused, string("("+gate.Name+") is closed: because; nothing was changed"), "rpctl plan check "+d.options.PlanPath)
 		if len(h.starts) > 0 || len(d.asked) > 0 {
 			t.Errorf("%s: %d starts, asked %q", gate.Name, len(h.starts), d.asked)
 		}
@@ -181,7 +181,7 @@ func (h *fakeHost) approve(t *testing.T, p plan.Plan, expires time.Time) {
 
 func TestHostRefusesTheStart(t *testing.T) {
 	d, h := applying(t, "prod")
-	h.refuse[proto.OpJobStart] = &proto.Error{Code: proto.CodeGate, Message: "gate 3 (approval) is closed", Next: "rpctl migrate approve --plan PLAN --env prod"}
+	h.refuse[proto.OpJobStart] = &proto.Error{Code: proto.CodeGate, Message: "gate 3 (approval) is closed", Advice: proto.Advice{Code: proto.AdviceApprove}}
 	check(t, Apply(t.Context(), d.world, d.options, Applying{}), exit.Refused, "gate 3", "approve --plan "+d.options.PlanPath)
 }
 
@@ -276,7 +276,7 @@ func TestStatusOfAllEnvironments(t *testing.T) {
 	d, prod := applying(t, "prod")
 	preprod := d.hosts["pp1"]
 	preprod.status = proto.PlanStatus{Gates: openGates(), Steps: []proto.JobStep{{State: proto.StepVerified}}, Applied: preprod.signed(t, proto.NamespaceApplied, preprod.applied(d.options.Plan))}
-	prod.status.Gates[2] = proto.GateStatus{Gate: 3, Name: "approval", Next: "rpctl migrate approve --plan PLAN --env prod"}
+	prod.status.Gates[2] = proto.GateStatus{Gate: 3, Name: "approval", Advice: proto.Advice{Code: proto.AdviceApprove}}
 	if err := Status(t.Context(), d.world, d.options, d.options.All); err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +301,7 @@ func TestNextCommands(t *testing.T) {
 		"":  {Steps: []proto.JobStep{{State: proto.StepVerified}}},
 		"x": {Gates: []proto.GateStatus{{Name: "a", Open: true, Next: "no"}, {Name: "b"}, {Name: "c", Next: "x"}}},
 	} {
-		if got := r.nextOf(to, status); got != want {
+		if got, _ := r.nextOf(to, status); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

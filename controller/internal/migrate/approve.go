@@ -59,7 +59,7 @@ func (r *run) withApproval(ctx context.Context, with Approving, do func(to fleet
 	}
 	body, err := r.approvalOf(ctx, to, agent, with)
 	if err != nil {
-		return r.ownNext(err)
+		return r.advised(to, err)
 	}
 	return do(to, agent, body)
 }
@@ -162,7 +162,7 @@ func (r *run) approvalOf(ctx context.Context, to fleet.Target, agent fleet.Agent
 func (r *run) bring(ctx context.Context, to fleet.Target, agent fleet.Agent, signed proto.Signed) error {
 	var status proto.PlanStatus
 	if err := call(ctx, agent, proto.OpApprove, proto.ApproveArgs{Approval: signed}, &status); err != nil {
-		return r.ownNext(err)
+		return r.advised(to, err)
 	}
 	path, err := r.store.write(to.Environment+approvalFile, signed)
 	if err != nil {

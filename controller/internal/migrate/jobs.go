@@ -63,7 +63,7 @@ func Cancel(ctx context.Context, world World, e inventory.Environment, id proto.
 		how = "is being stopped at once: a console command that runs is killed, and its step may be half done"
 	}
 	if !job.State.Ended() {
-		next = fmt.Sprintf("rpctl attach %s --env %s", id, to.Environment)
+		next = exit.Command("attach", string(id), "--env", to.Environment)
 	}
 	world.emit(to, event.Event{Kind: event.Job, Job: &job, Text: how, Next: next})
 	if job.State.Ended() && !job.CancelAsked {
@@ -128,20 +128,8 @@ func Attach(ctx context.Context, world World, e inventory.Environment, id proto.
 	if err != nil {
 		return err
 	}
-	return withoutPlan(outcome(to, job, jobsOf(to)), to)
-}
-
-func jobsOf(to fleet.Target) string { return "rpctl jobs --env " + to.Environment }
-
-// withoutPlan takes the list of jobs for a host's advice about a plan: where no plan was named its file is not known.
-func withoutPlan(err error, to fleet.Target) error {
-	failure := exit.From(err)
-	if failure == nil || !strings.Contains(failure.Next, "PLAN") {
-		return err
-	}
-	told := *failure
-	told.Next = jobsOf(to)
-	return &told
+	place := exit.Place{Host: to.Host, Environment: to.Environment}
+	return outcome(place, job, exit.Command("jobs", "--env", to.Environment))
 }
 
 func oneJob(ctx context.Context, agent fleet.Agent, id proto.JobID) (proto.Job, error) {

@@ -141,7 +141,7 @@ func TestDriftStaysClosedUntilASimulation(t *testing.T) {
 		newer.Time = newer.Time.Add(c.simulated)
 		h.status.Simulation = h.signed(t, proto.NamespaceSimulation, newer)
 		h.status.Gates = openGates()
-		h.status.Steps[0].State, h.status.Steps[0].Gate, h.status.Steps[0].Detail = c.state, c.gate, c.detail
+		h.status.Steps[0].State, h.status.Steps[0].Gate, h.status.Steps[0].Detail = c.state, c.gate, proto.HostText(c.detail)
 		d.events = nil
 		if err := Status(t.Context(), d.world, d.options, d.options.All[1:]); err != nil {
 			t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
@@ -74,7 +73,8 @@ type Options struct {
 type run struct {
 	World
 	Options
-	store store
+	store   store
+	applies bool // the plan is applied, or it is shown where it stands: what may be applied next is a part of the answer
 }
 
 func newRun(world World, options Options) *run {
@@ -172,14 +172,32 @@ func (o Options) command(words, environment string) string {
 	return "rpctl " + words + " --plan " + exit.Word(o.PlanPath) + " --env " + environment
 }
 
-// own puts this plan's path where a host, which does not know it, says PLAN.
-func (o Options) own(next string) string {
-	path := exit.Word(o.PlanPath)
-	return strings.NewReplacer("--plan PLAN", "--plan "+path, "plan check PLAN", "plan check "+path).Replace(next)
+// place is what a host's advice about this plan is followed from.
+func (r *run) place(to fleet.Target) exit.Place {
+	place := exit.Place{Host: to.Host, Environment: to.Environment, Plan: r.PlanPath, Apply: r.applies}
+	if e, ok := r.environment(to.Environment); ok {
+		place.Before = e.After
+	}
+	for _, step := range r.Plan.Steps() {
+		place.Steps = append(place.Steps, step.ID)
+	}
+	return place
+}
+
+// advised is err with the advice of a host in it as a command about this plan; nil stays nil.
+func (r *run) advised(to fleet.Target, err error) error {
+	if err == nil {
+		return nil
+	}
+	return r.place(to).From(err)
 }
 
 // emit tells an event of the host that is spoken to.
 func (w World) emit(to fleet.Target, e event.Event) {
+	if e.Job != nil {
+		job := exit.Place{Host: to.Host, Environment: to.Environment}.Own(*e.Job)
+		e.Job = &job
+	}
 	e.Environment, e.Host = to.Environment, to.Host
 	e.Time = w.Now().UTC()
 	w.Sink.Emit(e)

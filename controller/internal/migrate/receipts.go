@@ -7,6 +7,7 @@ import (
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/controller/internal/hosttext"
 	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/proto"
@@ -63,6 +64,7 @@ func (r *run) keep(to fleet.Target, file, namespace string, signed *proto.Signed
 	if err := proto.DecodeStrict([]byte(signed.Body), content); err != nil {
 		return r.badReceipt(to, fmt.Errorf("it cannot be read: %w", err))
 	}
+	hosttext.Clean(content)
 	host, err := check()
 	if err != nil {
 		return r.badReceipt(to, err)
@@ -120,6 +122,7 @@ func (r *run) stored(environment, file, namespace string, content any, check fun
 	if err := proto.DecodeStrict([]byte(signed.Body), content); err != nil {
 		return signed, fmt.Errorf("%s cannot be read: %w", r.store.path(environment+file), err)
 	}
+	hosttext.Clean(content)
 	host, err := check()
 	if err == nil {
 		err = r.verify(environment, host, namespace, signed)

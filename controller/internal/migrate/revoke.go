@@ -42,7 +42,7 @@ func Revoke(ctx context.Context, world World, options Options, with Revoking) er
 		return err
 	}
 	defer func() { _ = agent.Close() }() // the answer is there
-	return r.ownNext(r.revoke(ctx, to, agent, with))
+	return r.advised(to, r.revoke(ctx, to, agent, with))
 }
 
 func (r *run) revoke(ctx context.Context, to fleet.Target, agent fleet.Agent, with Revoking) error {

@@ -72,7 +72,7 @@ func TestRevokeRefuses(t *testing.T) {
 	h.status.Approval = h.signed(t, proto.NamespaceApproval, proto.Approval{Kind: "approval", By: "Claire", Time: noon.Add(time.Hour)})
 	check(t, Revoke(t.Context(), d.world, d.options, Revoking{By: "bob"}), exit.Refused, "one of two clocks is wrong", "timedatectl")
 	h.status.Approval = nil
-	h.refuse[proto.OpRevoke] = &proto.Error{Code: proto.CodeGate, Message: "cannot accept the revocation", Next: "rpctl migrate revoke --plan PLAN --env prod"}
+	h.refuse[proto.OpRevoke] = &proto.Error{Code: proto.CodeGate, Message: "cannot accept the revocation", Advice: proto.Advice{Code: proto.AdviceRevoke}}
 	d.answers = []string{"yes"}
 	check(t, Revoke(t.Context(), d.world, d.options, Revoking{By: "bob"}), exit.Refused, "cannot accept", "rpctl migrate revoke --plan "+d.options.PlanPath)
 	if len(h.revocations) > 0 {

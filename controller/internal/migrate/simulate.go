@@ -27,8 +27,8 @@ func Simulate(ctx context.Context, world World, options Options) error {
 	if err != nil {
 		return err
 	}
-	if err := outcome(to, job, r.command("migrate", to.Environment)); err != nil {
-		return r.ownNext(err)
+	if err := outcome(r.place(to), job, r.command("migrate", to.Environment)); err != nil {
+		return err
 	}
 	if job.Receipt == nil && verified(job.Steps) {
 		r.emit(to, event.Event{
@@ -77,7 +77,7 @@ func (r *run) leftOfKept(to fleet.Target, job proto.Job, simulation proto.Simula
 func (r *run) runJob(ctx context.Context, to fleet.Target, agent fleet.Agent, args proto.JobStartArgs) (proto.Job, error) {
 	agent, err := r.start(ctx, to, agent, args)
 	if err != nil {
-		return proto.Job{}, r.ownNext(err)
+		return proto.Job{}, r.advised(to, err)
 	}
 	return r.follow(ctx, to, agent, proto.JobFollowArgs{ID: args.ID})
 }

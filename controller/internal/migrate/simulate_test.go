@@ -238,8 +238,8 @@ func TestOutcomes(t *testing.T) {
 		{proto.Job{Kind: proto.KindApply, State: proto.JobCancelled, Steps: []proto.JobStep{{Step: "1.1", State: proto.StepVerified}, {Step: "1.2", State: proto.StepSimulated}}}, exit.Failed, "was cancelled; 1 of 2 steps are done", "rpctl migrate"},
 		{proto.Job{State: proto.JobInterrupted, Steps: []proto.JobStep{{Step: "1.1", State: proto.StepInterrupted, Remaining: &three}}}, exit.Failed, "step 1.1 is interrupted with 3 left to move", "rpctl migrate"},
 		{proto.Job{Kind: proto.KindApply, State: proto.JobFailed, Steps: []proto.JobStep{{Step: "1.1", State: proto.StepVerified}, {Step: "1.2", State: proto.StepStopped}, {Step: "2.1", State: proto.StepSimulated}}}, exit.Failed, "1 of 3 steps are done, step 1.2 is stopped", "rpctl migrate"},
-		{proto.Job{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeHost, Message: "php died", Next: "look at PLAN"}}, exit.Failed, "php died", "look at"},
-		{proto.Job{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeGate, Message: "gate 5 (drift) is closed", Next: "rpctl migrate --plan PLAN --env preprod"}}, exit.Refused, "gate 5", "--plan /"},
+		{proto.Job{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeHost, Message: "php died", Advice: proto.Advice{Code: proto.AdvicePlanStatus}}}, exit.Failed, "php died", "rpctl migrate status --plan /"},
+		{proto.Job{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeGate, Message: "gate 5 (drift) is closed", Advice: proto.Advice{Code: proto.AdviceSimulate}}}, exit.Refused, "gate 5", "--plan /"},
 	} {
 		d, h := simulating(t)
 		h.job = c.job

@@ -3,7 +3,6 @@ package migrate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 // next command. What an environment has applied goes along to the one that waits for it.
 func Status(ctx context.Context, world World, options Options, environments []inventory.Environment) error {
 	r := newRun(world, options)
+	r.applies = true
 	applied := map[string]*proto.Signed{}
 	var failed []error
 	asked := inOrder(environments)
@@ -28,7 +28,7 @@ func Status(ctx context.Context, world World, options Options, environments []in
 				return err
 			}
 			to, _ := target(e)
-			r.emit(to, event.Event{Kind: event.Warning, Text: exit.From(err).Message, Next: exit.From(err).Next})
+			r.emit(to, event.Event{Kind: event.Warning, Text: exit.From(err).Message, Next: exit.From(err).Next, HostSuggests: exit.From(err).HostSuggests})
 			failed = append(failed, err)
 		}
 	}
@@ -103,10 +103,13 @@ func (r *run) fetch(to fleet.Target, receipt *proto.Signed) {
 // gates shows a plan's standing on one host, its advice naming this plan.
 func (r *run) gates(to fleet.Target, status proto.PlanStatus) {
 	for i := range status.Gates {
-		status.Gates[i].Next = r.own(exit.Advice(status.Gates[i].Next, to.Host, to.Environment))
+		gate := &status.Gates[i]
+		gate.Next, gate.HostSuggests = r.place(to).Follow(gate.Advice, gate.HostSuggests)
+		gate.Advice = proto.Advice{}
 	}
 	status.Gates = r.drifted(to, status)
-	r.emit(to, event.Event{Kind: event.Gates, PlanStatus: &status, Digest: status.Plan, Next: r.nextOf(to, status)})
+	next, suggests := r.nextOf(to, status)
+	r.emit(to, event.Event{Kind: event.Gates, PlanStatus: &status, Digest: status.Plan, Next: next, HostSuggests: suggests})
 }
 
 // drift is gate 5 (docs/gates.md), which the host asks only immediately before a step, and driftClosed how an
@@ -122,7 +125,7 @@ const (
 func (r *run) drifted(to fleet.Target, status proto.PlanStatus) []proto.GateStatus {
 	at := slices.IndexFunc(status.Gates, func(g proto.GateStatus) bool { return g.Gate == drift && g.Open })
 	stopped := slices.IndexFunc(status.Steps, func(s proto.JobStep) bool {
-		return s.State == proto.StepStopped && (s.Gate == drift || s.Gate == 0 && strings.Contains(s.Detail, driftClosed))
+		return s.State == proto.StepStopped && (s.Gate == drift || s.Gate == 0 && strings.Contains(string(s.Detail), driftClosed))
 	})
 	if at < 0 || stopped < 0 {
 		return status.Gates
@@ -134,25 +137,25 @@ func (r *run) drifted(to fleet.Target, status proto.PlanStatus) []proto.GateStat
 	}
 	shown := slices.Clone(status.Gates)
 	shown[at].Open = false
-	shown[at].Why = fmt.Sprintf("it stopped step %s, and nothing was simulated since", step.Step)
+	shown[at].Why = proto.Textf("it stopped step %s, and nothing was simulated since", step.Step)
 	shown[at].Next = r.command("migrate", to.Environment)
 	return shown
 }
 
-// nextOf is what to type next for a plan on a host.
-func (r *run) nextOf(to fleet.Target, status proto.PlanStatus) string {
+// nextOf is what to type next for a plan on a host, or what the host suggests where rpctl knows nothing.
+func (r *run) nextOf(to fleet.Target, status proto.PlanStatus) (next string, suggests proto.HostText) {
 	if status.Running != "" {
-		return "rpctl attach " + string(status.Running) + " --env " + to.Environment
+		return exit.Command("attach", string(status.Running), "--env", to.Environment), ""
 	}
 	if verified(status.Steps) {
-		return ""
+		return "", ""
 	}
 	for _, gate := range status.Gates {
-		if !gate.Open && gate.Next != "" && !r.unsigned(gate, status) {
-			return gate.Next
+		if !gate.Open && (gate.Next != "" || gate.HostSuggests != "") && !r.unsigned(gate, status) {
+			return gate.Next, gate.HostSuggests
 		}
 	}
-	return r.command("migrate --apply", to.Environment)
+	return r.command("migrate --apply", to.Environment), ""
 }
 
 // unsigned says that the gate approval is closed for want of a signed start alone, which

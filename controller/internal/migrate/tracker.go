@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
@@ -55,12 +56,12 @@ func wish(job proto.Job) string {
 func (t *tracker) tell(job proto.Job) { t.world.emit(t.to, event.Event{Kind: event.Job, Job: &job}) }
 
 // outcome is how a job that has ended counts: nil when all that was asked is done.
-// next is what to type where the host says nothing of it.
-func outcome(to fleet.Target, job proto.Job, next string) error {
+// next is what to type where the host advises nothing.
+func outcome(place exit.Place, job proto.Job, next string) error {
 	if job.State == proto.JobSucceeded {
 		return nil
 	}
-	failure := &exit.Error{Code: exit.Failed, Host: to.Host, Next: next}
+	failure := &exit.Error{Code: exit.Failed, Host: place.Host, Next: next}
 	switch {
 	case job.State == proto.JobCancelled:
 		failure.Message = fmt.Sprintf("job %s was cancelled; %s", job.ID, progress(job))
@@ -72,14 +73,13 @@ func outcome(to fleet.Target, job proto.Job, next string) error {
 	if job.Error == nil {
 		return failure
 	}
-	failure.Message += ": " + job.Error.Message
+	failure.Message += ": " + string(job.Error.Message)
 	failure.Err = job.Error
 	if job.Error.Code == proto.CodeGate || job.Error.Code == proto.CodeLimit {
 		failure.Code = exit.Refused
 	}
-	if job.Error.Next != "" {
-		failure.Next = exit.Advice(job.Error.Next, to.Host, to.Environment)
-	}
+	own, suggests := place.Follow(job.Error.Advice, job.Error.HostSuggests)
+	failure.Next, failure.HostSuggests = cmp.Or(own, next), suggests
 	return failure
 }
 

@@ -39,7 +39,7 @@ func statusRow(e event.Event, s style, look Look, details *strings.Builder) []ce
 		detail(details, e.Host, held(*e.Status.Lease, look.Now))
 	}
 	for _, problem := range e.Status.Problems {
-		detail(details, e.Host, problem)
+		detail(details, e.Host, string(problem))
 	}
 	underWay(details, e, look.Now)
 	return []cell{
@@ -154,7 +154,7 @@ func standing(p proto.PlanState) string {
 	}
 	words := fmt.Sprintf("plan of %s (%s) is %s, %d of %d steps verified", p.Centre, p.Ticket, p.State, p.Verified, p.Steps)
 	if p.BreakGlass != "" {
-		words += "; THE GLASS WAS BROKEN: " + p.BreakGlass
+		words += string("; THE GLASS WAS BROKEN: " + p.BreakGlass)
 	}
 	return words
 }

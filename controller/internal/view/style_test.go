@@ -23,7 +23,7 @@ func TestOnlyATerminalCuts(t *testing.T) {
 	}
 	var out strings.Builder
 	v := New(Options{Out: &out, Width: func() int { return 80 }})
-	v.Emit(event.Event{Kind: event.Verdict, Host: "pp1", Verdict: &proto.UnitVerdict{Journal: []proto.LogLine{{Message: long}}}})
+	v.Emit(event.Event{Kind: event.Verdict, Host: "pp1", Verdict: &proto.UnitVerdict{Journal: []proto.LogLine{{Message: proto.HostText(long)}}}})
 	if !strings.Contains(out.String(), "end\n") {
 		t.Errorf("a pipe got:\n%s", &out)
 	}

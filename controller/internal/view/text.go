@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -104,11 +105,11 @@ func (t *text) verdictLines(e event.Event) string {
 	v := e.Verdict
 	line := fmt.Sprintf("    %s %s: %s: %s", t.verdict(*v), e.Host, printable.Line(v.Unit), printable.Line(string(v.Verdict)))
 	if v.Why != "" {
-		line += t.faint(" (" + printable.Line(v.Why) + ")")
+		line += t.faint(" (" + printable.Line(string(v.Why)) + ")")
 	}
 	line += "\n"
 	for _, entry := range v.Journal {
-		line += t.faint("        "+fit(printable.Line(entry.Message), max(t.width()-8, 20), t.width())) + "\n"
+		line += t.faint("        "+fit(printable.Line(string(entry.Message)), max(t.width()-8, 20), t.width())) + "\n"
 	}
 	return line
 }
@@ -145,16 +146,27 @@ func (t *text) warning(e event.Event) string {
 // next is what to type next, where an event says it.
 func (t *text) next(e event.Event) string {
 	if e.Next == "" {
-		return ""
+		return Suggestion(e.Host, e.HostSuggests)
 	}
 	return "  next: " + printable.Line(e.Next) + "\n"
+}
+
+// Suggestion is a line with what a host would type next, in quotes and with the host's name: it is no advice of
+// rpctl's. It is empty where the host suggests nothing.
+func Suggestion(host string, text proto.HostText) string {
+	if text == "" {
+		return ""
+	}
+	const shown = 300
+	quoted := strings.ReplaceAll(printable.Excerpt(string(text), shown), `"`, `\"`)
+	return "  " + cmp.Or(host, "the host") + ` suggests: "` + quoted + "\"\n"
 }
 
 // unitLine is a unit on its way, in words.
 func unitLine(host string, u proto.UnitProgress) string {
 	line := host + ": " + printable.Line(u.Unit) + " " + printable.Line(string(u.Phase))
 	if u.Detail != "" {
-		line += " (" + printable.Line(u.Detail) + ")"
+		line += " (" + printable.Line(string(u.Detail)) + ")"
 	}
 	return line
 }

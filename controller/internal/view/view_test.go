@@ -63,7 +63,7 @@ func TestHostsCannotReachTheTerminal(t *testing.T) {
 	look := Look{Width: 200}
 	status := proto.Status{
 		Release: &proto.Release{Name: evil, Revision: evil}, Lease: &proto.Holder{Operator: evil, Purpose: evil},
-		LastDeploy: &proto.DeployRecord{Kind: evil, Operator: evil, Result: evil}, Problems: []string{evil},
+		LastDeploy: &proto.DeployRecord{Kind: evil, Operator: evil, Result: evil}, Problems: []proto.HostText{evil},
 	}
 	out.WriteString(StatusTable([]event.Event{{Host: "h", Status: &status}, {Host: "h", Error: &event.Failure{Message: evil}}}, look))
 	out.WriteString(HistoryTable([]event.Event{{Audit: &proto.AuditEntry{Action: evil, Detail: evil, User: evil, Operator: evil, Result: evil}}}, look))

@@ -49,18 +49,18 @@ func ThisDisk(folder string) (uint64, error) {
 // included; printed is what its earlier dry runs have printed.
 func (f Folders) RoomForDryRun(disk Disk, running int, printed int64) error {
 	if printed > maxOfJob {
-		return limit(fmt.Sprintf("its dry runs have printed %d MiB, and may print %d MiB in all", printed>>20, maxOfJob>>20), "rpctl plan check PLAN")
+		return limit(fmt.Sprintf("its dry runs have printed %d MiB, and may print %d MiB in all", printed>>20, maxOfJob>>20), proto.Advice{Code: proto.AdvicePlanCheck})
 	}
 	if disk == nil {
 		return nil
 	}
 	files, err := f.outputs()
 	if err != nil {
-		return &proto.Error{Code: proto.CodeStorage, Message: fmt.Sprintf("cannot see how much output there is: %v", err), Next: "rp-agent doctor"}
+		return &proto.Error{Code: proto.CodeStorage, Message: proto.Textf("cannot see how much output there is: %v", err), Advice: proto.Advice{Code: proto.AdviceHostDoctor}}
 	}
 	if taken := sum(files); taken > maxOutput {
 		return limit(fmt.Sprintf("the output of earlier commands takes %d MiB of at most %d MiB; an administrator of the host may remove old files of it", taken>>20, maxOutput>>20),
-			"sudo du -sh "+f.Output)
+			proto.Advice{Code: proto.AdviceUsage, Path: f.Output})
 	}
 	return f.want(disk, reserve+perRun*uint64(running))
 }
@@ -77,15 +77,15 @@ func (f Folders) want(disk Disk, bytes uint64) error {
 	free, err := disk(f.Output)
 	switch {
 	case err != nil:
-		return &proto.Error{Code: proto.CodeStorage, Message: fmt.Sprintf("cannot see how much of the disk is free: %v", err), Next: "rp-agent doctor"}
+		return &proto.Error{Code: proto.CodeStorage, Message: proto.Textf("cannot see how much of the disk is free: %v", err), Advice: proto.Advice{Code: proto.AdviceHostDoctor}}
 	case free < bytes:
-		return limit(fmt.Sprintf("%d MiB of the disk are free, and it wants %d MiB: what is printed must not fill the disk", free>>20, bytes>>20), "df -h "+f.Output)
+		return limit(fmt.Sprintf("%d MiB of the disk are free, and it wants %d MiB: what is printed must not fill the disk", free>>20, bytes>>20), proto.Advice{Code: proto.AdviceDisk, Path: f.Output})
 	}
 	return nil
 }
 
-func limit(why, next string) error {
-	return &proto.Error{Code: proto.CodeLimit, Message: "cannot run the plan's commands: " + why, Next: next}
+func limit(why string, next proto.Advice) error {
+	return &proto.Error{Code: proto.CodeLimit, Message: proto.HostText("cannot run the plan's commands: " + why), Advice: next}
 }
 
 // output is a file of the folder of output.

@@ -86,7 +86,7 @@ func (f Folders) Settle(id ID) (stdout, stderr int64, err error) {
 	stdout, outErr := settle(f.Stdout(id))
 	stderr, errErr := settle(f.Stderr(id))
 	if err := cmp.Or(outErr, errErr, statefile.SyncFolder(f.Output)); err != nil {
-		return stdout, stderr, &proto.Error{Code: proto.CodeStorage, Message: fmt.Sprintf("cannot bring the output to the disk: %v", err), Next: "rp-agent doctor"}
+		return stdout, stderr, &proto.Error{Code: proto.CodeStorage, Message: proto.Textf("cannot bring the output to the disk: %v", err), Advice: proto.Advice{Code: proto.AdviceHostDoctor}}
 	}
 	return stdout, stderr, nil
 }

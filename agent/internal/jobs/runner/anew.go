@@ -37,8 +37,8 @@ func (w *work) takeUp() error {
 		}
 		if w.former(e) == nil {
 			return &proto.Error{Code: proto.CodeGate,
-				Message: fmt.Sprintf("cannot simulate the rest of the plan: step %s is verified, and the simulation that it was run by does not count any more%s; put the steps that are left into a plan of their own", step.Step, doubt(e)),
-				Next:    "rpctl plan new"}
+				Message: proto.Textf("cannot simulate the rest of the plan: step %s is verified, and the simulation that it was run by does not count any more%s; put the steps that are left into a plan of their own", step.Step, doubt(e)),
+				Advice:  proto.Advice{Code: proto.AdvicePlanNew}}
 		}
 		*step = recorded
 	}
@@ -55,7 +55,7 @@ func (w *work) lost(e plans.Evidence) *proto.Error {
 	for _, step := range former.Steps {
 		if recorded, _ := recordedOf(e.Steps, step.Step); step.Done && recorded.State != proto.StepVerified {
 			refusal := w.unsigned(fmt.Sprintf("step %s was verified before the last one, and this host's record of the steps does not say so: it was lost, or cut back; the audit (rp-agent history) tells which steps are verified: put those that are left into a plan of their own", step.Step))
-			refusal.Next = "rpctl plan new"
+			refusal.Advice = proto.Advice{Code: proto.AdvicePlanNew}
 			return refusal
 		}
 	}
@@ -190,7 +190,7 @@ func (w *work) marks(e plans.Evidence) []proto.JobStep {
 		marks[i].Result, marks[i].Remaining = result, &result.Moved
 		shown := &w.record.Job.Steps[i]
 		shown.Remaining = &result.Moved
-		shown.Detail = fmt.Sprintf("it is %s, and waits for a word: --resolve %s=rerun or =done", recorded.State, recorded.Step)
+		shown.Detail = proto.Textf("it is %s, and waits for a word: --resolve %s=rerun or =done", recorded.State, recorded.Step)
 	}
 	return marks
 }

@@ -42,7 +42,7 @@ func drifted(t *testing.T) (*jobstest.Host, plan.Plan) {
 	h, p := jobstest.NewHost(t), jobstest.Plan()
 	h.Approve(p)
 	h.Engine.Script = real(1, jobstest.Fault{Before: func() { h.World.Add(jobstest.CPH.ID, "CHU 75", 1) }})
-	if job := h.Do(apply(p)); states(job) != "verified stopped simulated" || !strings.Contains(job.Error.Next, "rpctl migrate --plan") {
+	if job := h.Do(apply(p)); states(job) != "verified stopped simulated" || !strings.Contains(job.Error.Advice.Text(), "rpctl migrate --plan") {
 		t.Fatalf("%s, %v", states(job), job.Error)
 	}
 	h.Engine.Script = nil
@@ -101,7 +101,7 @@ func TestFiguresThatHoldAreKept(t *testing.T) {
 	h.Release.Revision = "def"
 	refusedStart(t, h, resolved(p, "1.2", proto.ResolveRerun), "gate 1 (simulation) is closed: the application was abc")
 	again := h.Do(simulate(p))
-	if states(again) != "verified simulated simulated" || again.Steps[1].Remaining == nil || *again.Steps[1].Remaining != 6 || !strings.Contains(again.Steps[1].Detail, "1.2=rerun") {
+	if states(again) != "verified simulated simulated" || again.Steps[1].Remaining == nil || *again.Steps[1].Remaining != 6 || !strings.Contains(string(again.Steps[1].Detail), "1.2=rerun") {
 		t.Errorf("%s, %+v", states(again), again.Steps[1])
 	}
 	var kept proto.Simulation
@@ -153,7 +153,7 @@ func TestABrokenStepIsSimulatedAnew(t *testing.T) {
 	h.Do(apply(p))
 	h.Engine.Script = nil
 	h.World.Add(jobstest.CHU75.ID, "CHU 77", 1)
-	if job := h.Do(resolved(p, "1.1", proto.ResolveRerun)); !strings.Contains(job.Error.Message, "gate 8") || !strings.Contains(job.Error.Next, "rpctl migrate --plan") {
+	if job := h.Do(resolved(p, "1.1", proto.ResolveRerun)); !strings.Contains(string(job.Error.Message), "gate 8") || !strings.Contains(job.Error.Advice.Text(), "rpctl migrate --plan") {
 		t.Fatalf("%v", job.Error)
 	}
 	anew := h.Simulate(p)
@@ -186,7 +186,7 @@ func TestNothingIsSignedAcrossARealRun(t *testing.T) {
 		}}
 	}
 	job := h.Do(simulate(p))
-	if job.State != proto.JobFailed || job.Receipt != nil || !strings.Contains(job.Error.Message, "applied this plan meanwhile") {
+	if job.State != proto.JobFailed || job.Receipt != nil || !strings.Contains(string(job.Error.Message), "applied this plan meanwhile") {
 		t.Errorf("%s, %v", job.State, job.Error)
 	}
 	refusedStart(t, h, apply(p), "gate 8 (unresolved)")
@@ -233,7 +233,7 @@ func TestALostRecordRunsNothingAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	refusedStart(t, h, apply(p), "gate 6 (order) is closed: this host has signed that the plan was applied")
-	if job := h.Do(simulate(p)); job.State != proto.JobFailed || job.Receipt != nil || !strings.Contains(job.Error.Message, "record of the steps") {
+	if job := h.Do(simulate(p)); job.State != proto.JobFailed || job.Receipt != nil || !strings.Contains(string(job.Error.Message), "record of the steps") {
 		t.Errorf("%s, %v", job.State, job.Error)
 	}
 	atMostOnce(t, h, p)
@@ -258,7 +258,7 @@ func TestALostRecordIsNotSimulatedAway(t *testing.T) {
 			}
 			job := h.Do(simulate(p))
 			h.Engine.Script = nil
-			if job.State != proto.JobFailed || job.Receipt != nil || !strings.Contains(job.Error.Message, "step 1.1 was verified before") || job.Error.Next != "rpctl plan new" {
+			if job.State != proto.JobFailed || job.Receipt != nil || !strings.Contains(string(job.Error.Message), "step 1.1 was verified before") || job.Error.Advice.Text() != "rpctl plan new" {
 				t.Errorf("%s, %+v", job.State, job.Error)
 			}
 			refusedStart(t, h, apply(p), "gate 6 (order) is closed: step 1.1 was verified before the simulation")
@@ -279,7 +279,7 @@ func TestTheFiguresOfWhatIsVerifiedAreTheHostsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	job := h.Do(simulate(p))
-	if job.State != proto.JobFailed || job.Receipt != nil || !strings.Contains(job.Error.Message, "does not count any more") {
+	if job.State != proto.JobFailed || job.Receipt != nil || !strings.Contains(string(job.Error.Message), "does not count any more") {
 		t.Errorf("%s, %v", job.State, job.Error)
 	}
 }
@@ -289,7 +289,7 @@ func TestNoRevisionNoSimulation(t *testing.T) {
 	h := jobstest.NewHost(t)
 	h.Release.Revision = ""
 	job := h.Do(simulate(jobstest.Plan()))
-	if job.State != proto.JobFailed || !strings.Contains(job.Error.Message, "gate 1") || len(job.Steps) == 0 || job.Stdout != 0 {
+	if job.State != proto.JobFailed || !strings.Contains(string(job.Error.Message), "gate 1") || len(job.Steps) == 0 || job.Stdout != 0 {
 		t.Errorf("%s, %v", job.State, job.Error)
 	}
 }

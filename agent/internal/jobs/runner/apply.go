@@ -47,8 +47,8 @@ func (w *work) check(step plan.Located) error {
 	}
 	if why != "" {
 		return w.fail(step.ID, proto.StepStopped, store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeGate, Gate: gates.Drift,
-			Message: fmt.Sprintf("step %s was not begun: gate 5 (drift) is closed: %s; a new simulation shows what is left, to be approved", step.ID, why),
-			Next:    w.anew()}})
+			Message: proto.Textf("step %s was not begun: gate 5 (drift) is closed: %s; a new simulation shows what is left, to be approved", step.ID, why),
+			Advice:  w.anew()}})
 	}
 	if stopped, err := w.stoppedBefore(step.ID); err != nil || stopped {
 		return err
@@ -68,8 +68,8 @@ func (w *work) stoppedBefore(id plan.StepID) (bool, error) {
 	}
 	if why != "" {
 		return true, w.fail(id, w.unapproved(id), store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeGate, Gate: gates.Approval,
-			Message: fmt.Sprintf("step %s was not begun: gate 3 (approval) is closed: %s", id, why),
-			Next:    "rpctl migrate approve --plan PLAN --env " + w.Config.Environment}})
+			Message: proto.Textf("step %s was not begun: gate 3 (approval) is closed: %s", id, why),
+			Advice:  proto.Advice{Code: proto.AdviceApprove}}})
 	}
 	return w.unproved(id)
 }
@@ -84,10 +84,10 @@ func (w *work) unproved(id plan.StepID) (bool, error) {
 	if why == nil {
 		return false, nil
 	}
-	ending := &proto.Error{Code: proto.CodeGate, Message: fmt.Sprintf("step %s was not begun: %v", id, why), Next: "rpctl migrate status --plan PLAN --env " + w.Config.Environment}
+	ending := &proto.Error{Code: proto.CodeGate, Message: proto.Textf("step %s was not begun: %v", id, why), Advice: proto.Advice{Code: proto.AdvicePlanStatus}}
 	var refusal *proto.Error
 	if errors.As(why, &refusal) {
-		ending.Gate, ending.Next = refusal.Gate, refusal.Next
+		ending.Gate, ending.Advice = refusal.Gate, refusal.Advice
 	}
 	return true, w.fail(id, w.unapproved(id), store.Ending{State: proto.JobFailed, Error: ending})
 }
@@ -131,8 +131,8 @@ func (w *work) unapproved(id plan.StepID) proto.StepState {
 }
 
 // anew is what to type once the data is not what was approved.
-func (w *work) anew() string {
-	return "rpctl migrate --plan PLAN --env " + w.Config.Environment
+func (w *work) anew() proto.Advice {
+	return proto.Advice{Code: proto.AdviceSimulate}
 }
 
 // switched says that another release is deployed than when the job began.
@@ -196,7 +196,7 @@ func (w *work) neverBegan(id plan.StepID, before proto.StepState, why error) err
 		state, step.Remaining = before, &step.Result.Moved
 	}
 	return w.fail(id, state, store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodePolkit,
-		Message: fmt.Sprintf("cannot run step %s: %v", id, why), Next: "rp-agent doctor"}})
+		Message: proto.Textf("cannot run step %s: %v", id, why), Advice: proto.Advice{Code: proto.AdviceHostDoctor}}})
 }
 
 // brokenBy is a real run that ended badly.
@@ -227,8 +227,8 @@ func (w *work) stopped(id plan.StepID) (bool, error) {
 // broken ends the job at a step that may have changed data. What is left of it is looked at before the end.
 func (w *work) broken(step plan.Located, state proto.StepState, job proto.JobState, why error) error {
 	err := w.fail(step.ID, state, store.Ending{State: job, Look: step.ID, Said: saidIn(why), Error: &proto.Error{Code: proto.CodeHost,
-		Message: fmt.Sprintf("step %s is %s: %v; after a look at what remains your word on it is --apply with --resolve %s=rerun or %s=done and --reason", step.ID, state, why, step.ID, step.ID),
-		Next:    "rpctl migrate status --plan PLAN --env " + w.Config.Environment}})
+		Message: proto.Textf("step %s is %s: %v; after a look at what remains your word on it is --apply with --resolve %s=rerun or %s=done and --reason", step.ID, state, why, step.ID, step.ID),
+		Advice:  proto.Advice{Code: proto.AdvicePlanStatus}}})
 	if err != nil {
 		return err
 	}
@@ -282,7 +282,7 @@ func (w *work) look(id plan.StepID) error {
 		if err == nil {
 			job.Result, job.Remaining = &result, &result.Moved
 		} else {
-			job.Detail += "; what remains is not known: " + err.Error()
+			job.Detail += proto.HostText("; what remains is not known: " + err.Error())
 		}
 	}
 	w.record.Ending.Look = ""

@@ -48,7 +48,7 @@ func (w *work) noRelease(err error) error {
 	if errors.As(err, &refusal) && refusal.Code == proto.CodeRelease {
 		return refusal
 	}
-	return &proto.Error{Code: proto.CodeRelease, Message: "cannot tell which release is deployed: " + err.Error(), Next: "rp-agent doctor"}
+	return &proto.Error{Code: proto.CodeRelease, Message: proto.HostText("cannot tell which release is deployed: " + err.Error()), Advice: proto.Advice{Code: proto.AdviceHostDoctor}}
 }
 
 // judge asks the gates, takes from the evidence what the steps will be held to, and returns who signed that.

@@ -30,7 +30,7 @@ func TestCancelBeforeTheNextStep(t *testing.T) {
 	}})
 	job := h.Do(args)
 	if job.State != proto.JobCancelled || states(job) != "verified simulated simulated" || h.Engine.Stopped != 0 ||
-		!strings.Contains(job.Error.Message, "cancelled by alice@laptop (app)") {
+		!strings.Contains(string(job.Error.Message), "cancelled by alice@laptop (app)") {
 		t.Fatalf("%s %s, %v", job.State, states(job), job.Error)
 	}
 	if job := h.Do(apply(p)); job.State != proto.JobSucceeded || counts(h.World) != after {

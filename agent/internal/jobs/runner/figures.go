@@ -58,7 +58,7 @@ func (w *work) signSimulation() (*proto.Error, error) {
 
 // unsigned is why a simulation that was made proves nothing.
 func (w *work) unsigned(why string) *proto.Error {
-	return &proto.Error{Code: proto.CodeGate, Message: "cannot sign the simulation: " + why, Next: "rpctl migrate --plan PLAN --env " + w.Config.Environment}
+	return &proto.Error{Code: proto.CodeGate, Message: proto.HostText("cannot sign the simulation: " + why), Advice: proto.Advice{Code: proto.AdviceSimulate}}
 }
 
 func (w *work) simulation(e plans.Evidence) (proto.Simulation, *proto.Error) {

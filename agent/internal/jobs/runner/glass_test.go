@@ -64,7 +64,7 @@ func TestTheGlassStaysBroken(t *testing.T) {
 func shown(t *testing.T, h *jobstest.Host, reason string) {
 	t.Helper()
 	_, plans, err := h.Service.Overview(t.Context())
-	if err != nil || len(plans) != 1 || plans[0].BreakGlass != reason {
+	if err != nil || len(plans) != 1 || string(plans[0].BreakGlass) != reason {
 		t.Errorf("the overview says %+v, want the reason %q; %v", plans, reason, err)
 	}
 }

@@ -1,8 +1,6 @@
 package runner
 
 import (
-	"fmt"
-
 	"github.com/re-connect/rpctl/agent/internal/gates"
 	"github.com/re-connect/rpctl/agent/internal/jobs/store"
 	"github.com/re-connect/rpctl/proto"
@@ -39,8 +37,8 @@ func (w *work) resolve(step plan.Located) error {
 	switch {
 	case why != "":
 		return w.fail(step.ID, before, store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeGate, Gate: gates.Unresolved,
-			Message: fmt.Sprintf("step %s stays %s: gate 8 (unresolved) is closed: it cannot be resolved as %s: %s; --resolve it again once what is left is simulated anew and approved", step.ID, before, word, why),
-			Next:    w.anew()}})
+			Message: proto.Textf("step %s stays %s: gate 8 (unresolved) is closed: it cannot be resolved as %s: %s; --resolve it again once what is left is simulated anew and approved", step.ID, before, word, why),
+			Advice:  w.anew()}})
 	case result.Moved == 0:
 		job.Resolved = word
 		return w.verified(step, result) // whatever the word was, there is nothing to run

@@ -49,7 +49,7 @@ func TestWithdrawnWhileTheJobRuns(t *testing.T) {
 			}})
 			job := h.Do(apply(p))
 			if job.State != proto.JobFailed || states(job) != "verified stopped simulated" || job.Error.Gate != gates.Approval ||
-				!strings.Contains(job.Error.Message, c.want) || !strings.Contains(job.Error.Message, "step 1.2 was not begun: gate 3 (approval)") {
+				!strings.Contains(string(job.Error.Message), c.want) || !strings.Contains(string(job.Error.Message), "step 1.2 was not begun: gate 3 (approval)") {
 				t.Fatalf("%s %s, %v", job.State, states(job), job.Error)
 			}
 			h.Engine.Script = nil

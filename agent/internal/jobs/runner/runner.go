@@ -7,7 +7,6 @@ package runner
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/re-connect/rpctl/agent/internal/gates"
@@ -123,7 +122,7 @@ func (w *work) do() error {
 		}
 		if release == nil {
 			return w.end(store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodeGate, Gate: gates.Alone,
-				Message: "cannot apply the plan: gate 7 (alone) is closed: another job changes the data of this application", Next: "rpctl jobs --env " + w.Config.Environment}})
+				Message: "cannot apply the plan: gate 7 (alone) is closed: another job changes the data of this application", Advice: proto.Advice{Code: proto.AdviceJobs}}})
 		}
 		defer release()
 	}
@@ -174,7 +173,7 @@ func (w *work) cancelled() (bool, error) {
 	}
 	w.record.Job.CancelAsked, w.record.Job.CancelNow = true, asked.Now
 	w.record.Ending = &store.Ending{State: proto.JobCancelled, Error: &proto.Error{Code: proto.CodeCancelled,
-		Message: fmt.Sprintf("cancelled by %s before the next step", asked.By()), Next: "rpctl migrate status --plan PLAN"}}
+		Message: proto.Textf("cancelled by %s before the next step", asked.By()), Advice: proto.Advice{Code: proto.AdvicePlanStatus}}}
 	return true, w.save()
 }
 

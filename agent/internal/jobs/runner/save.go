@@ -42,7 +42,7 @@ func (w *work) saveJob() error {
 // set changes a step in memory; a save must follow.
 func (w *work) set(id plan.StepID, state proto.StepState, detail string) *proto.JobStep {
 	step := w.record.Step(id)
-	step.State, step.Detail, step.Gate = state, detail, 0
+	step.State, step.Detail, step.Gate = state, proto.HostText(detail), 0
 	if step.Began.IsZero() {
 		step.Began = w.now()
 	}
@@ -53,7 +53,7 @@ func (w *work) set(id plan.StepID, state proto.StepState, detail string) *proto.
 func (w *work) fail(id plan.StepID, state proto.StepState, ending store.Ending) error {
 	detail, gate := "", 0
 	if ending.Error != nil {
-		detail, gate = ending.Error.Message, ending.Error.Gate
+		detail, gate = string(ending.Error.Message), ending.Error.Gate
 	}
 	step := w.set(id, state, detail)
 	step.Gate, step.Ended = gate, w.now()

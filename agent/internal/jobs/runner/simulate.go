@@ -2,7 +2,6 @@ package runner
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/re-connect/rpctl/agent/internal/jobs/store"
 	"github.com/re-connect/rpctl/proto"
@@ -81,14 +80,14 @@ func (w *work) missed(id plan.StepID, state proto.StepState, verb string, err er
 		code = proto.CodePolkit
 	}
 	return w.fail(id, state, store.Ending{State: proto.JobFailed, Said: saidIn(err), Error: &proto.Error{Code: code,
-		Message: fmt.Sprintf("cannot %s step %s: %v", verb, id, err), Next: fmt.Sprintf("rpctl attach %s --env %s", w.record.Job.ID, w.Config.Environment)}})
+		Message: proto.Textf("cannot %s step %s: %v", verb, id, err), Advice: proto.Advice{Code: proto.AdviceAttach, Job: w.record.Job.ID}}})
 }
 
 // cancelNow ends the job at a step whose command was stopped. touched says that data may have changed.
 func (w *work) cancelNow(id plan.StepID, asked *store.Cancel, touched bool) error {
 	w.record.Job.CancelAsked, w.record.Job.CancelNow = true, true
 	ending := store.Ending{State: proto.JobCancelled, Error: &proto.Error{Code: proto.CodeCancelled,
-		Message: fmt.Sprintf("cancelled by %s: the command of step %s was stopped", asked.By(), id), Next: "rpctl migrate status --plan PLAN"}}
+		Message: proto.Textf("cancelled by %s: the command of step %s was stopped", asked.By(), id), Advice: proto.Advice{Code: proto.AdvicePlanStatus}}}
 	state := proto.StepPending
 	switch {
 	case touched:

@@ -87,7 +87,7 @@ func TestSimulationRefusesWhatItCannotReadForCertain(t *testing.T) {
 			h := jobstest.NewHost(t)
 			c.change(h)
 			job := h.Do(proto.JobStartArgs{Kind: proto.KindSimulate, Plan: jobstest.Plan()})
-			if job.State != proto.JobFailed || job.Receipt != nil || job.Error == nil || !strings.Contains(job.Error.Message, c.want) {
+			if job.State != proto.JobFailed || job.Receipt != nil || job.Error == nil || !strings.Contains(string(job.Error.Message), c.want) {
 				t.Errorf("%s, %v", job.State, job.Error)
 			}
 		})
@@ -174,7 +174,7 @@ func TestOtherAccommodationsStopTheStep(t *testing.T) {
 		h.Approve(p)
 		h.World.Lived = c.lived
 		job := h.Do(apply(p))
-		stopped := states(job) == "verified stopped simulated" && strings.Contains(job.Error.Message, "accommodations would move, the forecast says 3")
+		stopped := states(job) == "verified stopped simulated" && strings.Contains(string(job.Error.Message), "accommodations would move, the forecast says 3")
 		if stopped != c.stopped || !c.stopped && job.State != proto.JobSucceeded {
 			t.Errorf("tolerance %d, %d accommodations: %s, %v", c.tolerance, c.lived, states(job), job.Error)
 		}
@@ -194,7 +194,7 @@ func TestNewConflictStopsTheStep(t *testing.T) {
 	h.Approve(p)
 	h.World.Conflicts[jobstest.CHU75.ID] = []string{"4537", "892", "1042, 1078", "1035"}
 	job := h.Do(apply(p))
-	if job.State != proto.JobFailed || !strings.Contains(job.Error.Message, "accommodation 892") || counts(h.World) != before {
+	if job.State != proto.JobFailed || !strings.Contains(string(job.Error.Message), "accommodation 892") || counts(h.World) != before {
 		t.Errorf("%s, %v", job.State, job.Error)
 	}
 }
@@ -205,7 +205,7 @@ func TestAnotherReleaseStopsTheStep(t *testing.T) {
 	h.Approve(p)
 	h.Engine.Script = real(1, jobstest.Fault{Before: func() { h.Release.Revision = "def" }})
 	job := h.Do(apply(p))
-	if states(job) != "verified stopped simulated" || !strings.Contains(job.Error.Message, `is "def" now`) {
+	if states(job) != "verified stopped simulated" || !strings.Contains(string(job.Error.Message), `is "def" now`) {
 		t.Errorf("%s, %v", states(job), job.Error)
 	}
 }
@@ -219,7 +219,7 @@ func TestRunnerJudgesAgain(t *testing.T) {
 	}
 	h.Claire = jobstest.NewSigner(t, "claire") // her key was taken out of the file
 	job := h.Finish(id)
-	if job.State != proto.JobFailed || !strings.Contains(job.Error.Message, "gate 3") || counts(h.World) != before {
+	if job.State != proto.JobFailed || !strings.Contains(string(job.Error.Message), "gate 3") || counts(h.World) != before {
 		t.Errorf("%s, %v", job.State, job.Error)
 	}
 }

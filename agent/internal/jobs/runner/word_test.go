@@ -52,7 +52,7 @@ func TestHalfDoneStep(t *testing.T) {
 		t.Errorf("without a word: %v", err)
 	}
 	if job := h.Do(resolved(p, "1.1", proto.ResolveDone)); job.State != proto.JobFailed || states(job) != "failed simulated simulated" ||
-		!strings.Contains(job.Error.Message, "29 people are left") || h.Engine.Reals(p.Groups[0].Steps[0]) != 1 {
+		!strings.Contains(string(job.Error.Message), "29 people are left") || h.Engine.Reals(p.Groups[0].Steps[0]) != 1 {
 		t.Errorf("done, and it is not: %s %s, %v", job.State, states(job), job.Error)
 	}
 	if job := h.Do(resolved(p, "1.1", proto.ResolveRerun)); job.State != proto.JobSucceeded || counts(h.World) != after {
@@ -100,7 +100,7 @@ func TestRerunMustLeadToTheForecast(t *testing.T) {
 	h.Engine.Script = nil
 	h.World.Add(jobstest.CHU75.ID, "CHU 77", 1)
 	job := h.Do(resolved(p, "1.1", proto.ResolveRerun))
-	if job.State != proto.JobFailed || states(job) != "failed simulated simulated" || !strings.Contains(job.Error.Message, "gate 8") ||
+	if job.State != proto.JobFailed || states(job) != "failed simulated simulated" || !strings.Contains(string(job.Error.Message), "gate 8") ||
 		h.World.Count(jobstest.CHU77.ID) != 12 {
 		t.Errorf("%s %s, %v", job.State, states(job), job.Error)
 	}
@@ -137,7 +137,7 @@ func TestAccommodationsLeftBehind(t *testing.T) {
 	h.World.Stuck = 2
 	h.Approve(p)
 	job := h.Do(apply(p))
-	if job.State != proto.JobFailed || states(job) != "unverified simulated simulated" || !strings.Contains(job.Error.Message, "2 accommodations are left") {
+	if job.State != proto.JobFailed || states(job) != "unverified simulated simulated" || !strings.Contains(string(job.Error.Message), "2 accommodations are left") {
 		t.Errorf("%s %s, %v", job.State, states(job), job.Error)
 	}
 	h.World.Stuck = 0
@@ -195,7 +195,7 @@ func TestUnreadableReleaseEndsTheJob(t *testing.T) {
 		id := begin(t, h, apply(p))
 		h.Unreadable = unreadable
 		job := h.Finish(id)
-		if job.State != proto.JobFailed || job.Error.Code != proto.CodeRelease || !strings.Contains(job.Error.Message, unreadable.Error()) || counts(h.World) != before {
+		if job.State != proto.JobFailed || job.Error.Code != proto.CodeRelease || !strings.Contains(string(job.Error.Message), unreadable.Error()) || counts(h.World) != before {
 			t.Errorf("%s: %s, %v", name, job.State, job.Error)
 		}
 	}
@@ -208,7 +208,7 @@ func TestUnreadableReleaseEndsTheJob(t *testing.T) {
 		moved = moved || !spec.DryRun
 		return jobstest.Fault{}
 	}
-	if job := h.Do(apply(p)); states(job) != "verified stopped simulated" || !strings.Contains(job.Error.Message, "permission denied") {
+	if job := h.Do(apply(p)); states(job) != "verified stopped simulated" || !strings.Contains(string(job.Error.Message), "permission denied") {
 		t.Errorf("in the middle: %s, %v", states(job), job.Error)
 	}
 }
@@ -257,7 +257,7 @@ func TestAStepThatWaitsIsLedOn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return status.Gates[gates.Unresolved-1].Next
+		return status.Gates[gates.Unresolved-1].Advice.Text()
 	}
 	if got := next(); !strings.HasPrefix(got, "rpctl migrate --plan PLAN") {
 		t.Errorf("before the simulation: %q", got)

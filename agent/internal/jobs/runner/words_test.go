@@ -38,7 +38,7 @@ func TestTheConsolesSecrets(t *testing.T) {
 			h.Approve(p)
 			h.Engine.Script = real(1, c.fault)
 			job := h.Do(apply(p))
-			if job.Error == nil || !strings.Contains(job.Error.Message, c.kept) {
+			if job.Error == nil || !strings.Contains(string(job.Error.Message), c.kept) {
 				t.Fatalf("%s: %v", job.State, job.Error)
 			}
 			entries, err := audit.New(h.Parts.State).Last(99)

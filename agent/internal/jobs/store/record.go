@@ -92,7 +92,7 @@ func (e Ending) Unsaid() string {
 	if e.Error == nil {
 		return ""
 	}
-	return strings.ReplaceAll(e.Error.Message, e.Said, "")
+	return strings.ReplaceAll(string(e.Error.Message), e.Said, "")
 }
 
 // Current is the run that has not ended, or nil.

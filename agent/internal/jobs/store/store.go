@@ -184,7 +184,7 @@ const lockWait = 5 * time.Second
 func storage(what string, err error) *proto.Error {
 	return &proto.Error{
 		Code:    proto.CodeStorage,
-		Message: fmt.Sprintf("cannot %s: %v", what, err),
-		Next:    "rp-agent doctor",
+		Message: proto.Textf("cannot %s: %v", what, err),
+		Advice:  proto.Advice{Code: proto.AdviceHostDoctor},
 	}
 }
