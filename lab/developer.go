@@ -24,9 +24,9 @@ const (
 // branches of the work tree; both start at the same commit.
 var branches = []string{"dev", "main"}
 
-// SSHConfig is the file for `ssh -F`: rp-bastion; rp-preprod and rp-prod through it, as
-// user app; -direct without it; -admin for the user with sudo; -forced with the key
-// that can only ask rp-agent. A ControlPath is set, and used when a master is there.
+// SSHConfig is the file for `ssh -F`: rp-bastion; rp-preprod through it as user app, rp-prod as
+// alice, who is an operator there; -direct without it; -app for the application's user, who
+// deploys; -admin for the user with sudo; -forced with the key that can only ask rp-agent. A ControlPath is set, and used when a master is there.
 func (l *Lab) SSHConfig() string { return l.path("ssh", "config") }
 
 // HostsTOML is an inventory of this lab.
@@ -81,8 +81,9 @@ func (l *Lab) sshConfig(roles []Role) []byte {
 			fmt.Fprintf(&b, "Host %s\n    HostName %s\n    User %s\n", alias, address, jumpUser)
 			continue
 		}
-		fmt.Fprintf(&b, "Host %[1]s %[1]s-direct %[1]s-admin %[1]s-forced\n    HostName %[2]s\n", alias, address)
+		fmt.Fprintf(&b, "Host %[1]s %[1]s-direct %[1]s-admin %[1]s-forced %[1]s-app\n    HostName %[2]s\n", alias, address)
 	}
+	fmt.Fprintf(&b, "Host rp-prod rp-prod-direct rp-prod-forced\n    User %s\n", developerUser)
 	fmt.Fprintf(&b, "Host rp-*-admin\n    User %s\n", adminUser)
 	fmt.Fprintf(&b, "Host rp-*-forced\n    IdentityFile %s\n", l.path("ssh", keyForced))
 	if slices.Contains(roles, Bastion) {

@@ -63,7 +63,8 @@ func workersRun(t *testing.T, l *lab.Lab) {
 func sshAliases(t *testing.T, l *lab.Lab) {
 	for _, c := range []struct{ alias, command, want, fails string }{
 		{"rp-preprod", "hostname; id -un", "preprod\napp\n", ""},
-		{"rp-prod", "hostname; id -un", "prod\napp\n", ""},
+		{"rp-prod", "hostname; id -un", "prod\nalice\n", ""},
+		{"rp-prod-app", "id -un", "app\n", ""},
 		{"rp-prod-direct", "hostname", "prod\n", ""},
 		{"rp-preprod-admin", "sudo id -un", "root\n", ""},
 		{"rp-preprod-forced", "id", "", "rp-agent"}, // whatever is asked, rp-agent is what runs

@@ -31,15 +31,21 @@ var packages = []string{
 	"php-symfony-messenger", "php-symfony-process",
 }
 
-// The users of every host. Developers log in as the application's user, as Deployer does.
+// The users of every host. Developers log in to preprod as the application's user, as Deployer does, and to prod as
+// themselves.
 const (
 	appUser   = "app"
 	adminUser = "admin" // sudo without password: the one who installs
 	jumpUser  = "jump"  // of the bastion: no shell, only forwarding
 
+	// developerUser is the operator of prod; create adds it, so that an image of before still does.
+	developerUser = "alice"
+
 	appUID   = 1000
 	adminUID = 1001
 	jumpUID  = 1002
+
+	developerUID = 1003
 )
 
 // customise is what the image gets once, as commands in it.

@@ -40,7 +40,7 @@ deploy = ["make", "deploy-prod"]
 rollback = ["make", "rollback-prod"]
 workers = ["messenger_worker@*.service"]
 application = { path = "/home/app/www", user = "app" }
-operators = ["app"]
+operators = ["alice"]
 after = "preprod"
 confirm = true
 

@@ -95,7 +95,9 @@ func TestSSHConfig(t *testing.T) {
 		"rp-preprod":        {"hostname 127.77.0.11", "user app", "port 2222", "proxyjump rp-bastion", "identityfile /lab/ssh/id_ed25519", "stricthostkeychecking true"},
 		"rp-preprod-direct": {"hostname 127.77.0.11", "user app", "!proxyjump"},
 		"rp-preprod-admin":  {"hostname 127.77.0.11", "user admin", "proxyjump rp-bastion"},
-		"rp-prod-forced":    {"hostname 127.77.0.12", "user app", "identityfile /lab/ssh/id_forced", "!identityfile /lab/ssh/id_ed25519"},
+		"rp-prod":           {"hostname 127.77.0.12", "user alice", "proxyjump rp-bastion", "identityfile /lab/ssh/id_ed25519"},
+		"rp-prod-app":       {"hostname 127.77.0.12", "user app", "proxyjump rp-bastion", "identityfile /lab/ssh/id_ed25519"},
+		"rp-prod-forced":    {"hostname 127.77.0.12", "user alice", "identityfile /lab/ssh/id_forced", "!identityfile /lab/ssh/id_ed25519"},
 		"rp-bastion":        {"hostname 127.77.0.10", "user jump", "!proxyjump", "userknownhostsfile /lab/ssh/known_hosts"},
 	} {
 		out, err := exec.CommandContext(t.Context(), "ssh", "-G", "-F", file, alias).Output()

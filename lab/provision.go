@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -105,21 +106,49 @@ func (h *Host) writeAccess(ctx context.Context, root *os.Root) error {
 	if err != nil {
 		return err
 	}
-	users := map[string]int{appUser: appUID, adminUser: adminUID}
+	users := map[string]int{appUser: appUID, adminUser: adminUID, developerUser: developerUID}
 	if h.Role == Bastion {
 		users = map[string]int{jumpUser: jumpUID}
 		normal = append(normal, forced...) // it may pass as well
 	}
+	if h.Role != Bastion {
+		if err := addDeveloper(root); err != nil {
+			return fmt.Errorf("cannot add %s: %w", developerUser, err)
+		}
+	}
 	for user, uid := range users {
 		keys := normal
-		if user == appUser {
-			keys = append(bytes.Clone(normal), append([]byte(`restrict,command="rp-agent ssh" `), forced...)...)
+		if user != adminUser && user != jumpUser {
+			keys = append(bytes.Clone(normal), append([]byte(`restrict,command="/usr/local/bin/rp-agent ssh" `), forced...)...)
 		}
 		if err := authorize(root, "home/"+user, uid, keys); err != nil {
 			return fmt.Errorf("cannot let %s in: %w", user, err)
 		}
 	}
 	return nil
+}
+
+// addDeveloper does what useradd(8) would: the image has the users of all hosts, and not this one.
+func addDeveloper(root *os.Root) error {
+	for name, line := range map[string]string{
+		"etc/passwd": fmt.Sprintf("%s:x:%d:%d::/home/%[1]s:/bin/bash\n", developerUser, developerUID, developerUID),
+		"etc/group":  fmt.Sprintf("%s:x:%d:\n", developerUser, developerUID),
+		"etc/shadow": developerUser + ":!:20000:0:99999:7:::\n",
+	} {
+		file, err := root.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = file.WriteString(line)
+		if err := errors.Join(err, file.Close()); err != nil {
+			return err
+		}
+	}
+	home := "home/" + developerUser
+	if err := root.Mkdir(home, 0o755); err != nil {
+		return err
+	}
+	return root.Chown(home, developerUID, developerUID)
 }
 
 func authorize(root *os.Root, home string, uid int, keys []byte) error {

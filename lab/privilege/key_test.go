@@ -48,7 +48,7 @@ wait; exit 1`,
 		all = append(all, attempt{name: command, try: "ssh rp-preprod-forced -- " + quote(command), refusal: []string{onlyAsk}})
 	}
 	return siege{"The key that may only ask rp-agent",
-		"The private half of a key whose line in authorized_keys begins with `restrict,command=\"rp-agent ssh\"`; typed on the developer's machine.",
+		"The private half of a key whose line in authorized_keys begins with `restrict,command=\"/usr/local/bin/rp-agent ssh\"`; typed on the developer's machine.",
 		func(ctx context.Context, s *stage, script string) (string, error) {
 			return typed(ctx, s.withForcedKey()+script)
 		}, all}
@@ -64,7 +64,7 @@ var forbiddenCommands = []string{
 	"id", "bash -i", "sh -c id", "rp-agent", "rp-agent ssh", "rp-agent setup", "rp-agent setup --uninstall", "rp-agent instance",
 	"rp-agent run abcdefgh", "rp-agent console abcdefgh", "rp-agent console-end abcdefgh", "rp-agent --help", "rp-agent status --help",
 	"rp-agent status; id", "rp-agent status | id", "rp-agent status && id", "rp-agent status & id", "rp-agent $(id)", "rp-agent `id`",
-	"rp-agent status > /tmp/pwned", "rp-agent rpc < /etc/passwd", "rp-agent  status", " rp-agent status", "/usr/local/bin/rp-agent status",
+	"rp-agent status > /tmp/pwned", "rp-agent rpc < /etc/passwd", "rp-agent  status", " rp-agent status", "/usr/bin/rp-agent status",
 	"rp-agent jobs ../../etc", "rp-agent history -n -1", "rp-agent history -n 99999999999999999999", "-oProxyCommand=id",
 	"scp -t /tmp/pwned", "/usr/lib/openssh/sftp-server", "internal-sftp", "rsync --server . /tmp", "git-upload-pack /", "systemctl restart ssh", "sudo id",
 }

@@ -49,7 +49,7 @@ func passwordForSudo(t *testing.T, s *stage) {
 			}
 		}
 	}
-	if seen := labtest.Read(t, s.preprod, "/root/seen"); !strings.Contains(seen, "sudo -k -S -p : ./.rpctl-") || !strings.Contains(seen, "setup --json") {
+	if seen := labtest.Read(t, s.preprod, "/root/seen"); !strings.Contains(seen, "sudo -k -S -p : /usr/local/bin/rp-agent.rpctl-") || !strings.Contains(seen, "setup --json") {
 		t.Errorf("nobody looked at the processes:\n%.2000s", seen)
 	}
 	onHost(t, s.preprod, "/root/marks")

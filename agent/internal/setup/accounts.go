@@ -58,6 +58,9 @@ func (p *Plan) operators(ctx context.Context, spec proto.SetupSpec) error {
 	if group != nil {
 		members = group.members
 	}
+	if user := spec.Config.Application.User; applicationOperates(spec) || len(wanted) == 0 && slices.Contains(members, user) {
+		p.note("warning: the application's user %s is an operator: PHP runs as that user, and may hold the lease and restart workers; name logins of people instead", user)
+	}
 	if len(wanted) == 0 {
 		p.note("no operators are named: group %s stays as it is (%d members)", systemd.Group, len(members))
 		return p.join(ctx, members, forcedUser(spec))

@@ -58,6 +58,10 @@ func checkSpec(spec proto.SetupSpec) error {
 		}
 		problems = append(problems, proto.CheckAccount(operator))
 	}
+	if console := spec.Config.Console; console != nil && console.After != "" && applicationOperates(spec) {
+		problems = append(problems, fmt.Errorf("the application's user %s cannot be an operator where %s comes first: PHP runs as that user; name logins of people",
+			spec.Config.Application.User, console.After))
+	}
 	if spec.ForcedKey != nil {
 		problems = append(problems, proto.CheckAccount(spec.ForcedKey.User))
 		problems = append(problems, checkPublicKey(spec.ForcedKey.PublicKey))
@@ -70,6 +74,12 @@ func checkSpec(spec proto.SetupSpec) error {
 		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
+}
+
+// applicationOperates says that the application's user would be in group rpctl.
+func applicationOperates(spec proto.SetupSpec) bool {
+	user := spec.Config.Application.User
+	return slices.Contains(spec.Operators, user) || spec.ForcedKey != nil && spec.ForcedKey.User == user
 }
 
 // operators is who shall be in group rpctl: sorted, without duplicates. Who logs in with a

@@ -27,6 +27,27 @@ func TestReadSpec(t *testing.T) {
 	}
 }
 
+// TestApplicationMayNotOperateInProd: PHP runs as that user. Elsewhere it is a warning.
+func TestApplicationMayNotOperateInProd(t *testing.T) {
+	for name, change := range map[string]func(*proto.SetupSpec){
+		"operator":   func(spec *proto.SetupSpec) { spec.Operators = []string{"alice", "app"} },
+		"forced key": func(spec *proto.SetupSpec) { spec.ForcedKey = forced().ForcedKey },
+	} {
+		spec := preprod()
+		spec.Operators = []string{"alice"}
+		spec.Config.Console = &proto.Console{PHP: "/usr/bin/php", Script: "bin/console", SimulationHours: 1}
+		change(&spec)
+		plan, err := New(t.Context(), newFakeHost(t).Host, spec)
+		if err != nil || !strings.Contains(strings.Join(plan.Report().Notes, "\n"), "the application's user app is an operator") {
+			t.Errorf("%s: %v, %v", name, plan, err)
+		}
+		spec.Config.Environment, spec.Config.Console.After = "prod", "preprod"
+		if err := checkSpec(spec); err == nil || !strings.Contains(err.Error(), "the application's user app cannot be an operator") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestReadSpecRefuses(t *testing.T) {
 	good := encode(t, forced())
 	for name, c := range map[string]struct{ old, new, says string }{

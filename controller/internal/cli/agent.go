@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/install"
 	"github.com/re-connect/rpctl/controller/internal/inventory"
@@ -91,6 +92,9 @@ func (i *installation) run(ctx context.Context, visit func(*installation, contex
 	if err := i.app.mayInstall(ctx, environment, files, i.unreviewed, i.dryRun || i.compares); err != nil {
 		return err
 	}
+	if err := i.applicationOperates(environment); err != nil {
+		return err
+	}
 	if err := i.prepare(ctx, environment); err != nil {
 		return err
 	}
@@ -113,6 +117,21 @@ func (i *installation) run(ctx context.Context, visit func(*installation, contex
 			}
 			return &failure
 		}
+	}
+	return nil
+}
+
+// applicationOperates refuses the application's user as an operator where another environment comes first, and warns
+// elsewhere. hosts.toml itself was checked when it was read.
+func (i *installation) applicationOperates(environment inventory.Environment) error {
+	user := environment.Application.User
+	switch {
+	case environment.After != "" && i.forcedUser == user:
+		return &exit.Error{Code: exit.BadInput, Message: "--forced-user cannot be the application's user " + user +
+			" where " + environment.After + " comes first: PHP runs as that user; name a login of a person", Next: "rpctl agent install --help"}
+	case !i.removing && (environment.ApplicationOperates() || i.forcedUser == user):
+		i.app.emit(event.Event{Kind: event.Warning, Environment: i.env, Text: "the application's user " + user +
+			" is an operator: PHP runs as that user, and may then hold the lease and restart workers; name logins of people instead"})
 	}
 	return nil
 }

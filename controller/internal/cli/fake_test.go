@@ -26,14 +26,14 @@ deploy = ["true"]
 workers = ["messenger_worker_async@*.service"]
 application = { path = "/home/app/www", user = "app" }
 console_host = "pp1"
-operators = ["app"]
+operators = ["alice"]
 [environments.prod]
 hosts = ["p1"]
 branch = "main"
 deploy = ["true"]
 workers = ["messenger_worker@*.service"]
 application = { path = "/home/app/www", user = "app" }
-operators = ["app"]
+operators = ["alice"]
 confirm = true
 `
 

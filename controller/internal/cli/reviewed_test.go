@@ -98,7 +98,7 @@ var pullRequests = map[string]struct {
 	"hosts":       {"hosts", inPreprod(`["pp1", "pp2"]`, `["pp1"]`)},
 	"application": {"application", inPreprod(`"/home/app/www"`, `"/home/app/other"`)},
 	"workers":     {"workers", inPreprod(`["messenger_worker_async@*.service"]`, `["other_worker@*.service"]`)},
-	"operators":   {"operators", inPreprod(`["app"]`, `["mallory"]`)},
+	"operators":   {"operators", inPreprod(`["alice"]`, `["mallory"]`)},
 	"health":      {"health", inPreprod("[environments.prod]", "[environments.preprod.health]\nurl = \"http://169.254.169.254/\"\n[environments.prod]")},
 	"after":       {"after", inPreprod("branch", "after = \"prod\"\nbranch")},
 	"branch":      {"branch", inPreprod(`branch = "dev"`, `branch = "pr"`)},
@@ -252,12 +252,12 @@ func TestInstallWantsWhatWasReviewed(t *testing.T) {
 		"as reviewed":                    {func(*team) {}, exit.Unreachable, ""},
 		"another branch, the same files": {func(d *team) { d.commit("pr", map[string]string{"x": "x"}) }, exit.Unreachable, ""},
 		"an older file": {func(d *team) {
-			d.merged("hosts.toml", strings.Replace(d.hosts(), `operators = ["app"]`, `operators = ["alice"]`, 1))
-		}, exit.Refused, "operators is [\"app\"] here and [\"alice\"] there"},
+			d.merged("hosts.toml", strings.Replace(d.hosts(), `operators = ["alice"]`, `operators = ["bob"]`, 1))
+		}, exit.Refused, "operators is [\"alice\"] here and [\"bob\"] there"},
 		"hosts.toml of a branch": {func(d *team) {
-			d.commit("pr", map[string]string{"hosts.toml": inPreprod(`["app"]`, `["mallory"]`)(d.hosts())})
-		}, exit.Refused, `operators is ["mallory"] here and ["app"] there`},
-		"not committed": {func(d *team) { write(d.t, d.dir, "hosts.toml", inPreprod(`["app"]`, `["mallory"]`)(d.hosts())) }, exit.Refused, "operators is"},
+			d.commit("pr", map[string]string{"hosts.toml": inPreprod(`["alice"]`, `["mallory"]`)(d.hosts())})
+		}, exit.Refused, `operators is ["mallory"] here and ["alice"] there`},
+		"not committed": {func(d *team) { write(d.t, d.dir, "hosts.toml", inPreprod(`["alice"]`, `["mallory"]`)(d.hosts())) }, exit.Refused, "operators is"},
 		"approvers of a branch": {func(d *team) {
 			d.commit("pr", map[string]string{"approvers": people + strings.Replace(people, "claire", "mallory", 1)})
 		}, exit.Refused, "approvers is not what origin/dev has"},
@@ -309,7 +309,7 @@ func TestInstallWantsWhatWasReviewed(t *testing.T) {
 // TestUnreviewedInstall: each verb that changes hosts refuses, takes the flag, and only warns in a dry run.
 func TestUnreviewedInstall(t *testing.T) {
 	d := newTeam(t)
-	d.commit("pr", map[string]string{"hosts.toml": inPreprod(`["app"]`, `["mallory"]`)(d.hosts())})
+	d.commit("pr", map[string]string{"hosts.toml": inPreprod(`["alice"]`, `["mallory"]`)(d.hosts())})
 	for _, verb := range []string{"install", "upgrade", "uninstall"} {
 		args := []string{"agent", verb, "--env", "preprod", "--yes", "--ssh-config", nowhereConfig(t)}
 		d.again(exit.Refused, args...)

@@ -55,6 +55,7 @@ func (c checker) environment(name string, e environment) {
 	c.text(at, "application.user", e.Application.User, proto.CheckAccount)
 	c.consoleHost(at, e)
 	c.list(at, "operators", e.Operators, false, proto.CheckAccount)
+	c.operators(at, e)
 	c.list(at, "access.look", e.Access.Look, false, proto.CheckAccount)
 	c.list(at, "access.act", e.Access.Act, false, proto.CheckAccount)
 	if e.Console != nil {
@@ -62,6 +63,16 @@ func (c checker) environment(name string, e environment) {
 	}
 	if e.Health != nil {
 		c.health(at+".health", *e.Health)
+	}
+}
+
+// operators refuses the application's user as an operator where another environment comes first: PHP runs as that user.
+// Elsewhere it is doubted (Environment.ApplicationOperates).
+func (c checker) operators(at string, e environment) {
+	for i, operator := range e.Operators {
+		if e.After != "" && operator == e.Application.User && operator != "" {
+			c.doc.Refuse(stricttoml.Index(at+".operators", i), "operator %q is the application's user, as which PHP runs: with `after`, operators are logins of people", operator)
+		}
 	}
 }
 

@@ -2,7 +2,11 @@
 // hosts, and what belongs to each.
 package inventory
 
-import "github.com/re-connect/rpctl/proto"
+import (
+	"slices"
+
+	"github.com/re-connect/rpctl/proto"
+)
 
 // Inventory is a hosts.toml that was read and found good.
 type Inventory struct {
@@ -40,6 +44,12 @@ type Environment struct {
 	Health    *Health
 	After     string // the environment that comes first (prod: preprod)
 	Confirm   bool   // the operator types the environment's name
+}
+
+// ApplicationOperates says that the application's user is an operator: whatever takes over PHP may then hold the lease
+// and restart workers.
+func (e Environment) ApplicationOperates() bool {
+	return slices.Contains(e.Operators, e.Application.User)
 }
 
 // Health is a URL that must answer after a deploy.

@@ -30,7 +30,7 @@ deploy = ["make", "deploy-prod"]
 rollback = ["make", "rollback"]
 workers = ["messenger_worker@*.service"]
 console_host = "rp-prod2"
-operators = ["app"]
+operators = ["alice"]
 after = "preprod"
 confirm = true
 [environments.prod.application]
@@ -66,7 +66,7 @@ func TestLoad(t *testing.T) {
 			Deploy: []string{"make", "deploy-prod"}, Rollback: []string{"make", "rollback"},
 			Workers:     []proto.UnitPattern{"messenger_worker@*.service"},
 			Application: proto.Application{Path: "/srv/app", User: "app"}, ConsoleHost: "rp-prod2",
-			Operators: []string{"app"}, Look: []string{"rpctl"}, Act: []string{"deployers"},
+			Operators: []string{"alice"}, Look: []string{"rpctl"}, Act: []string{"deployers"},
 			Health: &Health{URL: "https://pro.example.org/health", Status: 200, RevisionJSON: "build.revision"},
 			After:  "preprod", Confirm: true, Console: prodConsole(), TrustedHosts: trusted,
 		},
@@ -151,8 +151,9 @@ func TestLoadRefuses(t *testing.T) {
 		"user bad":                {"user = \"app\" }", "user = \"-x\" }", "hosts.toml:9:41: bad user or group name \"-x\""},
 		"console_host missing":    {"console_host = \"rp-prod2\"", "", "hosts.toml:11:1: `console_host` is missing: with several hosts"},
 		"console_host elsewhere":  {"console_host = \"rp-prod2\"", "console_host = \"rp-prod3\"", "hosts.toml:18:1: `console_host` \"rp-prod3\" is not among the hosts: did you mean rp-prod?"},
-		"operators empty":         {"operators = [\"app\"]", "operators = []", "hosts.toml:19:1: `operators` is empty"},
-		"operator bad":            {"operators = [\"app\"]", "operators = [\"a b\"]", "hosts.toml:19:14: bad user or group name \"a b\""},
+		"operators empty":         {"operators = [\"alice\"]", "operators = []", "hosts.toml:19:1: `operators` is empty"},
+		"operator is the app":     {"operators = [\"alice\"]", "operators = [\"alice\", \"app\"]", "hosts.toml:19:23: operator \"app\" is the application's user, as which PHP runs"},
+		"operator bad":            {"operators = [\"alice\"]", "operators = [\"a b\"]", "hosts.toml:19:14: bad user or group name \"a b\""},
 		"groups empty":            {"act = [\"deployers\"]", "look = []", "hosts.toml:26:1: `access.look` is empty"},
 		"after of nothing":        {"after = \"preprod\"", "after = \"preprdo\"", "hosts.toml:20:1: `after` names \"preprdo\": did you mean preprod?"},
 		"after itself":            {"after = \"preprod\"", "after = \"prod\"", "hosts.toml:20:1: `after` goes round in a circle: prod after prod"},
