@@ -25,6 +25,7 @@ const (
 	NamespaceApproval   = "approval@rpctl"
 	NamespaceApplied    = "applied@rpctl"
 	NamespaceIntent     = "apply@rpctl"
+	NamespaceRelease    = "release@rpctl" // an rp-agent, by the team that built it
 )
 
 // Simulation is what a host saw in the dry runs of a whole plan. Its receipt is signed by the host.

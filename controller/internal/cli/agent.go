@@ -44,6 +44,7 @@ type installation struct {
 	allowLoosening, allowDowngrade bool
 
 	application        string // the application's user
+	releasers          string // file of the keys that sign an rp-agent
 	spec               proto.SetupSpec
 	signers            *proto.SetupSigners // of the console host
 	pinned             inventory.TrustedHosts
@@ -84,10 +85,10 @@ func (i *installation) run(ctx context.Context, visit func(*installation, contex
 	if err != nil {
 		return err
 	}
-	i.application = environment.Application.User
+	i.application, i.releasers = environment.Application.User, environment.Releasers()
 	files := environment.Files()
-	if i.pins { // writes one of them, for a review
-		files = nil
+	if i.pins { // writes one of the others, for a review
+		files = []string{i.releasers}
 	}
 	if err := i.app.mayInstall(ctx, environment, files, i.unreviewed, i.dryRun || i.compares); err != nil {
 		return err
@@ -186,7 +187,7 @@ func (i *installation) visit(ctx context.Context, host string, do func(*installa
 			return i.app.askSecret(ctx, "password for sudo on "+safe(host)+": ")
 		}
 	}
-	v, err := install.Begin(ctx, remote, install.Binaries{Named: i.binary, Rpctl: rpctl})
+	v, err := install.Begin(ctx, remote, install.Binaries{Named: i.binary, Rpctl: rpctl, Releasers: i.releasers})
 	if err != nil {
 		return err
 	}
@@ -195,6 +196,7 @@ func (i *installation) visit(ctx context.Context, host string, do func(*installa
 			err = left
 		}
 	}()
+	i.vouch(host, v.Binary)
 	return do(i, ctx, v, host)
 }
 

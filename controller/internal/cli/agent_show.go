@@ -5,9 +5,22 @@ import (
 	"strings"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/controller/internal/install"
 	"github.com/re-connect/rpctl/internal/printable"
 	"github.com/re-connect/rpctl/proto"
 )
+
+// vouch tells who signed the rp-agent that will run as root, or that nobody did.
+func (i *installation) vouch(host string, binary install.Binary) {
+	text := fmt.Sprintf("%s (sha256 %s) is signed by %s", binary.Path, binary.SHA256, binary.Releaser)
+	kind := event.Message
+	if binary.Releaser == "" {
+		kind = event.Warning
+		text = fmt.Sprintf("%s (sha256 %s) is not signed, and runs as root: compare the digest with that of another machine that built the same commit, or name who signs in %s",
+			binary.Path, binary.SHA256, i.releasers)
+	}
+	i.app.emit(event.Event{Kind: kind, Environment: i.env, Host: host, Text: text})
+}
 
 // maxTextLine limits a line of a generated file, in bytes.
 const maxTextLine = 200

@@ -17,6 +17,9 @@ import (
 type Binaries struct {
 	Named string // --binary; empty to look beside Rpctl
 	Rpctl string // path of this program
+	// Releasers is the file of the keys whose signature an rp-agent needs (OpenSSH's allowed_signers, namespace
+	// release@rpctl). Empty, or a file that is not there, asks for none.
+	Releasers string
 }
 
 // Binary is an rp-agent to be installed.
@@ -24,6 +27,8 @@ type Binary struct {
 	Path   string // on this machine
 	Data   []byte
 	SHA256 string // hex
+	// Releaser signed it; empty where no signature was asked for.
+	Releaser string
 }
 
 // machines are the architectures that rp-agent is built for, by what `uname -m` says.
@@ -59,7 +64,11 @@ func (b Binaries) For(uname string) (Binary, error) {
 			return Binary{}, &exit.Error{Code: exit.BadInput, Err: err, Message: fmt.Sprintf("cannot use %s: %v; --binary bin/rp-agent-linux-%s names another", path, err, wanted.arch),
 				Next: "make cross"}
 		}
-		return Binary{Path: path, Data: data, SHA256: upload.Sum(data)}, nil
+		who, err := b.releaser(path, data)
+		if err != nil {
+			return Binary{}, err
+		}
+		return Binary{Path: path, Data: data, SHA256: upload.Sum(data), Releaser: who}, nil
 	}
 	return Binary{}, &exit.Error{Code: exit.BadInput, Message: "there is no rp-agent for " + wanted.arch + " beside rpctl: looked for " + paths[0] + " and " + paths[1] + "; --binary names one",
 		Next: "make build"}

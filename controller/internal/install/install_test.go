@@ -3,6 +3,8 @@ package install
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"debug/elf"
 	"encoding/json"
 	"errors"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/upload"
+	"github.com/re-connect/rpctl/internal/signature"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -339,5 +342,66 @@ func wiped(t *testing.T, secret []byte, neverAsked bool) {
 	t.Helper()
 	if left := strings.Trim(string(secret), "\x00"); left != "" && !neverAsked {
 		t.Errorf("the password %q is left in memory", left)
+	}
+}
+
+// TestAgentNeedsTheTeamsSignature: where releasers is beside hosts.toml, an rp-agent without one of its signatures is
+// refused before a host is changed, and there is no way around by removing the signature.
+func TestAgentNeedsTheTeamsSignature(t *testing.T) {
+	signer := func() ssh.Signer {
+		_, private, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := ssh.NewSignerFromKey(private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made
+	}
+	team, other := signer(), signer()
+	line := func(namespace string) string {
+		return "claire namespaces=\"" + namespace + "\" " + string(ssh.MarshalAuthorizedKey(team.PublicKey()))
+	}
+	good := program(elf.EM_X86_64)
+	for name, c := range map[string]struct {
+		releasers, namespace string
+		signer               ssh.Signer
+		body                 []byte
+		who                  string
+		refused              bool
+	}{
+		"signed":                {line(proto.NamespaceRelease), proto.NamespaceRelease, team, good, "claire", false},
+		"nobody signs":          {"", "", nil, nil, "", false},
+		"no signature":          {line(proto.NamespaceRelease), "", nil, nil, "", true},
+		"by another key":        {line(proto.NamespaceRelease), proto.NamespaceRelease, other, good, "", true},
+		"of another program":    {line(proto.NamespaceRelease), proto.NamespaceRelease, team, append(bytes.Clone(good), 0), "", true},
+		"for another purpose":   {line(proto.NamespaceRelease), proto.NamespaceApproval, team, good, "", true},
+		"key of other purposes": {line(proto.NamespaceApproval), proto.NamespaceRelease, team, good, "", true},
+		"releasers is broken":   {"* nonsense", proto.NamespaceRelease, team, good, "", true},
+		"releasers is empty":    {"# nobody\n", proto.NamespaceRelease, team, good, "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := binaries(t)
+			all.Releasers = filepath.Join(t.TempDir(), "releasers")
+			if c.releasers != "" {
+				if err := os.WriteFile(all.Releasers, []byte(c.releasers), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.signer != nil {
+				made, err := signature.Sign(c.signer, c.namespace, string(c.body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(filepath.Dir(all.Rpctl), "rp-agent.sig"), []byte(made.Signature), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := all.For("x86_64")
+			if failure := exit.From(err); (err != nil) != c.refused || err != nil && (failure.Code != exit.Refused || failure.Next == "") || got.Releaser != c.who {
+				t.Errorf("%q, %v", got.Releaser, err)
+			}
+		})
 	}
 }

@@ -3,6 +3,7 @@
 package inventory
 
 import (
+	"path/filepath"
 	"slices"
 
 	"github.com/re-connect/rpctl/proto"
@@ -61,9 +62,12 @@ type Health struct {
 	RevisionJSON   string
 }
 
-// Files are those beside hosts.toml that an install brings to hosts.
+// Releasers is the file, beside hosts.toml, of the keys whose signature an rp-agent needs; there may be none.
+func (e Environment) Releasers() string { return filepath.Join(e.TrustedHosts.Folder, "releasers") }
+
+// Files are those beside hosts.toml that an install brings to hosts, or is allowed by.
 func (e Environment) Files() []string {
-	var all []string
+	all := []string{e.Releasers()}
 	if e.Approvers != "" {
 		all = append(all, e.Approvers)
 	}
