@@ -79,8 +79,8 @@ func sshAliases(t *testing.T, l *lab.Lab) {
 		}
 	}
 	passed := labtest.On(t, l.Host(lab.Bastion), "journalctl", "-u", "ssh", "-o", "cat", "--no-pager")
-	if n := strings.Count(passed, "Accepted publickey for jump"); n != 5 { // all but -direct
-		t.Errorf("%d connections to the bastion, want 5:\n%s", n, passed)
+	if n := strings.Count(passed, "Accepted publickey for jump"); n != 6 { // all but -direct
+		t.Errorf("%d connections to the bastion, want 6:\n%s", n, passed)
 	}
 }
 

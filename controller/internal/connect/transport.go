@@ -60,7 +60,7 @@ func (d *Dialer) overSSH(ctx context.Context, r Resolved, jumps []hop) (*Conn, e
 		return nil, &failure{message: "ssh logged in, but its connection cannot be used: " + safe(err.Error()), next: d.ssh(r.typed, "-v"), err: err}
 	}
 	return &Conn{
-		client: client, via: "ssh", startWithin: d.options.StartWithin, stuck: d.ssh(r.typed, "-v"), closed: make(chan struct{}),
+		client: client, user: r.User, via: "ssh", startWithin: d.options.StartWithin, stuck: d.ssh(r.typed, "-v"), closed: make(chan struct{}),
 		end: func() { endMaster(master) },
 	}, nil
 }

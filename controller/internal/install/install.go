@@ -89,8 +89,8 @@ func (v *Visit) requireAdmin(ctx context.Context) error {
 		return &exit.Error{Code: exit.Refused, Host: v.host.Name, Err: ErrApplicationLogin,
 			Message: fmt.Sprintf("cannot use the login %s: it is the application's user, and PHP could take root with it; --login names an admin's", login)}
 	}
-	if v.host.Login == v.host.Application {
-		return refused(v.host.Login)
+	if v.host.Login == v.host.Application || v.host.Login == "" { // an unknown one may be
+		return refused(cmp.Or(v.host.Login, "of this connection"))
 	}
 	name, err := v.line(ctx, "id -un")
 	if err != nil {

@@ -228,6 +228,7 @@ func TestTheApplicationsLoginIsRefused(t *testing.T) {
 		"by the connection, while id lies": {"app", "admin"},
 		"by the host":                      {"deploy", "app"},
 		"by both":                          {"app", "app"},
+		"a connection without a user":      {"", "admin"},
 	} {
 		fake := &host{uid: "1000", files: map[string][]byte{}, login: c.says}
 		_, err := Begin(t.Context(), Host{Name: "pp1", Host: fake, Login: c.login, Application: "app",
