@@ -85,6 +85,7 @@ func TestNoValueMakesALine(t *testing.T) {
 	const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ"
 	full := func() proto.SetupSpec {
 		spec := forced()
+		spec.Operators, spec.ForcedKey.User = []string{"alice"}, "alice" // the application's user may not where another environment comes first
 		spec.Config.Console = &proto.Console{PHP: "/usr/bin/php", Script: "bin/console", After: "staging", SimulationHours: 1}
 		spec.Signers = &proto.SetupSigners{
 			Approvers:    "claire namespaces=\"approval@rpctl\" " + key + "\n",
