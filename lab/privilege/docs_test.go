@@ -46,6 +46,8 @@ and groups, what stands in /run and /tmp, the boot. The audit may only have grow
 What is typed is in the tables' source, %s. More calls of systemd's (about 160, as rp-agent and as nobody) are in
 `+"`systemd/polkit_cases_test.go`"+`, about 95 lies over the wire in `+"`controller/e2e/hostile`"+`.
 
+What a member of the operators may take of a host, and that a member who is removed loses the right, is tried by `+"`go test ./lab/privilege -run TestLimits`"+`.
+
 Not shown here: limits of memory and of processes (MemoryMax, TasksMax), which the lab's hosts cannot enforce for want of cgroup controllers.
 `, total, "`/etc`, `/root`, `/usr/local`, `/usr/bin`, `/usr/lib/systemd`, the application's folder", "`lab/privilege/*_test.go`")
 	for _, s := range sieges() {
