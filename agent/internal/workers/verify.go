@@ -169,11 +169,13 @@ func (s *Service) rest(ctx context.Context, r *settled, wait time.Duration, out 
 }
 
 // starting reports whether an invocation still starts, as far as its use of the processor shows. On a slow or crowded
-// host the settle time is over before the worker has come to the place where it crashes: it wanted the processor since
-// it was last looked at, more than a worker that waits for messages does, and had less of it in all than a start takes.
+// host the settle time is over before the worker has come to the place where it crashes: since it was last looked at it
+// used more of the processor than a worker that waits for messages, or it waited for one more often than not, and it
+// had less of it in all than a start takes. In a crowd a worker that only looks for messages waits each time as well.
 func starting(before, now units.State, passed, wait time.Duration) bool {
-	wanted := now.Worked + now.Waited - before.Worked - before.Waited
-	return now.Running() && now.Invocation == before.Invocation && lacksProcessor(now, wait) && wanted > passed/20
+	used, queued := now.Worked-before.Worked, now.Waited-before.Waited
+	wants := used > passed/20 || used+queued > passed/2
+	return now.Running() && now.Invocation == before.Invocation && lacksProcessor(now, wait) && wants
 }
 
 // lacksProcessor reports whether an invocation had less of the processor than a start takes: a third of the settle

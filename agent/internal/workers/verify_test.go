@@ -182,8 +182,9 @@ func TestVerifyWaitsForTheStart(t *testing.T) {
 		{"an eighth of the speed, and much to do", 125 * time.Millisecond, 0, never, never, 0, 7 * time.Second, proto.VerdictProved},
 		{"in a crowd, and crashes", 5 * time.Millisecond, 900 * time.Millisecond, never, 40500 * time.Millisecond, 0, 41 * time.Second, proto.VerdictCrashLoop},
 		{"in a crowd for ever", 5 * time.Millisecond, 900 * time.Millisecond, never, never, 0, longest, proto.VerdictProved},
+		{"in a crowd, and looks for messages", 5 * time.Millisecond, 400 * time.Millisecond, never, never, 0, 3 * time.Second, proto.VerdictProved},
 		{"not reported", 0, 0, never, 3500 * time.Millisecond, 0, 3 * time.Second, proto.VerdictProved},
-		{"a settle time of its own", 50 * time.Millisecond, 60 * time.Millisecond, 20 * time.Second, never, 12 * time.Second, 21 * time.Second, proto.VerdictProved},
+		{"a settle time of its own", 60 * time.Millisecond, 60 * time.Millisecond, 20 * time.Second, never, 12 * time.Second, 21 * time.Second, proto.VerdictProved},
 		{"a settle time beyond the longest", 10 * time.Millisecond, 60 * time.Millisecond, never, never, 2 * time.Minute, 2 * time.Minute, proto.VerdictProved},
 	}
 	for _, c := range cases {
