@@ -59,7 +59,7 @@ func (s *stage) pinned() string {
 // pin pins the receipt key of an environment; a second time there is nothing to change.
 func (s *stage) pin(t *testing.T, env string) {
 	t.Helper()
-	s.Rpctl(t, 4, "agent", "pin", "--env", env).Failure(t, "refused", "application's user", "--login")
+	s.Rpctl(t, 4, "agent", "pin", "--env", env, "--unreviewed", "a lab").Failure(t, "refused", "application's user", "--login")
 	if pin := s.agent(t, 0, "pin", env).Last(t, "pin").Pin; !pin.Written || pin.Name != env {
 		t.Errorf("pinned %+v", pin)
 	}
@@ -71,5 +71,9 @@ func (s *stage) pin(t *testing.T, env string) {
 // agent is an `rpctl agent VERB`, as who may use sudo.
 func (s *stage) agent(t *testing.T, want int, verb, env string) labtest.Outcome {
 	t.Helper()
-	return s.Rpctl(t, want, "agent", verb, "--env", env, "--login", "admin", "--yes", "--allow-loosening", "--unreviewed", "a lab")
+	args := []string{"agent", verb, "--env", env, "--login", "admin", "--yes", "--unreviewed", "a lab"}
+	if verb != "pin" {
+		args = append(args, "--allow-loosening")
+	}
+	return s.Rpctl(t, want, args...)
 }

@@ -20,6 +20,7 @@ type stage struct {
 
 var chapters = labtest.Chapters[*stage]{
 	{"install", install},
+	{"preprod's login lies", lyingLogin},
 	{"simulate", simulate},
 	{"refused without approval", refusedWithoutApproval},
 	{"approve", approve},

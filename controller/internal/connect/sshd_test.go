@@ -212,6 +212,9 @@ func checkRuns(t *testing.T, conn *Conn, via string) {
 	if conn.Via() != via {
 		t.Errorf("via %q, want %q", conn.Via(), via)
 	}
+	if conn.User() != me(t) {
+		t.Errorf("%s: the login is %q, want %q", via, conn.User(), me(t))
+	}
 	long := strings.Repeat("0123456789abcdef\n", 200_000) // more than the windows hold
 	if out, status := run(t, conn, "cat; exit 3", long); out != long || status != 3 {
 		t.Errorf("%d bytes came back of %d, status %d", len(out), len(long), status)

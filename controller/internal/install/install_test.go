@@ -226,6 +226,7 @@ func TestSwappedUploadIsNotRun(t *testing.T) {
 func TestTheApplicationsLoginIsRefused(t *testing.T) {
 	for name, c := range map[string]struct{ login, says string }{
 		"by the connection, while id lies": {"app", "admin"},
+		"by a connection of no name":       {"", "admin"},
 		"by the host":                      {"deploy", "app"},
 		"by both":                          {"app", "app"},
 		"a connection without a user":      {"", "admin"},
