@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -109,10 +110,9 @@ func knownIn(folder string) (k known, err error) {
 func (s *stage) output(r record, stream string) ([]byte, error) {
 	var all bytes.Buffer
 	for i, run := range r.Runs {
-		sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d", r.Job.ID, i))
-		name := hex.EncodeToString(sum[:16])
-		if run.Purpose != "real" { // a dry run
-			name = "dryrun" + name
+		name := "dryrun" + digest(r.Job.ID, strconv.Itoa(i))
+		if run.Purpose == "real" {
+			name = digest(r.Job.ID, "real/"+string(run.Step))
 		}
 		if run.Console != name {
 			return nil, fmt.Errorf("run %d of job %s is called %s", i, r.Job.ID, run.Console)
@@ -124,6 +124,12 @@ func (s *stage) output(r record, stream string) ([]byte, error) {
 		all.Write(data)
 	}
 	return all.Bytes(), nil
+}
+
+// digest is what a run of a job is called by.
+func digest(job proto.JobID, what string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%s", job, what))
+	return hex.EncodeToString(sum[:16])
 }
 
 // locks are the locks of the host that somebody holds.

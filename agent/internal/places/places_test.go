@@ -16,6 +16,7 @@ func fill(t *testing.T, state string, uid uint32, n int, reserved bool) []Place 
 		if err != nil || place.Reserved != reserved {
 			t.Fatalf("user %d, place %d: reserved %t, %v", uid, len(all), place.Reserved, err)
 		}
+		t.Cleanup(place.Free) // and no sooner: a lock that nothing refers to is freed by the garbage collector
 		all = append(all, place)
 	}
 	return all
