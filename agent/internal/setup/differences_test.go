@@ -302,6 +302,19 @@ func TestNewOperatorsAndKeysLoosenWhereThereAreRules(t *testing.T) {
 	}
 }
 
+// TestNewKeyAfterAnUninstallLoosens: the files of keys stay on the host, so another approver is no part of a first install.
+func TestNewKeyAfterAnUninstallLoosens(t *testing.T) {
+	f := newFakeHost(t)
+	spec := preprod()
+	spec.Signers = &proto.SetupSigners{Approvers: line(t, "claire", "", 1)}
+	f.install(spec)
+	f.must(f.uninstall())
+	spec.Signers.Approvers += line(t, "mallory", "", 2)
+	if got := difference(t, f, spec, config.ApproversPath); len(got) != 1 || got[0].Effect != proto.EffectLoosens {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestChangedUnitIsShownByItsLines(t *testing.T) {
 	f := newFakeHost(t)
 	f.install(preprod())

@@ -120,7 +120,7 @@ func (p *Plan) signers(ctx context.Context, signers *proto.SetupSigners) error {
 	} {
 		content := []byte(header + file.content)
 		explained := func(old []byte, there bool, change *proto.SetupChange) (err error) {
-			change.Differences, err = keyDifferences(file.kind, old, content, p.ruled)
+			change.Differences, err = keyDifferences(file.kind, old, content, p.ruled || there) // an uninstall leaves the file
 			inText(old, content, there, change)
 			return err
 		}
