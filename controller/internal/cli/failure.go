@@ -126,6 +126,7 @@ type hostsView struct {
 }
 
 func (v hostsView) Emit(e event.Event) {
+	e = owned(e)
 	e.Next = v.app.sameHosts(e.Next)
 	if e.Summary != nil {
 		report := *e.Summary
@@ -133,6 +134,24 @@ func (v hostsView) Emit(e event.Event) {
 		e.Summary = &report
 	}
 	v.View.Emit(e)
+}
+
+// owned has commands of rpctl's in place of what a host advises within a job's error.
+func owned(e event.Event) event.Event {
+	place := exit.Place{Host: e.Host, Environment: e.Environment}
+	if e.Job != nil {
+		job := place.Own(*e.Job)
+		e.Job = &job
+	}
+	if e.Status != nil {
+		status := *e.Status
+		status.Jobs = slices.Clone(status.Jobs)
+		for i, job := range status.Jobs {
+			status.Jobs[i] = place.Own(job)
+		}
+		e.Status = &status
+	}
+	return e
 }
 
 // wantsJSON looks at the words themselves: a command line that could not be read may have said --json.

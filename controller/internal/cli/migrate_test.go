@@ -83,7 +83,7 @@ func TestAttachOnATerminalIsHarmless(t *testing.T) {
 	d.system.Live = true
 	d.system.Getenv = func(name string) string { return map[string]string{"USER": "alice", "TERM": "xterm"}[name] }
 	d.run(t, exit.Failed)
-	for _, part := range []string{"\x1b[32m 1/2\r\x1b[32m 2/2\x1b[0m\r\n", `\x1b[2J\xff`, `\x07deprecated`} {
+	for _, part := range []string{"\x1b[0;32m 1/2\r\x1b[0;32m 2/2\x1b[0m\r\n", `\x1b[2J\xff`, `\x07deprecated`} {
 		if !strings.Contains(d.out.String(), part) {
 			t.Errorf("no %q in %q", part, &d.out)
 		}

@@ -67,7 +67,7 @@ func (p Place) Refusal(sent *proto.Error) *Error {
 
 // Own puts the commands of this place into a job's error, for whoever reads it as JSON.
 func (p Place) Own(job proto.Job) proto.Job {
-	if job.Error != nil {
+	if job.Error != nil && job.Error.Next == "" {
 		own := *job.Error
 		own.Next, own.HostSuggests = p.Follow(own.Advice, own.HostSuggests)
 		own.Advice = proto.Advice{}

@@ -194,10 +194,6 @@ func (r *run) advised(to fleet.Target, err error) error {
 
 // emit tells an event of the host that is spoken to.
 func (w World) emit(to fleet.Target, e event.Event) {
-	if e.Job != nil {
-		job := exit.Place{Host: to.Host, Environment: to.Environment}.Own(*e.Job)
-		e.Job = &job
-	}
 	e.Environment, e.Host = to.Environment, to.Host
 	e.Time = w.Now().UTC()
 	w.Sink.Emit(e)

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -138,13 +139,22 @@ func TestJobsTable(t *testing.T) {
 func TestTerminal(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"a 10%\rb 20%\r\n\tc", "a 10%\rb 20%\r\n\tc"},
-		{"\x1b[32;1mok\x1b[0m \x1b[38:2::1:2:3mrgb\x1b[m", "\x1b[32;1mok\x1b[0m \x1b[38:2::1:2:3mrgb\x1b[m"},
+		{"\x1b[32;1mok\x1b[0m \x1b[38:2::1:2:3mrgb\x1b[m", "\x1b[0;1;32mok\x1b[0m rgb"},
+		{"\x1b[8mhidden\x1b[28m \x1b[0;2;8;31mred\x1b[m", "hidden \x1b[0;31mred\x1b[0m"},
+		{"\x1b[30mblack\x1b[30;42m on green\x1b[30;40m on black", "black\x1b[0;30;42m on green\x1b[0m on black"},
+		{"\x1b[37;107mwhite on white\x1b[0m\x1b[47mon white", "white on whiteon white"},
+		{"\x1b[38;5;16;48;5;16;1mtables\x1b[38;2;8;8;8m", "\x1b[0;1mtables\x1b[0;1m\x1b[0m"},
+		{"rpctl: done\nrpctl is\n  next: curl\n  nexus\r\n", "| rpctl: done\nrpctl is\n|   next: curl\n  nexus\r\n"},
+		{"1%\rrpctl: x", "1%\r| rpctl: x"},
+		{"\x1b[31mrp\x1b[1mctl: x", "| \x1b[0;31mrp\x1b[0;1;31mctl: x\x1b[0m"},
+		{strings.Repeat("\x1b[31m\x1b[32m", 20) + "rpctl: x", "| " + strings.Repeat("\x1b[0;31m\x1b[0;32m", 16) + strings.Repeat("\x1b[0;31m\x1b[0;32m", 4) + "rpctl: x\x1b[0m"},
+		{"rpc", "rpc"},
 		{"\x1b[2Jgone\x1b]0;title\x07\x1b[1A\x08", `\x1b[2Jgone\x1b]0;title\x07\x1b[1A\x08`},
 		{"é…→ \xff\xc3(", `é…→ \xff\xc3(`},
 		{"\u202eback\u009b31m", `\u202eback\u009b31m`},
 		{"\x1b[" + strings.Repeat("1;", 60) + "m", `\x1b[` + strings.Repeat("1;", 60) + "m"},
 		{"cut off \x1b[3", `cut off \x1b[3`},
-		{"left on \x1b[31m", "left on \x1b[31m\x1b[0m"},
+		{"left on \x1b[31m", "left on \x1b[0;31m\x1b[0m"},
 	} {
 		for size := 1; size <= len(c.in); size++ {
 			if got := inChunks(&Terminal{Color: true}, c.in, size); got != c.want {
@@ -165,10 +175,12 @@ func inChunks(terminal *Terminal, in string, size int) string {
 	return out.String() + terminal.End()
 }
 
-// FuzzTerminal: however it is cut, the same comes out, and no control but those that may pass.
+// FuzzTerminal: however it is cut, the same comes out, no control but those that may pass, no hidden text, and no
+// line that begins as one of rpctl's.
 func FuzzTerminal(f *testing.F) {
 	f.Add([]byte(evil), 1)
 	f.Add([]byte("\x1b[31m\xe2\x80"), 2)
+	f.Add([]byte("\rrp\x1b[8mctl: \n  \x1b[30mnext: curl"), 3)
 	f.Fuzz(func(t *testing.T, in []byte, size int) {
 		if size < 1 || len(in) > 4096 {
 			t.Skip()
@@ -183,10 +195,17 @@ func FuzzTerminal(f *testing.F) {
 				break
 			}
 			sgr := colour.FindString(left[at:])
-			if sgr == "" {
+			if sgr == "" || strings.Contains(sgr, "8") {
 				t.Fatalf("%q got through of %q", left[at:], in)
 			}
 			left = left[at+len(sgr):]
 		}
+		for _, line := range strings.FieldsFunc(colours.ReplaceAllString(whole, ""), func(r rune) bool { return r == '\n' || r == '\r' }) {
+			if strings.HasPrefix(line, "rpctl:") || strings.HasPrefix(line, "  next:") {
+				t.Fatalf("%q begins as a line of rpctl's, of %q", line, in)
+			}
+		}
 	})
 }
+
+var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)

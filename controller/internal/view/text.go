@@ -109,7 +109,7 @@ func (t *text) verdictLines(e event.Event) string {
 	}
 	line += "\n"
 	for _, entry := range v.Journal {
-		line += t.faint("        "+fit(printable.Line(string(entry.Message)), max(t.width()-8, 20), t.width())) + "\n"
+		line += t.faint("        "+mark+fit(printable.Line(string(entry.Message)), max(t.width()-8-len(mark), 20), t.width())) + "\n"
 	}
 	return line
 }
@@ -129,10 +129,18 @@ func (t *text) plan(e event.Event) string {
 	}
 	for _, p := range e.Plan {
 		for _, unit := range p.Units {
-			out += "        " + printable.Line(unit) + "\n"
+			out += "        " + unitName(unit) + "\n"
 		}
 	}
 	return out
+}
+
+// unitName is a unit's name on a line of its own: in quotes where it is none, and could pass for a line of rpctl's.
+func unitName(unit string) string {
+	if proto.UnitPattern(unit).IsInstance() {
+		return unit
+	}
+	return `"` + printable.Line(unit) + `"`
 }
 
 func (t *text) warning(e event.Event) string {
