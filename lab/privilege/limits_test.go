@@ -94,7 +94,7 @@ mark=$(date '+%F %T')
 runuser -u app -- perl -MIO::Socket::UNIX -e 'for (1..200) { IO::Socket::UNIX->new("/run/rp-agent.sock") }'
 await 'rp-agent audit verify >/dev/null'
 journalctl --sync
-echo lines $(journalctl --since "$mark" -o cat -u 'rp-agent@*' -u rp-agent.socket | grep -v -e '^-- ' -e PrivateNetwork= | wc -l) # the lab's machines have no network namespaces, and systemd says so each time
+echo lines $(journalctl --since "$mark" -o cat -u 'rp-agent@*' -u rp-agent.socket | grep -v -e '^-- ' -e PrivateNetwork= -e 'loopback network device' | wc -l) # the lab's machines have no network namespaces, and systemd says so each time
 journalctl --since "$mark" -o cat -u 'rp-agent@*' -u rp-agent.socket | sed 's/[0-9][0-9]*/N/g' | sort | uniq -c | head
 systemctl is-active rp-agent.socket`,
 			[]string{"lines 0", "active"}},
