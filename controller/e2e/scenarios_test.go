@@ -26,6 +26,11 @@ var scenarios = map[string]scenario{
 	"two-hosts": {environments: func(all []inprocess.Environment) {
 		all[0].Hosts = []string{"rp-preprod-1", "rp-preprod-2"}
 	}},
+	"glass": {environments: func(all []inprocess.Environment) {
+		for i := range all {
+			all[i].BreakGlass = true
+		}
+	}},
 	"slow": {environments: func(all []inprocess.Environment) { all[0].Message = 3 * time.Second }},
 
 	// the way to the host
