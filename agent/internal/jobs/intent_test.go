@@ -112,7 +112,7 @@ func TestBreakGlassIsSigned(t *testing.T) {
 		"alone, signed without the reason":       {self: true, signed: "-", approved: "-", words: "with another reason"},
 		"alone, signed for another reason":       {self: true, signed: "friday", approved: "-", words: "with another reason"},
 		"two people":                             {approved: reason},
-		"one person, no approval":                {approved: "-", words: "takes two people here: nobody has approved"},
+		"one person, no approval":                {approved: "-", words: "nobody has approved this plan"},
 		"two people, a plain approval":           {words: "not that the glass is broken"},
 		"two people, another reason":             {approved: "friday", words: "approved another reason"},
 		"two people, unsigned":                   {approved: reason, unsigned: true, words: "not signed by an operator"},

@@ -75,12 +75,12 @@ func TestStartTwice(t *testing.T) {
 	refusal(t, err, proto.CodeJob, "taken by another job")
 }
 
-// TestWhatToTypeNamesTheEnvironment: rpctl jobs and rpctl attach do not run without --env.
-func TestWhatToTypeNamesTheEnvironment(t *testing.T) {
+// TestUnknownJobAdvisesTheList: rpctl adds the environment, without which its jobs does not run.
+func TestUnknownJobAdvisesTheList(t *testing.T) {
 	h := jobstest.NewHost(t)
 	var refused *proto.Error
 	_, err := h.Service.Cancel(t.Context(), proto.JobCancelArgs{ID: "nosuchjob1234567"}, jobstest.Caller)
-	if !errors.As(err, &refused) || refused.Advice.Text() != "rpctl jobs --env preprod" {
+	if !errors.As(err, &refused) || refused.Advice.Code != proto.AdviceJobs {
 		t.Errorf("got %v, next %+v", err, refused)
 	}
 }

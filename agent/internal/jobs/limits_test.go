@@ -37,8 +37,8 @@ func TestSimulationsAtOnceAreLimited(t *testing.T) {
 			byLogin[caller.User]++
 		case !errors.As(err, &refused) || refused.Code != proto.CodeLimit:
 			t.Errorf("refused with %v", err)
-		case !strings.HasPrefix(refused.Next, "rpctl cancel testjob") || !strings.Contains(string(refused.Message), "testjob"):
-			t.Errorf("the refusal does not help: %q, next %q", refused.Message, refused.Next)
+		case refused.Advice.Code != proto.AdviceCancel || !strings.Contains(string(refused.Message), "testjob"):
+			t.Errorf("the refusal does not help: %q, %+v", refused.Message, refused.Advice)
 		}
 	}
 	var all sync.WaitGroup

@@ -43,7 +43,7 @@ func TestSimulationsLeaveAReserve(t *testing.T) {
 	} {
 		err := f.RoomForDryRun(free(c.mib), c.running, c.printed)
 		var refused *proto.Error
-		if c.says == "" && err != nil || c.says != "" && (!errors.As(err, &refused) || refused.Code != proto.CodeLimit || refused.Next == "" || !strings.Contains(string(refused.Message), c.says)) {
+		if c.says == "" && err != nil || c.says != "" && (!errors.As(err, &refused) || refused.Code != proto.CodeLimit || refused.Advice.Code == "" || !strings.Contains(string(refused.Message), c.says)) {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}

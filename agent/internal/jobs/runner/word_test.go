@@ -263,7 +263,7 @@ func TestAStepThatWaitsIsLedOn(t *testing.T) {
 		t.Errorf("before the simulation: %q", got)
 	}
 	h.Simulate(p)
-	if got := next(); !strings.Contains(got, "--apply --plan PLAN --env preprod --resolve 1.1=rerun --reason 'a fresh dry run shows 29 left'") {
+	if got := next(); !strings.Contains(got, "--apply --plan PLAN --resolve 1.1=rerun --reason 'a fresh dry run shows 29 left'") {
 		t.Errorf("after it: %q", got)
 	}
 	h.World.Add(jobstest.CHU75.ID, "CHU 77", 1)
