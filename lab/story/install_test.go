@@ -87,11 +87,15 @@ func installWithoutSFTP(t *testing.T, s *stage) {
 	}
 	s.agent(t, 0, "pin", "preprod", "--yes") // which prod waits for
 	s.agent(t, 0, "install", "prod", "--yes")
+	s.agent(t, 0, "pin", "prod", "--yes")
 	if got, want := sum(t, s, labtest.Read(t, s.prod, agentPath)), sum(t, s, ""); got != want {
 		t.Errorf("the host has another binary (%x) than was sent (%x)", got, want)
 	}
 	if left := labtest.On(t, s.prod, "find", "/home/admin", "-name", ".rpctl-*"); left != "" {
 		t.Errorf("the upload was left there: %s", left)
+	}
+	if left := labtest.On(t, s.prod, "find", "/usr/local", "-name", "rp-agent.*"); left != "" {
+		t.Errorf("root's copy was left there: %s", left)
 	}
 }
 
