@@ -25,6 +25,7 @@ var golden = map[string]any{
 			Workers: []UnitPattern{"messenger_worker_async@*.service"}, Look: []string{"rpctl"}, Act: []string{"rpctl"},
 		},
 		Signers: &SignerDigests{Approvers: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+		Audit:   &AuditHead{Length: 7, Head: "00"},
 	},
 	"request": Line{Request: Request{
 		ID: 1, Protocol: 1, Op: OpRestart, Environment: "preprod", Operator: "alice@laptop",

@@ -109,6 +109,8 @@ type Hello struct {
 	// Signers are digests of the keys that the gates here accept; nil where no migrations run, and from an agent that
 	// does not report them.
 	Signers *SignerDigests `json:"signers,omitempty"`
+	// Audit is where the host's audit ends; nil of an agent that does not tell, or cannot read it.
+	Audit *AuditHead `json:"audit,omitempty"`
 	// Error is set when the agent can serve nothing; the connection then ends.
 	Error *Error `json:"error,omitempty"`
 }

@@ -42,6 +42,8 @@ type Simulation struct {
 	// Resolved are the steps that are Done and whose figures may be less than all of what they did. They are
 	// no figures, and no part of FiguresDigest.
 	Resolved []ResolvedStep `json:"resolved,omitempty"`
+	// Audit is where the host's audit ended when the receipt was signed; receipts of older agents have none.
+	Audit *AuditHead `json:"audit,omitempty"`
 }
 
 // SimulatedStep is a step's dry run and what it will do when its turn comes.
@@ -97,6 +99,8 @@ type Applied struct {
 	Steps       []plan.Forecast `json:"steps"` // what each step did
 	// Resolved are the steps whose figures may be less than all of what they did.
 	Resolved []ResolvedStep `json:"resolved,omitempty"`
+	// Audit is where the host's audit ended when the receipt was signed; receipts of older agents have none.
+	Audit *AuditHead `json:"audit,omitempty"`
 }
 
 // ResolvedAs is how a step went on by an operator's word, where it did.

@@ -3,7 +3,10 @@ package e2e_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -22,7 +25,7 @@ import (
 // commands are what a script may say on top of testscript's own words.
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"lab": startLab, "merge": merge, "edit": edit, "waitfor": waitFor, "stop-unit": stopUnit, "lose": lose,
-	"changed-key": changedKey, "events": events, "full-disk": fullDisk,
+	"changed-key": changedKey, "rewrite-audit": rewriteAudit, "events": events, "full-disk": fullDisk,
 }
 
 // patience is how long a script waits for something to happen that should.
@@ -131,6 +134,32 @@ func changedKey(ts *testscript.TestScript, _ bool, args []string) {
 	address, _, _ := strings.Cut(line, " ")
 	_, key, _ := strings.Cut(other.KnownHostsLine(), " ")
 	ts.Check(os.WriteFile(known, bytes.Replace(data, []byte(line), []byte(address+" "+key), 1), 0o644))
+}
+
+// rewriteAudit: rewrite-audit HOST OLD NEW changes a text in a host's audit, and makes the chain hold again, as
+// one could who writes that file; without texts it takes the last entry away.
+func rewriteAudit(ts *testscript.TestScript, _ bool, args []string) {
+	path := filepath.Join(labOf(ts).Host(args[0]).Agent.State, "audit.jsonl")
+	data, err := os.ReadFile(path)
+	ts.Check(err)
+	lines := bytes.SplitAfter(bytes.TrimSuffix(data, []byte("\n")), []byte("\n"))
+	if len(args) == 1 {
+		ts.Check(os.WriteFile(path, bytes.Join(lines[:len(lines)-1], nil), 0o600))
+		return
+	}
+	if !bytes.Contains(data, []byte(args[1])) {
+		ts.Fatalf("nothing in the audit is %s", args[1])
+	}
+	var out []byte
+	prev := ""
+	for _, line := range lines {
+		text, _, _ := strings.Cut(strings.ReplaceAll(string(line), args[1], args[2]), `,"prev":"`)
+		sum := sha256.Sum256([]byte(prev + "\n" + text + `,"prev":"","hash":""}`))
+		hash := hex.EncodeToString(sum[:])
+		out = fmt.Appendf(out, `%s,"prev":"%s","hash":"%s"}`+"\n", text, prev, hash)
+		prev = hash
+	}
+	ts.Check(os.WriteFile(path, out, 0o600))
 }
 
 // events: events stdout says that every line is an event that docs/json.md knows.

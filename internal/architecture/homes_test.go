@@ -29,7 +29,7 @@ var homes = map[string][]string{
 	"github.com/rs/zerolog":           {"lab"}, // toxiproxy wants its logger
 
 	// What files need that several processes share.
-	"github.com/gofrs/flock":        {"agent/internal/audit", "agent/internal/lease", "agent/internal/places", "agent/internal/setup", "agent/internal/jobs/store", "agent/internal/stateform", "lab"},
+	"github.com/gofrs/flock":        {"agent/internal/audit", "agent/internal/lease", "agent/internal/places", "agent/internal/setup", "agent/internal/jobs/store", "agent/internal/stateform", "controller/internal/witness", "lab"},
 	"github.com/google/renameio/v2": {"controller"},
 
 	// The terminal is asked by those who read from it and those who draw on it.

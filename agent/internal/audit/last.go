@@ -1,7 +1,9 @@
 package audit
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -33,6 +35,59 @@ func (l *Log) Newest() (time.Time, error) {
 		return time.Time{}, err
 	}
 	return last[0].Mark(), nil
+}
+
+// Head is where the audit ends.
+func (l *Log) Head() (proto.AuditHead, error) {
+	last, err := l.Last(1)
+	if err != nil || len(last) == 0 {
+		return proto.AuditHead{}, err
+	}
+	return proto.AuditHead{Length: last[0].Seq, Head: last[0].Hash}, nil
+}
+
+// maxSince is how many bytes of lines one answer of Since has, and maxSinceBack how far from the file's end it looks.
+const (
+	maxSince     = 512 << 10
+	maxSinceBack = 128 << 20
+)
+
+// Since is the lines of the entries after number after, oldest first: the oldest of them that fit one answer. Torn lines are
+// passed over, as by Last: the note of each is an entry.
+func (l *Log) Since(after int64) ([]json.RawMessage, error) {
+	file, closeFile, err := l.whole()
+	if err != nil {
+		return nil, err
+	}
+	defer closeFile()
+	newestFirst, bytes := []json.RawMessage{}, 0
+	lines := newBackward(file, file.Size())
+	for {
+		line, start, err := lines.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil && file.Size()-start > maxSinceBack {
+			err = storage("read the audit file", fmt.Errorf("entry %d is more than %d MiB from its end", after, maxSinceBack>>20))
+		}
+		if err != nil {
+			return nil, err
+		}
+		entry, err := decode(line)
+		if err != nil {
+			continue
+		}
+		if entry.Seq <= after {
+			break
+		}
+		newestFirst, bytes = append(newestFirst, slices.Clone(line)), bytes+len(line)
+		for len(newestFirst) > proto.MaxAuditLines || bytes > maxSince {
+			bytes -= len(newestFirst[0])
+			newestFirst = newestFirst[1:]
+		}
+	}
+	slices.Reverse(newestFirst)
+	return newestFirst, nil
 }
 
 // LastDeploy is the newest deploy or rollback: the lease that was taken for one, what was recorded

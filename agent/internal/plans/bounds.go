@@ -21,10 +21,10 @@ func bounded(body any) error {
 	case *proto.Revocation:
 		return cmp.Or(name("by", b.By), line("reason", b.Reason, proto.MaxSignedReason), nonce(b.Nonce))
 	case *proto.Simulation:
-		return cmp.Or(short("host", b.Host), short("environment", b.Environment), short("revision", b.Revision), nonce(b.Nonce))
+		return cmp.Or(short("host", b.Host), short("environment", b.Environment), short("revision", b.Revision), nonce(b.Nonce), head(b.Audit))
 	case *proto.Applied:
 		return cmp.Or(short("host", b.Host), short("environment", b.Environment), short("revision", b.Revision), short("job", string(b.Job)),
-			line("break_glass", b.BreakGlass, proto.MaxSignedReason), nonce(b.Nonce))
+			line("break_glass", b.BreakGlass, proto.MaxSignedReason), nonce(b.Nonce), head(b.Audit))
 	case *proto.Intent:
 		for _, r := range b.Resolve {
 			if err := line("resolve", r.Reason, proto.MaxSignedReason); err != nil {
@@ -56,6 +56,13 @@ func line(field, text string, most int) error {
 		return fmt.Errorf("its %q is not one printable line", field)
 	}
 	return nil
+}
+
+func head(audit *proto.AuditHead) error {
+	if audit == nil {
+		return nil
+	}
+	return short("audit.head", audit.Head)
 }
 
 func noBlank(field, text string) error {

@@ -32,6 +32,7 @@ func init() {
 		proto.OpJournal:     {run: (*session).journal},
 		proto.OpHistory:     {anyEnvironment: true, run: (*session).history},
 		proto.OpAuditVerify: {anyEnvironment: true, run: (*session).auditVerify},
+		proto.OpAuditSince:  {anyEnvironment: true, run: (*session).auditSince},
 		proto.OpDoctor:      {anyEnvironment: true, run: (*session).doctor},
 		proto.OpLease:       {right: act, run: (*session).takeLease},
 		proto.OpRestart:     {right: act, needsLease: true, run: (*session).restart},
@@ -50,7 +51,7 @@ func init() {
 
 // capabilities is the operations in the order of PROTOCOL.md.
 func capabilities() []proto.Op {
-	return []proto.Op{proto.OpStatus, proto.OpRelease, proto.OpUnits, proto.OpJournal, proto.OpHistory, proto.OpAuditVerify,
+	return []proto.Op{proto.OpStatus, proto.OpRelease, proto.OpUnits, proto.OpJournal, proto.OpHistory, proto.OpAuditVerify, proto.OpAuditSince,
 		proto.OpDoctor, proto.OpLease, proto.OpRestart, proto.OpVerify, proto.OpRecord,
 		proto.OpJobStart, proto.OpJobFollow, proto.OpJobCancel, proto.OpJobs, proto.OpPlanStatus, proto.OpApprove, proto.OpRevoke, proto.OpClockReset}
 }

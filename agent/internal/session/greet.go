@@ -28,6 +28,9 @@ func (s *session) greet() bool {
 		if s.host.Signers != nil {
 			hello.Signers = s.host.Signers()
 		}
+		if head, err := s.audit.Head(); err == nil { // otherwise the operations that need the audit say why
+			hello.Audit = &head
+		}
 	}
 	s.event(hello)
 	return hello.Error == nil

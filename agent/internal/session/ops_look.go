@@ -73,6 +73,19 @@ func (s *session) history(_ context.Context, request proto.Request) (any, error)
 	return proto.History{Entries: entries}, err
 }
 
+// auditSince gives the lines after an entry, so that the controller can see for itself that what it knew is still in the chain.
+func (s *session) auditSince(_ context.Context, request proto.Request) (any, error) {
+	var args proto.AuditSinceArgs
+	if err := decodeArgs(request, &args); err != nil {
+		return nil, err
+	}
+	if args.After < 0 {
+		return nil, badRequest("after %d is no entry's number", args.After)
+	}
+	lines, err := s.audit.Since(args.After)
+	return proto.AuditLines{Lines: lines}, err
+}
+
 func (s *session) auditVerify(_ context.Context, request proto.Request) (any, error) {
 	if err := decodeArgs(request, &struct{}{}); err != nil {
 		return nil, err

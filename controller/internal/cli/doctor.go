@@ -38,6 +38,7 @@ func (a *app) doctor(ctx context.Context, env string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.flags.timeout+answerTime)
 	defer cancel()
+	a.audits.quiet = true
 	byName := map[string]inventory.Environment{}
 	for _, e := range environments {
 		byName[e.Name] = e
@@ -113,6 +114,7 @@ func (a *app) examine(ctx context.Context, environment inventory.Environment, ta
 	checks = append(checks,
 		quiet(target.Host, noise()),
 		check("configuration", "agent.toml is what hosts.toml says", deploy.Fits(environment, target.Host, hello)),
+		a.auditCheck(target, hello),
 	)
 	if environment.Console != nil && target.Host == environment.ConsoleHost {
 		checks = append(checks,

@@ -17,6 +17,7 @@ import (
 func (a *app) historyCommand() *cobra.Command {
 	var env string
 	var limit int
+	var accept bool
 	cmd := &cobra.Command{
 		Use:   "history --env ENVIRONMENT",
 		Short: "Show what the hosts' audit files say: who did what, when, with which result",
@@ -25,11 +26,19 @@ func (a *app) historyCommand() *cobra.Command {
 			if limit < 1 || limit > proto.MaxHistory {
 				return &exit.Error{Code: exit.BadInput, Message: fmt.Sprintf("bad -n %d: want 1 to %d", limit, proto.MaxHistory)}
 			}
+			if accept {
+				environment, err := a.environment(env)
+				if err != nil {
+					return err
+				}
+				return a.acceptAudits(cmd.Context(), targets([]inventory.Environment{environment}))
+			}
 			return a.history(cmd.Context(), env, limit)
 		},
 	}
 	a.envFlag(cmd, &env, "environment of hosts.toml")
 	cmd.Flags().IntVarP(&limit, "lines", "n", 20, "entries of each host")
+	cmd.Flags().BoolVar(&accept, "accept-audit", false, "take the hosts' audits as they are now for what was seen before, after a new installation or once you know why they differ")
 	return cmd
 }
 

@@ -179,7 +179,7 @@ func (a *app) migrateOptions(m migrating) (migrate.Options, error) {
 func (a *app) migrateWorld() migrate.World {
 	world := migrate.World{
 		Fleet: a.fleet(), Sink: a.view(), Console: a.console(), Fits: deploy.Fits, Receipts: receiptKeyFits, Accepts: a.acceptedKeys, Random: rand.Reader, Now: a.Now,
-		Interrupts: a.interrupted, Sign: a.sign, Confirmed: a.confirmed(),
+		Interrupts: a.interrupted, Sign: a.sign, Confirmed: a.confirmed(), Intact: a.intact,
 	}
 	if a.Asks {
 		world.Confirm = a.confirm

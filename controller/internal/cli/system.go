@@ -59,6 +59,7 @@ type app struct {
 	sshMu  sync.Mutex
 	ssh    *ssh
 	heard  listeners
+	audits audits       // of the hosts that were reached
 	hurry  *local.Hurry // for the second Ctrl-C
 	// listener takes a Ctrl-C to who asks what is meant by it; nil while nobody does.
 	listenMu sync.Mutex

@@ -22,11 +22,22 @@ func (a *app) world() deploy.World {
 
 // fleet reaches the hosts.
 func (a *app) fleet() *fleet.Fleet {
-	dial := a.Dial
-	if dial == nil {
-		dial = a.sshOf().dial
+	dial := a.dialer()
+	return &fleet.Fleet{Dial: func(ctx context.Context, target fleet.Target) (fleet.Agent, error) {
+		agent, err := dial(ctx, target)
+		if err != nil {
+			return nil, err
+		}
+		return &witnessed{Agent: agent, app: a, target: target}, nil
+	}}
+}
+
+// dialer starts agents over SSH, or as a test wants it.
+func (a *app) dialer() func(context.Context, fleet.Target) (fleet.Agent, error) {
+	if a.Dial != nil {
+		return a.Dial
 	}
-	return &fleet.Fleet{Dial: dial}
+	return a.sshOf().dial
 }
 
 // confirm asks a question and reads one line. It reads no byte more: what comes

@@ -34,7 +34,13 @@ func Apply(ctx context.Context, world World, options Options, with Applying) err
 	if err != nil {
 		return err
 	}
-	args, err := r.prepareApply(ctx, to, agent, with)
+	var args proto.JobStartArgs
+	if r.Intact != nil {
+		err = r.Intact(to)
+	}
+	if err == nil {
+		args, err = r.prepareApply(ctx, to, agent, with)
+	}
 	if err != nil {
 		_ = agent.Close() // nothing was started
 		return r.advised(to, err)

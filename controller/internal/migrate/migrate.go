@@ -45,6 +45,8 @@ type World struct {
 	// Receipts says whether the host reports the receipt key that is pinned for it, Accepts whether it accepts the keys
 	// of the repository's files and no others; ErrNoDigests is an agent that does not report that.
 	Receipts, Accepts func(environment inventory.Environment, hello proto.Hello) error
+	// Intact refuses a host whose audit is not the one that was seen before; nil asks nothing.
+	Intact func(fleet.Target) error
 	// Confirmed is the command that was typed, with the flag that goes for the answer.
 	Confirmed string
 	// Confirm asks the operator to type something; nil where there is no terminal.

@@ -50,6 +50,9 @@ func (w *work) signSimulation() (*proto.Error, error) {
 	if refusal != nil {
 		return refusal, nil
 	}
+	if simulation.Audit, err = w.head(); err != nil {
+		return nil, err
+	}
 	if err := w.sign(proto.NamespaceSimulation, simulation); err != nil {
 		return nil, err
 	}

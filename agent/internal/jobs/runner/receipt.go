@@ -38,11 +38,15 @@ func (w *work) signApplied() (*proto.Error, error) {
 	if err != nil {
 		return nil, err
 	}
+	head, err := w.head()
+	if err != nil {
+		return nil, err
+	}
 	now := w.now()
 	return nil, w.sign(proto.NamespaceApplied, proto.Applied{
 		Kind: "applied", Environment: w.Config.Environment, Host: w.Name, Plan: w.digest, Revision: w.record.Revision,
 		Job: w.record.Job.ID, Time: now, Expires: now.Add(appliedLife), Nonce: nonce(),
-		BreakGlass: cmp.Or(w.spec.Args.BreakGlass, steps.BreakGlass), Steps: w.record.Forecasts, Resolved: w.resolved(),
+		BreakGlass: cmp.Or(w.spec.Args.BreakGlass, steps.BreakGlass), Steps: w.record.Forecasts, Resolved: w.resolved(), Audit: head,
 	})
 }
 
@@ -55,6 +59,12 @@ func (w *work) resolved() []proto.ResolvedStep {
 		}
 	}
 	return all
+}
+
+// head is where the audit ends now: a signed receipt that was brought elsewhere shows whether it was rewritten since.
+func (w *work) head() (*proto.AuditHead, error) {
+	head, err := w.Audit.Head()
+	return &head, err
 }
 
 // sign keeps a receipt with the plan and with the job.

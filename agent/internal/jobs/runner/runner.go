@@ -48,6 +48,8 @@ type Audit interface {
 	Append(entry proto.AuditEntry) (proto.AuditEntry, error)
 	// Newest is the newest time of any entry; it only rises.
 	Newest() (time.Time, error)
+	// Head is where the audit ends.
+	Head() (proto.AuditHead, error)
 }
 
 // Host is what a runner works on.
