@@ -291,3 +291,50 @@ func TestRequireSK(t *testing.T) {
 		t.Errorf("gate 3 says %q", why)
 	}
 }
+
+// TestRequireSKBreaksTheGlass: a start behind a broken glass is signed by a hardware key where the host asks for those,
+// and any other start by any key.
+func TestRequireSKBreaksTheGlass(t *testing.T) {
+	touched := signaturetest.NewED25519(t, signaturetest.Touched)
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Parts.Config.Console.BreakGlass, h.Parts.Config.Console.RequireSK = true, true
+	approvers := h.Parts.Approvers
+	h.Parts.Approvers = func() (signature.Signers, error) {
+		all, err := approvers()
+		return append(all, signature.Signer{Principal: "alice", Key: touched.PublicKey()}), err
+	}
+	h.Reopen()
+	h.Simulate(p)
+	args := proto.JobStartArgs{ID: h.NewID(), Kind: proto.KindApply, Plan: p, BreakGlass: "people sleep outside"}
+	signed := h.Alice.Sign(t, proto.NamespaceIntent, h.Statement(args))
+	args.Intent = &signed
+	_, err := h.Start(args)
+	refusal(t, err, proto.CodeGate, "the start breaks the glass, and require_sk wants")
+	if signed, err = signature.Sign(touched, proto.NamespaceIntent, proto.CanonicalBody(h.Statement(args))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Start(args); err != nil {
+		t.Error(err)
+	}
+	h.Finish(args.ID)
+
+	// A plain start by a plain key.
+	h, p = jobstest.NewHost(t), jobstest.Plan()
+	h.Parts.Config.Console.RequireSK = true
+	h.Parts.Approvers = func() (signature.Signers, error) {
+		all, err := approvers()
+		return append(append(all, h.Alice.Key.Signers("alice")...), signature.Signer{Principal: "claire", Key: touched.PublicKey()}), err
+	}
+	h.Reopen()
+	s := h.Simulate(p)
+	approval, err := signature.Sign(touched, proto.NamespaceApproval, proto.CanonicalBody(approvalAt(s, jobstest.Now())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := approve(h, approval); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Start(h.Signed(h.Alice, proto.JobStartArgs{ID: h.NewID(), Kind: proto.KindApply, Plan: p})); err != nil {
+		t.Error(err)
+	}
+}

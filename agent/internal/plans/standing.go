@@ -88,6 +88,8 @@ func (f Folder) intent(q Question, e Evidence) (string, error) {
 		doubt = "the start was signed by a newer rpctl: upgrade rp-agent"
 	case q.Asked.Sub(intent.Time) > proto.IntentLife || intent.Time.Sub(q.Asked) > proto.ClockSkew:
 		doubt = "the start was signed at another time"
+	case intent.BreakGlass != "" && q.Rules != nil && q.Rules.RequireSK && !signature.InHardware(*q.Start.Intent):
+		doubt = "the start breaks the glass, and require_sk wants it signed by a hardware key with touch (sk-ssh-ed25519 or sk-ecdsa)"
 	default:
 		doubt = f.covers(intent, q, e)
 	}
