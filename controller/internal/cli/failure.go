@@ -99,7 +99,7 @@ func (a *app) instead(wrong, right string) string {
 // sameHosts puts --hosts and --ssh-config, where they were typed, into commands to type next: pasted
 // without them, a command with --yes would go to another inventory's hosts. ssh calls the latter -F.
 func (a *app) sameHosts(next string) string {
-	commands := strings.Split(next, " && ")
+	commands := split(next)
 	for i, command := range commands {
 		switch program, rest, _ := strings.Cut(command, " "); {
 		case program == "rpctl" && rest != "":
@@ -109,6 +109,28 @@ func (a *app) sameHosts(next string) string {
 		}
 	}
 	return strings.Join(commands, " && ")
+}
+
+// split is the commands of a line; an && within quotes joins none.
+func split(line string) []string {
+	var commands []string
+	begin, quote := 0, byte(0)
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '\\': // of Word: it goes with the next character
+			i++
+		case c == '\'' || c == '"':
+			quote = c
+		case strings.HasPrefix(line[i:], " && "):
+			commands = append(commands, line[begin:i])
+			begin = i + len(" && ")
+		}
+	}
+	return append(commands, line[begin:])
 }
 
 // withFlag is a flag for a command that does not have it, and nothing where none was typed.

@@ -99,7 +99,10 @@ func (o oracle) Call(ctx context.Context, op proto.Op, _, result any, on func(pr
 	case error:
 		return answer
 	case func(context.Context, func(proto.Event)) error:
-		return answer(ctx, on)
+		return answer(ctx, func(e proto.Event) {
+			hosttext.Clean(&e)
+			on(e)
+		})
 	case func() any:
 		return copied(answer(), result)
 	default:

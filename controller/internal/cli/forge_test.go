@@ -259,13 +259,30 @@ func TestHostForgesNoLine(t *testing.T) {
 func FuzzHostForgesNoLine(f *testing.F) {
 	for i, text := range lies {
 		advice := badAdvice[i%len(badAdvice)]
-		f.Add(text, string(advice.Code), string(advice.Job), advice.Path, string(advice.Unit), i%2 == 0, i%3 == 0)
+		f.Add(text, string(advice.Code), string(advice.Job), advice.Path, string(advice.Unit), i%2 == 0, i%3 == 0, uint8(i))
 	}
-	f.Fuzz(func(t *testing.T, text, code, job, path, unit string, fails, legacy bool) {
+	f.Fuzz(func(t *testing.T, text, code, job, path, unit string, fails, legacy bool, which uint8) {
 		if len(text) > 1<<12 {
 			t.Skip()
 		}
 		advice := proto.Advice{Code: proto.AdviceCode(code), Job: proto.JobID(job), Path: path, Unit: proto.UnitPattern(unit)}
-		checkForger(t, forger{text: text + canary, advice: advice, fails: fails, legacy: legacy, ends: proto.JobFailed}, shown)
+		checkForger(t, forger{text: text + canary, advice: advice, fails: fails, legacy: legacy, ends: proto.JobFailed}, shown[int(which)%len(shown):][:1])
 	})
+}
+
+// TestSameHostsLooksAtCommands: an && within a quoted word begins no command.
+func TestSameHostsLooksAtCommands(t *testing.T) {
+	a := &app{}
+	a.flags.hosts = "h.toml"
+	for next, want := range map[string]string{
+		"rpctl status":                              "rpctl --hosts h.toml status",
+		"git fetch && rpctl status":                 "git fetch && rpctl --hosts h.toml status",
+		"rpctl plan check 'a && rpctl deploy'":      "rpctl --hosts h.toml plan check 'a && rpctl deploy'",
+		`ssh -t p1 "sudo true && rpctl deploy"`:     `ssh -t p1 "sudo true && rpctl deploy"`,
+		"rpctl plan check 'it'\\''s && rpctl done'": "rpctl --hosts h.toml plan check 'it'\\''s && rpctl done'",
+	} {
+		if got := a.sameHosts(next); got != want {
+			t.Errorf("%s became %s", next, got)
+		}
+	}
 }

@@ -48,7 +48,7 @@ func (t *text) job(e event.Event) string {
 			}
 			return line + " " + t.warn(how) + "\n"
 		}
-		return fmt.Sprintf("%s: %s on %s, begun by %s (%s)\n", line, printable.Line(string(j.Kind)), e.Host, printable.Line(string(j.Operator)), printable.Line(string(j.User)))
+		return fmt.Sprintf("%s: %s on %s, begun by %s (%s)\n", line, printable.Line(string(j.Kind)), e.Host, string(j.Operator), string(j.User))
 	}
 	paint := t.bad
 	if j.State == proto.JobSucceeded {
@@ -78,7 +78,7 @@ func (t *text) jobStep(s proto.JobStep) string {
 		line += fmt.Sprintf(", %d left to move", *s.Remaining)
 	}
 	if s.Detail != "" {
-		line += t.faint(" (" + printable.Line(string(s.Detail)) + ")")
+		line += t.faint(" (" + string(s.Detail) + ")")
 	}
 	return line + "\n"
 }
@@ -248,9 +248,9 @@ func (t *text) gates(e event.Event) string {
 		if !gate.Open {
 			state = t.bad("closed")
 		}
-		line := fmt.Sprintf("%4d %-11s %s", gate.Gate, printable.Line(string(gate.Name)), state)
+		line := fmt.Sprintf("%4d %-11s %s", gate.Gate, string(gate.Name), state)
 		if gate.Why != "" {
-			line += "  " + printable.Line(string(gate.Why))
+			line += "  " + string(gate.Why)
 		}
 		out += strings.TrimRight(line, " ") + "\n"
 	}
@@ -271,7 +271,7 @@ func JobsTable(jobs []proto.Job, look Look) string {
 		}
 		rows = append(rows, []cell{
 			{printable.Line(string(j.ID)), nil}, {printable.Line(string(j.Kind)), nil}, state, {fmt.Sprintf("%d of %d", j.Done(), len(j.Steps)), nil},
-			{event.Ago(look.Now.Sub(j.Created)), nil}, {printable.Line(string(j.Operator)), nil}, {printable.Line(string(j.Ticket)), nil},
+			{event.Ago(look.Now.Sub(j.Created)), nil}, {string(j.Operator), nil}, {string(j.Ticket), nil},
 		})
 	}
 	return table(rows, look.Width)

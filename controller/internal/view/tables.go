@@ -45,7 +45,7 @@ func HistoryTable(entries []event.Event, look Look) string {
 func LogLine(e event.Event, look Look) string {
 	const syslogError = 3 // LOG_ERR, syslog(3); smaller is worse
 	s := style{look.Color}
-	message := printable.Line(string(e.Log.Message))
+	message := string(e.Log.Message)
 	if e.Log.Priority <= syslogError {
 		message = s.bad(message)
 	}
@@ -63,7 +63,7 @@ func CheckLine(e event.Event, look Look) string {
 	case !e.Check.OK:
 		sign = s.bad("FAIL")
 	}
-	line := fmt.Sprintf("%s %s: %s: %s\n", sign, e.Host, printable.Line(string(e.Check.Name)), printable.Line(string(e.Check.Detail)))
+	line := fmt.Sprintf("%s %s: %s: %s\n", sign, e.Host, string(e.Check.Name), string(e.Check.Detail))
 	if !e.Check.OK && e.Check.Fix != "" {
 		line += "       " + fixOf(e.Check.Fix) + ": " + printable.Line(e.Check.Fix) + "\n"
 	}

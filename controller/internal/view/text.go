@@ -105,11 +105,11 @@ func (t *text) verdictLines(e event.Event) string {
 	v := e.Verdict
 	line := fmt.Sprintf("    %s %s: %s: %s", t.verdict(*v), e.Host, printable.Line(v.Unit), printable.Line(string(v.Verdict)))
 	if v.Why != "" {
-		line += t.faint(" (" + printable.Line(string(v.Why)) + ")")
+		line += t.faint(" (" + string(v.Why) + ")")
 	}
 	line += "\n"
 	for _, entry := range v.Journal {
-		line += t.faint("        "+mark+fit(printable.Line(string(entry.Message)), max(t.width()-8-len(mark), 20), t.width())) + "\n"
+		line += t.faint("        "+mark+fit(string(entry.Message), max(t.width()-8-len(mark), 20), t.width())) + "\n"
 	}
 	return line
 }
@@ -174,7 +174,7 @@ func Suggestion(host string, text proto.HostText) string {
 func unitLine(host string, u proto.UnitProgress) string {
 	line := host + ": " + printable.Line(u.Unit) + " " + printable.Line(string(u.Phase))
 	if u.Detail != "" {
-		line += " (" + printable.Line(string(u.Detail)) + ")"
+		line += " (" + string(u.Detail) + ")"
 	}
 	return line
 }

@@ -10,12 +10,19 @@ import (
 	"time"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
+	"github.com/re-connect/rpctl/controller/internal/hosttext"
 	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/proto/plan"
 )
 
 // evil is what a host could send to a terminal: a colour, a cleared screen, a C1 control, an override.
 const evil = "\x1b[31mred\x1b[2J\u009b31m\u202eback"
+
+// heard is a value of a host as rpctl decodes it.
+func heard[T any](value T) *T {
+	hosttext.Clean(&value)
+	return &value
+}
 
 // hostile is an event of each kind in which a host's own words stand everywhere.
 func hostile() []event.Event {
@@ -27,18 +34,18 @@ func hostile() []event.Event {
 		{Kind: event.Host, Host: "pp1", State: event.Bad, Text: evil},
 		{Kind: event.Host, Host: "pp1", State: event.Busy, Text: evil},
 		{Kind: event.Step, Step: "restart", State: event.Began},
-		{Kind: event.Unit, Host: "pp1", Unit: &proto.UnitProgress{Unit: evil, Phase: proto.Phase(evil), Detail: evil, TimeoutMS: 5}},
-		{Kind: event.Verdict, Host: "pp1", Verdict: &verdict},
+		{Kind: event.Unit, Host: "pp1", Unit: heard(proto.UnitProgress{Unit: evil, Phase: proto.Phase(evil), Detail: evil, TimeoutMS: 5})},
+		{Kind: event.Verdict, Host: "pp1", Verdict: heard(verdict)},
 		{Kind: event.Plan, Host: "pp1", Plan: []proto.PatternUnits{{Units: []string{evil}}}, Release: release},
 		{Kind: event.Warning, Host: "pp1", Text: evil},
 		{Kind: event.Health, Text: evil},
-		{Kind: event.Job, Host: "pp1", Job: &proto.Job{ID: evil, Kind: evil, Operator: evil, User: evil}, Next: evil},
-		{Kind: event.Job, Host: "pp1", Job: &proto.Job{ID: evil, State: evil}},
-		{Kind: event.JobStep, JobStep: &proto.JobStep{Step: evil, State: evil, Detail: evil}},
+		{Kind: event.Job, Host: "pp1", Job: heard(proto.Job{ID: evil, Kind: evil, Operator: evil, User: evil}), Next: evil},
+		{Kind: event.Job, Host: "pp1", Job: heard(proto.Job{ID: evil, State: evil})},
+		{Kind: event.JobStep, JobStep: heard(proto.JobStep{Step: evil, State: evil, Detail: evil})},
 		{Kind: event.Figures, Migration: evilPlan(), Simulation: &proto.Simulation{Plan: evil, Host: evil, Revision: evil, Steps: []proto.SimulatedStep{{
 			Step: evil, Result: proto.StepResult{Conflicts: []proto.Conflict{{Accommodation: 1}}}}}}},
 		{Kind: event.Applied, Migration: evilPlan(), Applied: &proto.Applied{Host: evil, Environment: evil, BreakGlass: evil, Steps: []plan.Forecast{{}}}},
-		{Kind: event.Gates, PlanStatus: &proto.PlanStatus{Plan: evil, Running: evil, Gates: []proto.GateStatus{{Name: evil, Why: evil, Next: evil}}}},
+		{Kind: event.Gates, PlanStatus: heard(proto.PlanStatus{Plan: evil, Running: evil, Gates: []proto.GateStatus{{Name: evil, Why: evil, Next: evil}}})},
 		{Kind: event.Stored, Path: evil, Commands: []string{evil}},
 		{Kind: event.Summary, Summary: &event.Report{Hosts: []event.HostReport{{Host: "pp1", Before: evil, After: evil, Problems: []string{evil}}}}},
 	}
@@ -67,9 +74,9 @@ func TestHostsCannotReachTheTerminal(t *testing.T) {
 	}
 	out.WriteString(StatusTable([]event.Event{{Host: "h", Status: &status}, {Host: "h", Error: &event.Failure{Message: evil}}}, look))
 	out.WriteString(HistoryTable([]event.Event{{Audit: &proto.AuditEntry{Action: evil, Detail: evil, User: evil, Operator: evil, Result: evil}}}, look))
-	out.WriteString(LogLine(event.Event{Log: &proto.LogLine{Unit: evil, Message: evil, Priority: 6}}, look))
-	out.WriteString(CheckLine(event.Event{Check: &proto.Check{Name: evil, Detail: evil, Fix: evil}}, look))
-	out.WriteString(JobsTable([]proto.Job{{ID: evil, Kind: evil, State: evil, Operator: evil, Ticket: evil}}, look))
+	out.WriteString(LogLine(event.Event{Log: heard(proto.LogLine{Unit: evil, Message: evil, Priority: 6})}, look))
+	out.WriteString(CheckLine(event.Event{Check: heard(proto.Check{Name: evil, Detail: evil, Fix: evil})}, look))
+	out.WriteString(JobsTable([]proto.Job{*heard(proto.Job{ID: evil, Kind: evil, State: evil, Operator: evil, Ticket: evil})}, look))
 	for _, forbidden := range []string{"\x1b", "\u009b", "\u202e"} {
 		if at := strings.Index(out.String(), forbidden); at >= 0 {
 			t.Errorf("%q got through: %q", forbidden, out.String()[max(0, at-60):at+10])
