@@ -22,9 +22,8 @@ func unitFile(unit string) []byte {
 		{"# Exactly one console command, as", "# Exactly one console command with --dry-run, as"},
 		{"Description=rp-agent: console command %i", "Description=rp-agent: dry run %i"},
 		{"[Service]\n", dryRunLimits},
-		{"# No file that it writes grows further, its output and a SQLite database of the application included. A real run\n" +
-			"# is not ended by it: rp-agent ignores SIGXFSZ for it, and the write alone fails.\nLimitFSIZE=4G\n",
-			"# A dry run whose output, or any other file that it writes, grows further is ended by SIGXFSZ.\nLimitFSIZE=256M\n"},
+		{"rp-agent ignores SIGXFSZ for a\n# real run, so that the write alone fails.\nLimitFSIZE=32G\n",
+			"A dry run\n# is ended by SIGXFSZ there. The runner stops one that prints much less (MaxPrinted in agent/internal/jobs/console).\nLimitFSIZE=4G\n"},
 	} {
 		if bytes.Count(text, []byte(change.from)) != 1 {
 			panic("systemd: " + consoleUnit + " has not exactly one " + change.from) // the build is broken, not the input

@@ -66,7 +66,7 @@ systemctl show -p TasksMax -p CPUWeight rp-agent.slice
 systemctl show -p RuntimeMaxUSec rp-agent-dryrun@abcdefgh.service rp-agent-console@abcdefgh.service
 systemctl show -p LimitFSIZE rp-agent-dryrun@abcdefgh.service
 exec 3>&-; wait`,
-			[]string{"Slice=rp-agent.slice", "TasksMax=4096", "CPUWeight=50", "RuntimeMaxUSec=1h", "RuntimeMaxUSec=infinity", "LimitFSIZE=268435456"}},
+			[]string{"Slice=rp-agent.slice", "TasksMax=4096", "CPUWeight=50", "RuntimeMaxUSec=1h", "RuntimeMaxUSec=infinity", "LimitFSIZE=4294967296"}},
 
 		{"70 simulations at once", `
 echo 'exec sleep 600' >` + attemptPath + `
@@ -85,8 +85,12 @@ cat /var/lib/rp-agent-console/ends/dryrunendless1.json
 rm -r /run/systemd/system/rp-agent-dryrun@.service.d; systemctl daemon-reload`,
 			[]string{`"result":"timeout"`}},
 
-		{"a dry run that prints without end", strings.ReplaceAll(startDryRun("dryrunchatter1", `exec cat /dev/zero`), `; cat /var/lib/rp-agent-console/output/`, `; stat -c 'printed %s' /var/lib/rp-agent-console/output/`) + `
-cat /var/lib/rp-agent-console/ends/dryrunchatter1.json; rm /var/lib/rp-agent-console/output/dryrunchatter1.*`,
+		{"a dry run that prints without end, without its runner", `
+mkdir -p /run/systemd/system/rp-agent-dryrun@.service.d
+printf '[Service]\nLimitFSIZE=256M\n' >/run/systemd/system/rp-agent-dryrun@.service.d/small.conf; systemctl daemon-reload
+` + strings.ReplaceAll(startDryRun("dryrunchatter1", `exec cat /dev/zero`), `; cat /var/lib/rp-agent-console/output/`, `; stat -c 'printed %s' /var/lib/rp-agent-console/output/`) + `
+cat /var/lib/rp-agent-console/ends/dryrunchatter1.json; rm /var/lib/rp-agent-console/output/dryrunchatter1.*
+rm -r /run/systemd/system/rp-agent-dryrun@.service.d; systemctl daemon-reload`,
 			[]string{"printed 268435456", `"result":"signal"`, "XFSZ"}},
 
 		{"200 connections leave no line in the journal, and the socket listens", `

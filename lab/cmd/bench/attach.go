@@ -13,7 +13,7 @@ import (
 
 const (
 	// volume is how much a command prints for the measure of an attach, in bytes.
-	volume = 240 << 20 // a dry run may write 256 MiB
+	volume = 240 << 20 // a dry run may print 512 MiB
 	// drains is how often each road is taken.
 	drains = 5
 )

@@ -19,8 +19,9 @@ import (
 const (
 	// reserve stays free whatever simulations print, so that an apply, its records and the audit can be written.
 	reserve = 512 << 20
-	// perRun is what a dry run can write: two files of LimitFSIZE= (rp-agent-dryrun@.service).
-	perRun = 2 * 256 << 20
+	// MaxPrinted is what a dry run may print, both streams together. Its runner stops one that prints more. LimitFSIZE=
+	// cannot say so: it counts from the beginning of each file, and the application appends to logs that are longer.
+	MaxPrinted = 512 << 20
 	// leastFree is what an apply wants to find: its records, its receipts and an ordinary output fit in.
 	leastFree = 64 << 20
 
@@ -62,7 +63,17 @@ func (f Folders) RoomForDryRun(disk Disk, running int, printed int64) error {
 		return limit(fmt.Sprintf("the output of earlier commands takes %d MiB of at most %d MiB; an administrator of the host may remove old files of it", taken>>20, maxOutput>>20),
 			proto.Advice{Code: proto.AdviceUsage, Path: f.Output})
 	}
-	return f.want(disk, reserve+perRun*uint64(running))
+	return f.want(disk, reserve+MaxPrinted*uint64(running))
+}
+
+// Printed is how many bytes of output of a run there are at this moment.
+func (f Folders) Printed(id ID) (bytes int64) {
+	for _, path := range []string{f.Stdout(id), f.Stderr(id)} {
+		if info, err := os.Stat(path); err == nil { // otherwise it has not begun
+			bytes += info.Size()
+		}
+	}
+	return bytes
 }
 
 // RoomForApply refuses an apply whose records would not find room.

@@ -41,9 +41,9 @@ func (e End) Cut() bool { return e.Code != "exited" || e.Result == "timeout" || 
 func (e End) String() string {
 	switch {
 	case e.Result == "timeout":
-		return "it ran longer than its unit allows (systemctl cat rp-agent-dryrun@.service) and was ended"
+		return "it was killed: it ran longer than its unit allows, or went on after it was asked to stop (RuntimeMaxSec= and TimeoutStopSec= of its unit)"
 	case e.Status == "XFSZ":
-		return "a file that it wrote, its own output or a log of the application, grew past the limit of its unit (LimitFSIZE= of rp-agent-dryrun@.service)"
+		return "a file that it wrote, its own output or a log of the application, grew past the limit of its unit (LimitFSIZE=)"
 	case e.Code == "exited":
 		return "it ended with status " + printable.Excerpt(e.Status, 20)
 	case e.Code == "":

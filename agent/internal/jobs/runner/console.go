@@ -113,7 +113,7 @@ func (w *work) finish(run *store.Run) (outcome, error) {
 	if err := w.stopAsked(run); err != nil {
 		return outcome{}, err
 	}
-	end, recorded, err := w.wait(run.Console)
+	end, recorded, err := w.wait(*run)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -144,9 +144,10 @@ func (w *work) stopAsked(run *store.Run) error {
 	return w.Consoles.StopConsole(w.ctx, run.Console)
 }
 
-// wait returns how a run ended, or false when it left neither a record nor a unit.
-func (w *work) wait(id console.ID) (console.End, bool, error) {
-	began, asked := time.Now(), time.Time{}
+// wait returns how a run ended, or false when it left neither a record nor a unit. It stops a dry run that prints
+// too much.
+func (w *work) wait(run store.Run) (console.End, bool, error) {
+	id, began, asked := run.Console, time.Now(), time.Time{}
 	next := time.NewTimer(soonest)
 	defer next.Stop()
 	for {
@@ -162,6 +163,11 @@ func (w *work) wait(id console.ID) (console.End, bool, error) {
 			}
 			if !alive { // the record, if there will ever be one, is written before the unit is gone
 				return w.Folders.ReadEnd(id)
+			}
+			if run.Purpose != store.Real && w.Folders.Printed(id) > console.MaxPrinted {
+				if err := w.Consoles.StopConsole(w.ctx, id); err != nil {
+					return end, false, err
+				}
 			}
 		}
 		next.Reset(nextLook(time.Since(began)))

@@ -2,7 +2,9 @@ package runner
 
 import (
 	"errors"
+	"fmt"
 
+	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/store"
 	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/proto/plan"
@@ -53,6 +55,8 @@ func (w *work) show(step plan.Located, purpose store.Purpose) (proto.StepResult,
 		return proto.StepResult{}, err
 	case out.gone:
 		return proto.StepResult{}, &unseenError{errors.New("the dry run left no record of its end")}
+	case out.run.Stdout+out.run.Stderr > console.MaxPrinted:
+		return proto.StepResult{}, &unseenError{fmt.Errorf("the dry run printed more than %d MiB and was stopped", console.MaxPrinted>>20)}
 	}
 	result, err := w.result(step, out)
 	if err != nil {
