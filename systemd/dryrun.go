@@ -22,6 +22,7 @@ func unitFile(unit string) []byte {
 		{"# Exactly one console command, as", "# Exactly one console command with --dry-run, as"},
 		{"Description=rp-agent: console command %i", "Description=rp-agent: dry run %i"},
 		{"[Service]\n", dryRunLimits},
+		{" console %i\n", " console --dry-run %i\n"},
 		{"rp-agent ignores SIGXFSZ for a\n# real run, so that the write alone fails.\nLimitFSIZE=32G\n",
 			"A dry run\n# is ended by SIGXFSZ there. The runner stops one that prints much less (MaxPrinted in agent/internal/jobs/console).\nLimitFSIZE=4G\n"},
 	} {

@@ -254,10 +254,15 @@ func TestOnlyADryRunHasADeadline(t *testing.T) {
 			t.Errorf("%s: a deadline %t, want %t", unit, got, want)
 		}
 	}
+	for unit, want := range map[string]string{consoleUnit: "rp-agent console %i", dryRunUnit: "rp-agent console --dry-run %i"} {
+		if !bytes.Contains(unitFile(unit), []byte("\nExecStart=/usr/local/bin/"+want+"\n")) {
+			t.Errorf("%s does not run %s", unit, want)
+		}
+	}
 	// What is not a limit is the same for both.
 	dry, real := string(unitFile(dryRunUnit)), string(unitFile(consoleUnit))
 	for line := range strings.Lines(real) {
-		if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "Description=") && !strings.HasPrefix(line, "LimitFSIZE=") && !strings.Contains(dry, line) {
+		if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "Description=") && !strings.HasPrefix(line, "LimitFSIZE=") && !strings.HasPrefix(line, "ExecStart=") && !strings.Contains(dry, line) {
 			t.Errorf("a dry run lacks %q", line)
 		}
 	}

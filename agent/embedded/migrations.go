@@ -71,7 +71,7 @@ func (h *Host) migrations() error {
 
 // command is what `rp-agent console` would become on a real host.
 func command(parts jobs.Parts, id console.ID) (argv []string, dir string, env []string, err error) {
-	run, err := parts.Command(id, uint32(os.Getuid()))
+	run, err := parts.Command(id, uint32(os.Getuid()), id.Dry())
 	return run.Argv, run.Dir, console.Environ(func(string) string { return "" }), err
 }
 

@@ -39,10 +39,11 @@ func RunJob(ctx context.Context, paths Paths, id proto.JobID, log func(error)) e
 	return errors.Join(parts.Runner().Run(ctx, id), engine.Close())
 }
 
-// BecomeConsole turns this process, which is the application's user's, into the console command of a run.
+// BecomeConsole turns this process, which is the application's user's, into the console command of a run; dryRun
+// says that it may be a dry run only.
 // It returns only when the command could not be reached, or may not be run: the agent's own user is believed in
 // nothing that a signature decides.
-func BecomeConsole(paths Paths, run string, getenv func(string) string) error {
+func BecomeConsole(paths Paths, run string, dryRun bool, getenv func(string) string) error {
 	owner, err := uidOf(systemd.User)
 	if err != nil {
 		return err
@@ -55,7 +56,7 @@ func BecomeConsole(paths Paths, run string, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	command, err := Migrations(name, rules, paths, nil).Command(console.ID(run), owner)
+	command, err := Migrations(name, rules, paths, nil).Command(console.ID(run), owner, dryRun)
 	if err != nil {
 		return err
 	}

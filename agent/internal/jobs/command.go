@@ -17,8 +17,10 @@ type Command struct {
 }
 
 // Command is what a run becomes, judged by who executes it: the application's user on a real host. owner may have
-// written its spec. A real run is refused unless what comes along with it is signed by those whom this host's own files name.
-func (p Parts) Command(id console.ID, owner uint32) (Command, error) {
+// written its spec. A real run is refused unless what comes along with it is signed by those whom this host's own files
+// name, and always where dryRun says that the process is in the unit of dry runs: a run has one unit, or it could be
+// started in both at once.
+func (p Parts) Command(id console.ID, owner uint32, dryRun bool) (Command, error) {
 	spec, err := p.Folders.ReadSpec(id, owner)
 	if err != nil {
 		return Command{}, err
@@ -29,6 +31,9 @@ func (p Parts) Command(id console.ID, owner uint32) (Command, error) {
 	current, err := p.Releases.Current()
 	if err != nil {
 		return Command{}, err
+	}
+	if dryRun && !spec.DryRun {
+		return Command{}, errors.New("the real run is refused: this unit is for dry runs")
 	}
 	if !spec.DryRun {
 		if err := p.provable(id, spec, current.Revision); err != nil {

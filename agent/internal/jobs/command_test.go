@@ -70,8 +70,19 @@ func (f *forged) run(spec console.Spec) error {
 	if err := f.host.Parts.Folders.WriteSpec(f.id, spec); err != nil {
 		f.Fatal(err)
 	}
-	_, err := f.host.Parts.Command(f.id, uint32(os.Geteuid()))
+	_, err := f.host.Parts.Command(f.id, uint32(os.Geteuid()), false)
 	return err
+}
+
+// TestUnitOfDryRunsRefusesRealRuns: a run that may be started in two units could run twice at the same time.
+func TestUnitOfDryRunsRefusesRealRuns(t *testing.T) {
+	f := forge(t)
+	if err := f.run(console.Spec{Step: f.step, Carried: &f.carried}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.host.Parts.Command(f.id, uint32(os.Geteuid()), true); err == nil || !strings.Contains(err.Error(), "this unit is for dry runs") {
+		t.Errorf("the unit of dry runs: %v", err)
+	}
 }
 
 // TestRealRunIsJudgedWhereItIsExecuted: whatever the agent's own user hands on, the application's user runs what
@@ -180,7 +191,7 @@ func TestSpecOfAnOlderAgent(t *testing.T) {
 	if err := f.run(console.Spec{Step: f.step, DryRun: true}); err != nil {
 		t.Error(err)
 	}
-	run, err := f.host.Parts.Command(f.id, uint32(os.Geteuid()))
+	run, err := f.host.Parts.Command(f.id, uint32(os.Geteuid()), false)
 	if err != nil || run.Argv[len(run.Argv)-1] != "--dry-run" {
 		t.Errorf("%q, %v", run.Argv, err)
 	}

@@ -92,7 +92,7 @@ func (e *Engine) StartConsole(_ context.Context, id console.ID) error {
 			return err
 		}
 	}
-	run, err := e.Parts().Command(id, uint32(os.Geteuid()))
+	run, err := e.Parts().Command(id, uint32(os.Geteuid()), id.Dry())
 	if err != nil {
 		e.Refused = append(e.Refused, err)
 		_ = os.WriteFile(e.Folders.Stdout(id), nil, 0o600)
