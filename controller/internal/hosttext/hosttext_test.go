@@ -30,7 +30,7 @@ var names = strings.Fields(`
 	DeployRecord.Kind DeployRecord.Result DeployRecord.Release DeployRecord.Revision
 	PlanState.Plan PlanState.State PatternUnits.Units
 	AuditEntry.Action AuditEntry.Operator AuditEntry.User AuditEntry.From AuditEntry.Purpose AuditEntry.Release AuditEntry.Revision AuditEntry.Detail
-	AuditEntry.Result AuditEntry.Prev AuditEntry.Hash AuditReport.Head
+	AuditEntry.Result AuditEntry.Prev AuditEntry.Hash AuditReport.Head AuditHead.Head
 	Restarted.Unit Restarted.Pattern Restarted.Invocation UnitVerdict.Unit UnitVerdict.Pattern
 	PlanStatus.Environment PlanStatus.Host PlanStatus.Plan Signed.Namespace
 	SetupChange.Action SetupChange.Target SetupChange.Detail SetupReport.Notes ReceiptKey.Host ReceiptKey.PublicKey SignerDigests.Approvers SignerDigests.TrustedHosts
