@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/re-connect/rpctl/internal/printable"
@@ -25,7 +26,7 @@ const idleMaster = 10 * time.Second
 // configuration says of keys, certificates, proxies, algorithms and revoked keys is then right, because ssh itself
 // reads it. jumps replace those of the configuration, unless there are none.
 func (d *Dialer) overSSH(ctx context.Context, r Resolved, jumps []hop) (*Conn, error) {
-	folder, err := os.MkdirTemp(os.Getenv("XDG_RUNTIME_DIR"), "rpctl-ssh-") // 0700; ssh wants a short path for the socket
+	folder, err := socketFolder(os.Getenv("XDG_RUNTIME_DIR"), os.TempDir(), "/tmp")
 	if err != nil {
 		return nil, &failure{message: "cannot make a folder for ssh's socket: " + err.Error(), next: d.ssh(r.typed), err: err}
 	}
@@ -37,6 +38,10 @@ func (d *Dialer) overSSH(ctx context.Context, r Resolved, jumps []hop) (*Conn, e
 	socket := filepath.Join(folder, "s")
 	command := exec.CommandContext(ctx, d.program, d.sshArgs(r.typed, d.masterOptions(socket, r, jumps)...)...)
 	command.WaitDelay = time.Second
+	// A session of its own: a Ctrl-C at the terminal would end a ProxyCommand or a jump's ssh, and with it the connection
+	// over which the host is told of the interruption. Without a terminal, a jump's ssh asks through SSH_ASKPASS too.
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
 	var stderr bounded
 	command.Stderr = &stderr
 	stop, err := d.answer(ctx, command, folder, patience)
@@ -54,7 +59,9 @@ func (d *Dialer) overSSH(ctx context.Context, r Resolved, jumps []hop) (*Conn, e
 	client, err := muxClient(ctx, socket, d.options.MasterWithin)
 	var master net.Conn
 	if err == nil {
-		master, err = (&net.Dialer{Timeout: d.options.MasterWithin}).DialContext(ctx, "unix", socket)
+		if master, err = (&net.Dialer{Timeout: d.options.MasterWithin}).DialContext(ctx, "unix", socket); err != nil {
+			client.Close()
+		}
 	}
 	if err != nil {
 		return nil, &failure{message: "ssh logged in, but its connection cannot be used: " + safe(err.Error()), next: d.ssh(r.typed, "-v"), err: err}
@@ -63,6 +70,22 @@ func (d *Dialer) overSSH(ctx context.Context, r Resolved, jumps []hop) (*Conn, e
 		client: client, user: r.User, via: "ssh", startWithin: d.options.StartWithin, stuck: d.ssh(r.typed, "-v"), closed: make(chan struct{}),
 		end: func() { endMaster(master) },
 	}, nil
+}
+
+// socketFolder makes a folder (0700) for the sockets of one login in the first of the places where their names fit.
+// The shortest sun_path is that of macOS, 104 bytes (unix(4)), and ssh adds 17 of its own to a ControlPath.
+func socketFolder(places ...string) (folder string, err error) {
+	const longest = 104 - 1 - len("/rpctl-ssh-4294967295/s.0123456789abcdef")
+	err = errors.New("every place for it has a path that is too long")
+	for _, place := range places {
+		if !filepath.IsAbs(place) || len(place) > longest {
+			continue
+		}
+		if folder, err = os.MkdirTemp(place, "rpctl-ssh-"); err == nil {
+			return folder, nil
+		}
+	}
+	return "", err
 }
 
 // endMaster asks a master to end (PROTOCOL.mux of OpenSSH: a hello of version 4, then MUX_C_TERMINATE as request 0).

@@ -122,6 +122,12 @@ func (t *Tree) knows(ctx context.Context, ref string) bool {
 	return err == nil
 }
 
+// fetchOf is what brings one branch of a remote here. It names the branch: a clone of a single branch (git clone
+// --depth, CI) fetches no other.
+func fetchOf(remote, branch string) string {
+	return "fetch " + exit.Word(remote) + " " + exit.Word("+refs/heads/"+branch+":refs/remotes/"+remote+"/"+branch)
+}
+
 // longest is the size of a file that is read from a commit, in bytes; a longer one is cut and so differs.
 const longest = 4 << 20
 
@@ -130,7 +136,8 @@ func (c *Committed) At(ctx context.Context, branch string) ([]byte, error) {
 	ref := "refs/remotes/" + c.Remote + "/" + branch
 	if !c.tree.knows(ctx, ref) {
 		return nil, &exit.Error{
-			Code: exit.Refused, Message: fmt.Sprintf("there is no branch %s/%s here", c.Remote, branch), Next: "git -C " + exit.Word(c.Root) + " fetch " + exit.Word(c.Remote),
+			Code: exit.Refused, Message: fmt.Sprintf("there is no branch %s/%s here", c.Remote, branch),
+			Next: "git -C " + exit.Word(c.Root) + " " + fetchOf(c.Remote, branch),
 		}
 	}
 	blob, err := c.tree.git(ctx, "rev-parse", "--verify", "--quiet", ref+":"+c.rel)
@@ -207,7 +214,7 @@ func (t *Tree) OnRemote(ctx context.Context, branch string) error {
 		Next: "git switch --detach " + exit.Word(remote+"/"+branch),
 	}
 	if !t.knows(ctx, ref) {
-		failure.Message, failure.Next = fmt.Sprintf("there is no branch %s/%s here", remote, branch), "git fetch "+exit.Word(remote)
+		failure.Message, failure.Next = fmt.Sprintf("there is no branch %s/%s here", remote, branch), "git "+fetchOf(remote, branch)
 	}
 	return failure
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -93,5 +94,31 @@ func TestNotCommitted(t *testing.T) {
 		if got, err := tree.remote(t.Context()); got != remotes.want || (remotes.want == "") != errors.Is(err, ErrNotCompared) {
 			t.Errorf("%v: %s, %v", remotes.names, got, err)
 		}
+	}
+}
+
+// TestCommittedInSingleBranchClone: what next names brings the missing branch, also where the clone fetches one only.
+func TestCommittedInSingleBranchClone(t *testing.T) {
+	r := newRepository(t)
+	r.write("hosts.toml", "first\n")
+	r.git("add", ".")
+	r.git("commit", "--quiet", "-m", "Add hosts.toml")
+	r.git("push", "--quiet", "origin", "dev", "dev:other")
+	r.git("config", "remote.origin.fetch", "+refs/heads/dev:refs/remotes/origin/dev")
+	r.git("update-ref", "-d", "refs/remotes/origin/other")
+	c, err := Tree{Dir: r.clone}.Committed(t.Context(), filepath.Join(r.clone, "hosts.toml"), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.At(t.Context(), "other")
+	if exit.From(err).Code != exit.Refused {
+		t.Fatal(err)
+	}
+	next := exec.Command("sh", "-c", exit.From(err).Next)
+	if output, err := next.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %s", err, output)
+	}
+	if got, err := c.At(t.Context(), "other"); err != nil || string(got) != "first\n" {
+		t.Errorf("%q, %v", got, err)
 	}
 }
