@@ -242,7 +242,19 @@ func (i *installation) diff(ctx context.Context, v *install.Visit, host string) 
 			message += "; an upgrade " + effects.String()
 		}
 		return &exit.Error{Code: exit.Failed, Host: host, Message: message,
-			Next: "rpctl agent upgrade --env " + i.env}
+			Next: i.verb("upgrade")}
 	}
 	return nil
+}
+
+// verb is another verb of the group for the same environment, with the login and the binary that were typed.
+func (i *installation) verb(name string) string {
+	words := []string{"agent", name, "--env", i.env}
+	if i.login != "" {
+		words = append(words, "--login", i.login)
+	}
+	if i.binary != "" {
+		words = append(words, "--binary", i.binary)
+	}
+	return exit.Command(words...)
 }

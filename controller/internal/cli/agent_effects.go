@@ -91,11 +91,7 @@ func (i *installation) unasked(host string, beyond effects) error {
 		return &exit.Error{Code: exit.Refused, Host: host, Message: "cannot ask whether to change the host: there is no terminal",
 			Next: i.app.confirmed()}
 	}
-	next := "rpctl agent diff --env " + i.env
-	if i.login != "" {
-		next = "rpctl agent diff --env " + i.env + " --login " + exit.Word(i.login)
-	}
-	return &exit.Error{Code: exit.Refused, Host: host, Next: next,
+	return &exit.Error{Code: exit.Refused, Host: host, Next: i.verb("diff"),
 		Message: fmt.Sprintf("cannot ask for the environment's name, and the change needs more than a yes, because it %s: there is no terminal; %s beside the yes confirms it",
 			beyond, strings.Join(beyond.flags(), " "))}
 }

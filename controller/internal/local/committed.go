@@ -192,7 +192,7 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// OnRemote refuses a work tree whose commit is not part of the team's branch, as of the last fetch: its Makefile
+// OnRemote refuses a work tree whose commit is not part of the team's branch: its Makefile
 // and scripts were not reviewed. Changes that are not committed are the developer's own. The error is an *exit.Error.
 func (t *Tree) OnRemote(ctx context.Context, branch string) error {
 	remote, err := t.remote(ctx)
@@ -205,6 +205,12 @@ func (t *Tree) OnRemote(ctx context.Context, branch string) error {
 	ref := "refs/remotes/" + remote + "/" + branch
 	if _, err := t.git(ctx, "merge-base", "--is-ancestor", "HEAD", ref); err == nil {
 		return nil
+	}
+	// The branch may follow another remote than the team's (a fork), and this one was not fetched for long.
+	if ctx.Err() == nil && t.fetch(ctx, remote) == nil {
+		if _, err := t.git(ctx, "merge-base", "--is-ancestor", "HEAD", ref); err == nil {
+			return nil
+		}
 	}
 	if ctx.Err() != nil {
 		return &exit.Error{Code: exit.Interrupted, Message: "interrupted before the work tree was compared with its remote", Err: ctx.Err()}

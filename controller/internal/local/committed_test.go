@@ -122,3 +122,21 @@ func TestCommittedInSingleBranchClone(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
+
+// TestOnRemoteFetches: a branch that follows a fork is compared with what the team's remote has now.
+func TestOnRemoteFetches(t *testing.T) {
+	r := newRepository(t)
+	tree := Tree{Dir: r.clone}
+	r.git("remote", "add", "upstream", r.git("remote", "get-url", "origin"))
+	r.git("fetch", "--quiet", "upstream")
+	r.write("file", "x")
+	r.git("add", ".")
+	r.git("commit", "--quiet", "-m", "one")
+	if err := tree.OnRemote(t.Context(), "dev"); exit.From(err).Code != exit.Refused {
+		t.Errorf("not pushed: %v", err)
+	}
+	r.git("push", "--quiet", "origin", "dev")
+	if err := tree.OnRemote(t.Context(), "dev"); err != nil {
+		t.Error(err)
+	}
+}
