@@ -19,6 +19,7 @@ type Intent struct {
 	Host        string       `json:"host,omitempty"`
 	Plan        string       `json:"plan"`               // digest
 	Figures     string       `json:"figures,omitempty"`  // Simulation.FiguresDigest of the host's simulation
+	Revision    string       `json:"revision,omitempty"` // of the application, as that simulation has it
 	Approval    string       `json:"approval,omitempty"` // Signed.Digest of the approval that the host has; empty for none
 	Job         JobID        `json:"job"`
 	Resolve     []Resolution `json:"resolve,omitempty"`
@@ -38,7 +39,7 @@ const (
 func (a JobStartArgs) Statement(environment, host, operator string, simulation Simulation, approval *Signed, at time.Time) Intent {
 	intent := Intent{
 		Kind: "apply", Version: IntentVersion, Environment: environment, Host: host, Plan: a.Plan.Digest(), Figures: simulation.FiguresDigest(),
-		Job: a.ID, Resolve: a.Resolve, BreakGlass: a.BreakGlass, Operator: operator, Time: at,
+		Revision: simulation.Revision, Job: a.ID, Resolve: a.Resolve, BreakGlass: a.BreakGlass, Operator: operator, Time: at,
 	}
 	if approval != nil {
 		intent.Approval = approval.Digest()

@@ -134,6 +134,10 @@ func TestRealRunIsJudgedWhereItIsExecuted(t *testing.T) {
 		"a simulation of nothing":   {func(f *forged) { f.carried.Simulation = proto.Signed{} }, "not understood"},
 		"another host's simulation": {func(f *forged) { simulation(f, func(s *proto.Simulation) { s.Host = "rp-prod" }) }, "made on rp-prod"},
 		"another revision":          {func(f *forged) { f.host.Release.Revision = "def" }, "is def now"},
+		"another revision, simulated": {func(f *forged) {
+			f.host.Release.Revision = "def"
+			simulation(f, func(s *proto.Simulation) { s.Revision = "def" })
+		}, "signed for another revision"},
 
 		"no approval": {func(f *forged) { f.carried.Approval = nil }, "nobody has approved"},
 		"an approval of its own": {func(f *forged) {

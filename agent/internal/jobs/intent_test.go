@@ -30,6 +30,8 @@ func TestIntentCoversTheWholeStart(t *testing.T) {
 		"of tomorrow":     {signed: func(i *proto.Intent) { i.Time = i.Time.Add(24 * time.Hour) }, words: "another time"},
 		"other figures":   {signed: func(i *proto.Intent) { i.Figures = other }, words: "for other figures"},
 		"no figures":      {signed: func(i *proto.Intent) { i.Figures = "" }, words: "for other figures"},
+		"other revision":  {signed: func(i *proto.Intent) { i.Revision = "def" }, words: "for another revision"},
+		"no revision":     {signed: func(i *proto.Intent) { i.Revision = "" }, words: "for another revision"},
 		"other approval":  {signed: func(i *proto.Intent) { i.Approval = other }, words: "for another approval"},
 		"no approval":     {signed: func(i *proto.Intent) { i.Approval = "" }, words: "for another approval"},
 		"another's name":  {signed: func(i *proto.Intent) { i.Operator = "bob@laptop" }, words: "in another operator's name"},

@@ -116,6 +116,7 @@ func (f Folder) covers(signed proto.Intent, q Question, e Evidence) string {
 	}{
 		{signed.Environment == asked.Environment && signed.Host == asked.Host && signed.Plan == asked.Plan && signed.Job == asked.Job, "for another job"},
 		{signed.Figures == asked.Figures, "for other figures than those of this host's simulation"},
+		{signed.Revision == asked.Revision, "for another revision of the application than this host's simulation has"},
 		{signed.Approval == asked.Approval, "for another approval than this host has"},
 		{slices.Equal(signed.Resolve, asked.Resolve), "with another word on a step, or another reason"},
 		{signed.BreakGlass == asked.BreakGlass, "with another reason for breaking the glass, or without one"},
