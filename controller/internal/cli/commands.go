@@ -28,7 +28,10 @@ func (a *app) vouch(ctx context.Context, world *deploy.World, options deploy.Opt
 	}
 	tree := a.gitTree(treeRoot(a.Dir))
 	if err == nil && rollback && inTree(tree.Dir) {
-		err = tree.OnRemote(ctx, environment.Branch)
+		var team []string
+		if team, err = a.teamBranches(ctx, r); err == nil {
+			err = tree.OnRemote(ctx, environment.Branch, team...)
+		}
 	}
 	if err := a.unlessUnreviewed(err, reason, options.DryRun); err != nil || options.DryRun {
 		return err
@@ -50,6 +53,20 @@ func (a *app) vouch(ctx context.Context, world *deploy.World, options deploy.Opt
 		return nil
 	}
 	return nil
+}
+
+// teamBranches are those that some environment is deployed from, and the remote's default branch. A rollback may run
+// the Makefile of each: after a deploy to one environment its branch is checked out while another is rolled back. r is
+// nil where hosts.toml is the operator's own file.
+func (a *app) teamBranches(ctx context.Context, r *reviewed) ([]string, error) {
+	if r != nil {
+		return r.branches(ctx)
+	}
+	own, err := a.inventory()
+	if err != nil {
+		return nil, err
+	}
+	return branchesOf(own), nil
 }
 
 // unchanged reads hosts.toml again and refuses another one than was begun with.

@@ -91,6 +91,27 @@ func (r *reviewed) environment(ctx context.Context, branch, name string) (invent
 	return theirs.Environment(name)
 }
 
+// branches are the default branch, and those that environments are deployed from as the default branch says.
+func (r *reviewed) branches(ctx context.Context) ([]string, error) {
+	data, err := r.at.At(ctx, r.at.Main)
+	if err != nil {
+		return nil, r.refused(err, r.at.Main)
+	}
+	theirs, err := inventory.Parse(r.path, data)
+	if err != nil {
+		return nil, r.refused(err, r.at.Main)
+	}
+	return append(branchesOf(theirs), r.at.Main), nil
+}
+
+func branchesOf(of *inventory.Inventory) []string {
+	var branches []string
+	for _, environment := range of.Environments {
+		branches = append(branches, environment.Branch)
+	}
+	return branches
+}
+
 // same refuses an environment that is not what its branch on the remote says.
 func (r *reviewed) same(ctx context.Context, environment inventory.Environment) error {
 	theirs, err := r.environment(ctx, r.branch, environment.Name)

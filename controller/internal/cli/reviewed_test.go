@@ -240,6 +240,33 @@ func TestRollbackRunsWhatWasReviewed(t *testing.T) {
 	}
 }
 
+// TestRollbackOnAnotherBranchOfTheTeam: after a deploy to prod its branch is checked out, and preprod can be rolled
+// back at once. Which branches are the team's is said by the remote's default branch, not by the one that is checked out.
+func TestRollbackOnAnotherBranchOfTheTeam(t *testing.T) {
+	d := newTeam(t)
+	d.commit("main", map[string]string{"release": "1"}) // prod's
+	d.git("push", "-q", "origin", "main")
+	d.again(exit.OK, "rollback", "--env", "preprod")
+	if err := os.Remove(filepath.Join(d.dir, "moved")); err != nil {
+		t.Fatal(err)
+	}
+	d.git("checkout", "-q", "--detach", "origin/main")
+	d.again(exit.OK, "rollback", "--env", "preprod")
+	if err := os.Remove(filepath.Join(d.dir, "moved")); err != nil {
+		t.Fatal(err)
+	}
+	evil := map[string]string{"deploy.sh": "#!/bin/sh\ntouch pwned moved\n"}
+	d.commit("pr", evil)
+	d.git("push", "-q", "origin", "pr") // it is on the remote, but no environment's
+	d.again(exit.Refused, "rollback", "--env", "preprod")
+	d.commit("pr2", map[string]string{"hosts.toml": strings.Replace(d.hosts(), `branch = "main"`, `branch = "pr2"`, 1)}) // names itself prod's
+	d.git("push", "-q", "origin", "pr2")
+	d.again(exit.Refused, "rollback", "--env", "preprod")
+	if d.has("pwned") {
+		t.Fatal("a command was run")
+	}
+}
+
 // TestInstallWantsWhatWasReviewed: what an install brings to hosts as root is what the environment's branch has.
 func TestInstallWantsWhatWasReviewed(t *testing.T) {
 	const people = `claire namespaces="approval@rpctl,apply@rpctl" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ` + "\n"

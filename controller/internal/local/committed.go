@@ -193,8 +193,9 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 }
 
 // OnRemote refuses a work tree whose commit is not part of the team's branch: its Makefile
-// and scripts were not reviewed. Changes that are not committed are the developer's own. The error is an *exit.Error.
-func (t *Tree) OnRemote(ctx context.Context, branch string) error {
+// and scripts were not reviewed. A commit of one of the others will do too. Changes that are not committed are the
+// developer's own. The error is an *exit.Error.
+func (t *Tree) OnRemote(ctx context.Context, branch string, others ...string) error {
 	remote, err := t.remote(ctx)
 	if errors.Is(err, ErrNotCompared) {
 		return &exit.Error{Code: exit.Refused, Err: err, Message: "cannot tell whether what is checked out was reviewed: the work tree has no remote named origin or upstream", Next: "git remote -v"}
@@ -202,15 +203,18 @@ func (t *Tree) OnRemote(ctx context.Context, branch string) error {
 	if err != nil {
 		return err
 	}
-	ref := "refs/remotes/" + remote + "/" + branch
-	if _, err := t.git(ctx, "merge-base", "--is-ancestor", "HEAD", ref); err == nil {
+	isPart := func() bool {
+		return slices.ContainsFunc(append([]string{branch}, others...), func(name string) bool {
+			_, err := t.git(ctx, "merge-base", "--is-ancestor", "HEAD", "refs/remotes/"+remote+"/"+name)
+			return err == nil
+		})
+	}
+	if isPart() {
 		return nil
 	}
 	// The branch may follow another remote than the team's (a fork), and this one was not fetched for long.
-	if ctx.Err() == nil && t.fetch(ctx, remote) == nil {
-		if _, err := t.git(ctx, "merge-base", "--is-ancestor", "HEAD", ref); err == nil {
-			return nil
-		}
+	if ctx.Err() == nil && t.fetch(ctx, remote) == nil && isPart() {
+		return nil
 	}
 	if ctx.Err() != nil {
 		return &exit.Error{Code: exit.Interrupted, Message: "interrupted before the work tree was compared with its remote", Err: ctx.Err()}
@@ -219,7 +223,7 @@ func (t *Tree) OnRemote(ctx context.Context, branch string) error {
 		Code: exit.Refused, Message: fmt.Sprintf("the commit that is checked out is not part of %s/%s", remote, branch),
 		Next: "git switch --detach " + exit.Word(remote+"/"+branch),
 	}
-	if !t.knows(ctx, ref) {
+	if !t.knows(ctx, "refs/remotes/"+remote+"/"+branch) {
 		failure.Message, failure.Next = fmt.Sprintf("there is no branch %s/%s here", remote, branch), "git "+fetchOf(remote, branch)
 	}
 	return failure
