@@ -41,7 +41,7 @@ func (r *run) typed(args ...string) (*process, error) {
 	p := &process{args: args, done: make(chan struct{})}
 	p.cmd = exec.Command(r.stage.options.Rpctl, args...)
 	p.cmd.Dir = r.stage.WorkTree()
-	p.cmd.Env = append(os.Environ(), "RPCTL_SSH_CONFIG="+r.stage.SSHConfig(), "RPCTL_HOSTS="+r.stage.HostsTOML())
+	p.cmd.Env = append(os.Environ(), "RPCTL_SSH_CONFIG="+r.stage.SSHConfig(), "XDG_STATE_HOME="+filepath.Join(filepath.Dir(r.stage.SSHConfig()), "state"), "RPCTL_HOSTS="+r.stage.HostsTOML())
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := p.cmd.Start(); err != nil {

@@ -85,7 +85,7 @@ func (w *real) furnish(ctx context.Context, rpctl string) (err error) {
 	for _, verb := range []string{"install", "pin"} {
 		agent := exec.CommandContext(ctx, rpctl, "agent", verb, "--env", environment, "--login", "admin", "--yes", "--unreviewed", "a lab")
 		agent.Dir = w.WorkTree()
-		agent.Env = append(os.Environ(), "RPCTL_SSH_CONFIG="+w.Lab.SSHConfig(), "RPCTL_HOSTS="+w.HostsTOML())
+		agent.Env = append(os.Environ(), "RPCTL_SSH_CONFIG="+w.Lab.SSHConfig(), "XDG_STATE_HOME="+filepath.Join(filepath.Dir(w.Lab.SSHConfig()), "state"), "RPCTL_HOSTS="+w.HostsTOML())
 		if out, err := agent.CombinedOutput(); err != nil {
 			return fmt.Errorf("cannot %s the agent: %w: %s", verb, err, out)
 		}

@@ -151,7 +151,7 @@ func (s sweeper) typed(prepare func(*wire.Proxy), limit time.Duration, args ...s
 	defer cancel()
 	command := exec.CommandContext(ctx, s.rpctl, append(args, "--env", s.host.Environment, "--timeout", "6s")...)
 	command.Dir = s.lab.WorkTree()
-	command.Env = append(os.Environ(), "RPCTL_SSH_CONFIG="+s.config(proxy), "RPCTL_HOSTS="+s.lab.HostsTOML())
+	command.Env = append(os.Environ(), "RPCTL_SSH_CONFIG="+s.config(proxy), "XDG_STATE_HOME="+filepath.Join(s.lab.Dir(), "state"), "RPCTL_HOSTS="+s.lab.HostsTOML())
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	began := time.Now()

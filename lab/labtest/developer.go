@@ -49,7 +49,7 @@ func (d Developer) Start(t testing.TB, args ...string) *Running {
 	common := []string{"--json", "--ssh-config", d.lab.SSHConfig(), "--hosts", d.Inventory}
 	r := &Running{typed: args, cmd: exec.CommandContext(ctx, filepath.Join(d.Bin, "rpctl"), append(common, args...)...)}
 	r.cmd.Dir = d.lab.WorkTree()
-	r.cmd.Env = append(r.cmd.Environ(), "USER=developer")
+	r.cmd.Env = append(r.cmd.Environ(), "USER=developer", "XDG_STATE_HOME="+filepath.Join(filepath.Dir(d.lab.SSHConfig()), "state"))
 	r.cmd.Stderr = &r.stderr
 	r.cmd.WaitDelay = 5 * time.Second
 	stdout, err := r.cmd.StdoutPipe()

@@ -28,6 +28,7 @@ var chapters = labtest.Chapters[*stage]{
 	{"preprod", applyPreprod},
 	{"prod", applyProd},
 	{"what remains to be seen", seen},
+	{"the audit is written anew", auditRewritten},
 	{"a plan begins and its viewer is killed", viewerKilled},
 	{"inside the sandbox", sandbox},
 	{"nobody else meanwhile", nobodyElse},

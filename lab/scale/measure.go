@@ -73,7 +73,7 @@ func Measure(ctx context.Context, dir string, argv []string) (Figure, error) {
 	var figure Figure
 	command := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	command.Dir = dir
-	command.Env = append(os.Environ(), "SSH_AUTH_SOCK=", "NO_COLOR=1")
+	command.Env = append(os.Environ(), "SSH_AUTH_SOCK=", "NO_COLOR=1", "XDG_STATE_HOME="+filepath.Join(filepath.Dir(dir), "state"))
 	out, err := command.StdoutPipe()
 	if err != nil {
 		return figure, err

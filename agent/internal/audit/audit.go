@@ -68,6 +68,7 @@ type Log struct {
 	now  func() time.Time
 	sync func(*os.File) error // waits until what was written is on the disk
 	open func(path string, flag int) (*os.File, error)
+	copy func(line []byte) // nil: no copies are made
 }
 
 // New is the log in dir, the agent's state folder. Nothing is opened before it is needed.
@@ -115,6 +116,7 @@ func (l *Log) Append(entry proto.AuditEntry) (proto.AuditEntry, error) {
 	if err != nil {
 		return entry, storage("write the audit file", err)
 	}
+	l.copied(entry)
 	return entry, nil
 }
 

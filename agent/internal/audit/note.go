@@ -32,6 +32,7 @@ func (l *Log) settle(file *os.File, end ending) (ending, error) {
 			return end, err
 		}
 		end.noted = false
+		l.copied(end.last)
 	}
 	return end, nil
 }

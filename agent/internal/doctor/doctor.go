@@ -75,6 +75,8 @@ type Installed struct {
 	InGroup func(user, group string) bool
 	// Signers reads a file of people's keys (config.Signers), Hosts one of hosts' keys (config.TrustedHosts).
 	Signers, Hosts func(path string) (signature.Signers, error)
+	// Copies returns the newest lines of the audit that stand in the journal, oldest first.
+	Copies func(ctx context.Context) ([][]byte, error)
 }
 
 // Run probes everything, in the order in which one thing needs the other.
@@ -111,6 +113,7 @@ var probes = []probe{
 	{"receipt key", (*examination).receiptKey},
 	{"workers", (*examination).workers},
 	{"journal", (*examination).journal},
+	{"audit in the journal", (*examination).auditCopies},
 	{"release", (*examination).release},
 	{"console", (*examination).console},
 	{"migrations", (*examination).migrations},

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/re-connect/rpctl/agent/internal/audit"
 	"github.com/re-connect/rpctl/agent/internal/config"
 	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/jobs/store"
@@ -78,6 +80,7 @@ func (r fakeReleases) Current() (proto.Release, error) { return r.release, r.err
 // healthy is a host in a temporary folder on which nothing is wrong, as setup leaves it.
 type healthy struct {
 	Host
+	copies  [][]byte // of the audit's lines, in the journal
 	root    string
 	manager *fakeManager
 	cfg     proto.HostConfig
@@ -155,11 +158,17 @@ func newHealthy(t *testing.T) *healthy {
 			Owners:   h.owners,
 			HasGroup: func(name string) bool { return name == "root" || name == "rpctl" },
 			Signers:  h.signers, Hosts: h.signers,
+			Copies:  func(context.Context) ([][]byte, error) { return h.copies, nil },
 			InGroup: func(user, group string) bool { return h.applicationIsOperator && user == "app" && group == "rpctl" },
 			Connect: func(context.Context) (Manager, func() error, error) {
 				return h.manager, func() error { return nil }, nil
 			},
 		},
+	}
+	_, err = audit.New(h.State).Copying(func(line []byte) { h.copies = append(h.copies, bytes.Clone(line)) }).
+		Append(proto.AuditEntry{Action: audit.ActionRecord, User: "app"})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return h
 }
@@ -254,6 +263,7 @@ func TestEveryBrokenAssumptionIsFound(t *testing.T) {
 		{"workers", "w@1.service runs as root, not as the application's user app", func(_ *testing.T, h *healthy) { h.manager.runsAs = "" }},
 		{"operators", "PHP may hold the lease", func(_ *testing.T, h *healthy) { h.applicationIsOperator = true }},
 		{"journal", "not one line", func(_ *testing.T, h *healthy) { h.Journal = fakeJournal{} }},
+		{"audit in the journal", "entry 1 of", func(_ *testing.T, h *healthy) { _ = os.Remove(filepath.Join(h.State, "audit.jsonl")) }},
 		{"clock", "no time server", func(_ *testing.T, h *healthy) { h.manager.unsynchronized = true }},
 		{"disk", "audit could not be written", func(_ *testing.T, h *healthy) {
 			h.Space = func(string) (Space, error) { return Space{Bytes: 1 << 20, Inodes: 1 << 20}, nil }

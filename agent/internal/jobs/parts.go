@@ -25,15 +25,16 @@ type Parts struct {
 	// Approvers and Hosts read the files of keys that count here (config.Signers on a real host).
 	Approvers, Hosts func() (signature.Signers, error)
 	Disk             console.Disk
-	Log              func(error)      // nil drops it
-	Now              func() time.Time // nil: the clock
+	CopyAudit        func(line []byte) // takes a copy of each line of the audit; nil makes none
+	Log              func(error)       // nil drops it
+	Now              func() time.Time  // nil: the clock
 }
 
 // Service is the jobs as sessions ask for them.
 func (p Parts) Service() *Service {
 	return &Service{
 		Name: p.Name, Config: p.Config, State: p.State, Jobs: store.New(p.State), Plans: p.plans(), Folders: p.Folders,
-		Engine: p.Engine, Releases: p.Releases, Audit: audit.New(p.State).By(p.Now), Now: p.Now, Disk: p.Disk,
+		Engine: p.Engine, Releases: p.Releases, Audit: p.audit(), Now: p.Now, Disk: p.Disk,
 	}
 }
 
@@ -41,10 +42,12 @@ func (p Parts) Service() *Service {
 func (p Parts) Runner() runner.Host {
 	return runner.Host{
 		Name: p.Name, Config: p.Config, Jobs: store.New(p.State), Plans: p.plans(), Folders: p.Folders,
-		Consoles: p.Engine, Releases: p.Releases, Audit: audit.New(p.State).By(p.Now), Log: p.Log, Now: p.Now, Disk: p.Disk,
+		Consoles: p.Engine, Releases: p.Releases, Audit: p.audit(), Log: p.Log, Now: p.Now, Disk: p.Disk,
 		Key: func() (runner.Key, error) { return p.key() },
 	}
 }
+
+func (p Parts) audit() *audit.Log { return audit.New(p.State).By(p.Now).Copying(p.CopyAudit) }
 
 // key is the host's own, read from its state folder.
 func (p Parts) key() (receiptkey.Key, error) {

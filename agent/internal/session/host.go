@@ -27,6 +27,8 @@ type Host struct {
 	Recheck func(peer.Caller) (peer.Caller, error)
 	// Crowded says why only jobs are listed and cancelled in this connection, and for a short time; nil serves all.
 	Crowded *proto.Error
+	// CopyAudit takes a copy of each line of the audit; nil makes none.
+	CopyAudit func(line []byte)
 	// State is the folder that holds the lease and the audit file.
 	State string
 

@@ -95,7 +95,7 @@ func Serve(ctx context.Context, conn io.ReadWriteCloser, caller peer.Caller, hos
 
 func newSession(ctx context.Context, conn io.ReadWriteCloser, caller peer.Caller, host Host) *session {
 	s := &session{
-		host: host, caller: caller, conn: conn, out: proto.NewWriter(conn), audit: audit.New(host.State).By(host.Now),
+		host: host, caller: caller, conn: conn, out: proto.NewWriter(conn), audit: audit.New(host.State).By(host.Now).Copying(host.CopyAudit),
 		stop: ctx, queue: make(chan item, maxWaiting+1), cancels: map[int64]context.CancelCauseFunc{},
 	}
 	s.reach, s.lose = context.WithCancelCause(ctx)

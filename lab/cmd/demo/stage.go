@@ -116,7 +116,7 @@ func terminal(file *os.File) bool {
 
 // environment is what leads rpctl to the hosts; hosts.toml it finds from the work tree upwards.
 func (s *stage) environment() []string {
-	return []string{"RPCTL_SSH_CONFIG=" + s.lab.SSHConfig(), "RPCTL_HOSTS="}
+	return []string{"RPCTL_SSH_CONFIG=" + s.lab.SSHConfig(), "XDG_STATE_HOME=" + filepath.Join(filepath.Dir(s.lab.SSHConfig()), "state"), "RPCTL_HOSTS="}
 }
 
 // appended adds a line to a file of the work tree, as an editor would.
