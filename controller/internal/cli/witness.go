@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/re-connect/rpctl/controller/internal/event"
 	"github.com/re-connect/rpctl/controller/internal/exit"
 	"github.com/re-connect/rpctl/controller/internal/fleet"
+	"github.com/re-connect/rpctl/controller/internal/local"
 	"github.com/re-connect/rpctl/controller/internal/witness"
 	"github.com/re-connect/rpctl/proto"
 )
@@ -21,7 +23,10 @@ func (a *app) memory() witness.Memory {
 	if config == "" {
 		config = a.Getenv("RPCTL_SSH_CONFIG")
 	}
-	return witness.Memory{Folder: witness.In(a.Getenv), Config: config}
+	if absolute, err := filepath.Abs(config); err == nil && config != "" {
+		config = absolute // from another folder the same configuration means the same hosts
+	}
+	return witness.Memory{Folder: a.stateFolder("audits"), Config: config}
 }
 
 // audits are the hosts whose audit is not the one that was seen before, in this run of rpctl.
@@ -53,7 +58,21 @@ type witnessed struct {
 	fleet.Agent
 	app    *app
 	target fleet.Target
+	before recalled
 	once   sync.Once
+}
+
+// recalled is what was remembered of a host before it was dialled. What another rpctl remembers after that may be
+// newer than the greeting.
+type recalled struct {
+	seen  witness.Seen
+	known bool
+	err   error
+}
+
+func (a *app) recall(target fleet.Target) (r recalled) {
+	r.seen, r.known, r.err = a.memory().Recall(target.Environment, target.Host)
+	return r
 }
 
 // Hello is the agent's, after the audit was looked at.
@@ -61,7 +80,7 @@ func (w *witnessed) Hello(ctx context.Context) (proto.Hello, error) {
 	hello, err := w.Agent.Hello(ctx)
 	if err == nil && hello.Error == nil {
 		w.once.Do(func() {
-			w.app.attest(w.target, hello, func(seen witness.Seen) (proto.AuditHead, error) {
+			w.app.attest(w.target, w.before, hello, func(seen witness.Seen) (proto.AuditHead, error) {
 				ctx, cancel := context.WithTimeout(ctx, attestTime)
 				defer cancel()
 				return witness.Follow(ctx, seen, hello, func(ctx context.Context, after int64) ([]json.RawMessage, error) {
@@ -81,7 +100,7 @@ func (w *witnessed) Call(ctx context.Context, op proto.Op, args, result any, on 
 	if err == nil {
 		w.once.Do(func() {
 			if hello, err := w.Agent.Hello(ctx); err == nil {
-				w.app.attest(w.target, hello, nil)
+				w.app.attest(w.target, w.before, hello, nil)
 			}
 		})
 	}
@@ -98,24 +117,23 @@ func (w *witnessed) Via() string {
 
 // attest holds a greeting against what is remembered of a host, and remembers what was proved. follow asks the host for
 // the lines in between; nil asks nothing.
-func (a *app) attest(target fleet.Target, hello proto.Hello, follow func(witness.Seen) (proto.AuditHead, error)) {
+func (a *app) attest(target fleet.Target, before recalled, hello proto.Hello, follow func(witness.Seen) (proto.AuditHead, error)) {
 	memory := a.memory()
-	seen, known, err := memory.Recall(target.Environment, target.Host)
 	switch {
-	case err != nil:
-		a.unwitnessed(target, err)
+	case before.err != nil:
+		a.unwitnessed(target, a.damaged(target, before.err))
 		return
-	case !known && hello.Audit == nil:
+	case !before.known && hello.Audit == nil:
 		return // an agent that does not tell, and none that ever did
-	case !known:
+	case !before.known:
 		a.remember(memory, target, hello, *hello.Audit)
 		return
 	}
-	longer, problem := witness.Compare(seen, hello)
+	longer, problem := witness.Compare(before.seen, hello)
 	if longer && follow != nil {
-		head, err := follow(seen)
+		head, err := follow(before.seen)
 		if !errors.As(err, &problem) && err != nil {
-			a.unwitnessed(target, err)
+			a.unwitnessed(target, &exit.Error{Message: exit.From(err).Message})
 			return
 		}
 		if err == nil {
@@ -144,15 +162,30 @@ func (a *app) remember(memory witness.Memory, target fleet.Target, hello proto.H
 		Environment: target.Environment, Host: target.Host, Name: hello.Host, ReceiptKey: hello.ReceiptKey, Audit: head, Time: a.Now().UTC(),
 	})
 	if err != nil {
-		a.unwitnessed(target, err)
+		a.unwitnessed(target, a.damaged(target, err))
 	}
+}
+
+// damaged is what is wrong with the memory of a host, with the command that mends it: where the file is at fault, the
+// one that writes it again.
+func (a *app) damaged(target fleet.Target, err error) error {
+	if guard := local.Guard(a.memory().Folder); guard != nil {
+		return guard
+	}
+	return &exit.Error{Code: exit.LocalFailed, Err: err, Message: safe(err.Error()), Next: acceptAudit(target.Environment)}
+}
+
+// acceptAudit is the command that takes the audits of an environment as they are.
+func acceptAudit(environment string) string {
+	return "rpctl history --accept-audit --env " + environment
 }
 
 // unwitnessed says that the audit could not be held against what was seen before.
 func (a *app) unwitnessed(target fleet.Target, err error) {
+	failure := exit.From(err)
 	a.emit(event.Event{
-		Kind: event.Warning, Environment: target.Environment, Host: target.Host,
-		Text: "cannot hold the host's audit against what was seen before: " + exit.From(err).Message,
+		Kind: event.Warning, Environment: target.Environment, Host: target.Host, Next: a.sameHosts(failure.Next),
+		Text: "cannot hold the host's audit against what was seen before: " + failure.Message,
 	})
 }
 
@@ -173,12 +206,12 @@ func (a *app) auditCheck(target fleet.Target, hello proto.Hello) proto.Check {
 	const name = "audit seen before"
 	if problem := a.audits.of(target); problem != nil {
 		return proto.Check{Name: name, Detail: proto.HostText(problem.Why + ": read it before the fix, which takes it as it is now"),
-			Fix: "rpctl history --accept-audit --env " + target.Environment}
+			Fix: acceptAudit(target.Environment)}
 	}
 	seen, known, err := a.memory().Recall(target.Environment, target.Host)
 	switch {
 	case err != nil:
-		return check(name, "", err)
+		return check(name, "", a.damaged(target, err))
 	case hello.Audit == nil:
 		return proto.Check{Name: name, OK: true, Skipped: true, Detail: "this rp-agent does not tell where its audit ends"}
 	case !known:
@@ -214,7 +247,11 @@ func (a *app) acceptAudits(ctx context.Context, all []fleet.Target) error {
 		err := memory.Accept(witness.Seen{Environment: r.Target.Environment, Host: r.Target.Host, Name: r.Value.Host,
 			ReceiptKey: r.Value.ReceiptKey, Audit: *r.Value.Audit, Time: a.Now().UTC()})
 		if err != nil {
-			return &exit.Error{Code: exit.LocalFailed, Err: err, Message: "cannot remember the audit: " + err.Error(), Next: "ls -ld " + exit.Word(memory.Folder)}
+			next := "ls -ld " + exit.Word(memory.Folder)
+			if guard := local.Guard(memory.Folder); guard != nil {
+				next = exit.From(guard).Next
+			}
+			return &exit.Error{Code: exit.LocalFailed, Err: err, Message: "cannot remember the audit: " + safe(err.Error()), Next: next}
 		}
 		a.emit(event.Event{Kind: event.Warning, Environment: r.Target.Environment, Host: r.Target.Host,
 			Text: fmt.Sprintf("the audit is taken as it is now: %d entries, the last %.12s; %s", r.Value.Audit.Length, r.Value.Audit.Head, before)})

@@ -24,11 +24,12 @@ func (a *app) world() deploy.World {
 func (a *app) fleet() *fleet.Fleet {
 	dial := a.dialer()
 	return &fleet.Fleet{Dial: func(ctx context.Context, target fleet.Target) (fleet.Agent, error) {
+		before := a.recall(target)
 		agent, err := dial(ctx, target)
 		if err != nil {
 			return nil, err
 		}
-		return &witnessed{Agent: agent, app: a, target: target}, nil
+		return &witnessed{Agent: agent, app: a, target: target, before: before}, nil
 	}}
 }
 

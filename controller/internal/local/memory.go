@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -17,27 +19,49 @@ type Memory struct{ Folder string } // "" keeps nothing
 
 const longestMemory = 1 << 20
 
-func (m Memory) path(key string) string {
+// Path is the file of a key.
+func (m Memory) Path(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return filepath.Join(m.Folder, hex.EncodeToString(sum[:])+".json")
 }
 
-// Recall reads what was kept under key, and says whether there is something. A file that is damaged, is no plain
-// file or could be changed by another user counts as none.
+// Recall reads what was kept under key, and says whether there is something. A file that Read refuses counts as none.
 func (m Memory) Recall(key string, into any) bool {
-	if m.Folder == "" || Guard(m.path(key)) != nil {
-		return false
+	found, err := m.Read(key, into)
+	return found && err == nil
+}
+
+// Read reads what was kept under key, and reports whether there is a file. It returns an error for a file that is
+// damaged, is no plain file or could be changed by another user.
+func (m Memory) Read(key string, into any) (found bool, err error) {
+	if m.Folder == "" {
+		return false, nil
 	}
-	file, err := os.OpenFile(m.path(key), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	path := m.Path(key)
+	if err := Guard(path); err != nil {
+		return false, err
+	}
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
 	if err != nil {
-		return false
+		return false, err
 	}
 	defer func() { _ = file.Close() }()
 	info, err := file.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() > longestMemory {
-		return false
+	switch {
+	case err != nil:
+		return false, err
+	case !info.Mode().IsRegular():
+		return false, fmt.Errorf("%s is no plain file", path)
+	case info.Size() > longestMemory:
+		return false, fmt.Errorf("%s is longer than %d bytes", path, longestMemory)
 	}
-	return json.NewDecoder(file).Decode(into) == nil
+	if err := json.NewDecoder(file).Decode(into); err != nil {
+		return false, fmt.Errorf("%s is not JSON of its form", path)
+	}
+	return true, nil
 }
 
 // Keep writes a value whole or not at all.
@@ -53,7 +77,7 @@ func (m Memory) Keep(key string, value any) error {
 		return err
 	}
 	// not WriteFile, which keeps the mode of a file that was open to others
-	file, err := renameio.NewPendingFile(m.path(key), renameio.WithTempDir(m.Folder), renameio.WithStaticPermissions(0o600))
+	file, err := renameio.NewPendingFile(m.Path(key), renameio.WithTempDir(m.Folder), renameio.WithStaticPermissions(0o600))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package witness
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/re-connect/rpctl/proto"
@@ -166,20 +168,67 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-func TestIn(t *testing.T) {
-	for want, env := range map[string]map[string]string{
-		"/s/rpctl/audits":                   {"XDG_STATE_HOME": "/s", "HOME": "/home/a"},
-		"/home/a/.local/state/rpctl/audits": {"XDG_STATE_HOME": "relative", "HOME": "/home/a"},
-		"":                                  {"HOME": ""},
+// TestDamagedMemoryIsRefusedUntilAccepted: a file that another user could have changed, or that is no plain file, is
+// refused at once, and Accept replaces it.
+func TestDamagedMemoryIsRefusedUntilAccepted(t *testing.T) {
+	good, err := json.Marshal(Seen{Version: 1, Environment: "prod", Host: "p1", Audit: end(chain(1, "x"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, damage := range map[string]func(path string) error{
+		"cut off":        func(path string) error { return os.WriteFile(path, good[:9], 0o600) },
+		"empty":          func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"open to others": func(path string) error { return errors.Join(os.WriteFile(path, good, 0o600), os.Chmod(path, 0o666)) },
+		"a FIFO":         func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"a link to a file": func(path string) error {
+			return errors.Join(os.WriteFile(path+".x", good, 0o600), os.Symlink(path+".x", path))
+		},
+		"a link to none": func(path string) error { return os.Symlink(path+".none", path) },
+		"another host's": func(path string) error {
+			return os.WriteFile(path, bytes.ReplaceAll(good, []byte("p1"), []byte("p2")), 0o600)
+		},
+		"a later version": func(path string) error {
+			return os.WriteFile(path, bytes.ReplaceAll(good, []byte(`"version":1`), []byte(`"version":9`)), 0o600)
+		},
 	} {
-		if got := In(func(name string) string { return env[name] }); got != want {
-			t.Errorf("%v: %q, want %q", env, got, want)
-		}
+		t.Run(name, func(t *testing.T) {
+			m := Memory{Folder: t.TempDir()}
+			path := m.Path("prod", "p1")
+			if err := damage(path); err != nil {
+				t.Fatal(err)
+			}
+			seen := Seen{Environment: "prod", Host: "p1", Audit: end(chain(2, "x"))}
+			if _, known, err := m.Recall("prod", "p1"); known || err == nil {
+				t.Errorf("it is taken: %v", err)
+			}
+			if err := m.Remember(seen); err == nil {
+				t.Error("it is replaced without a refusal")
+			}
+			if err := m.Accept(seen); err != nil {
+				t.Fatal(err)
+			}
+			if got, known, err := m.Recall("prod", "p1"); err != nil || !known || got.Audit != seen.Audit {
+				t.Errorf("after Accept: %+v, %v", got, err)
+			}
+			if info, err := os.Lstat(path); err != nil || info.Mode() != 0o600 {
+				t.Errorf("after Accept: %v, %v", info, err)
+			}
+		})
 	}
 }
 
-// FuzzParse: what is read of a file names the end of an audit.
-func FuzzParse(f *testing.F) {
+func TestMemoryRefusesFolderOpenToOthers(t *testing.T) {
+	m := Memory{Folder: t.TempDir()}
+	if err := os.Chmod(m.Folder, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Accept(Seen{Environment: "prod", Host: "p1"}); err == nil || !strings.Contains(err.Error(), "can be changed by every user") {
+		t.Error(err)
+	}
+}
+
+// FuzzSeen: what is read of a file names the end of an audit.
+func FuzzSeen(f *testing.F) {
 	good, err := json.Marshal(Seen{Version: 1, Environment: "prod", Host: "p1", Audit: end(chain(1, "x"))})
 	if err != nil {
 		f.Fatal(err)
@@ -187,8 +236,8 @@ func FuzzParse(f *testing.F) {
 	f.Add(good)
 	f.Add([]byte(`{"version":1,"audit":{"length":-1,"head":""}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		seen, err := parse(data)
-		if err != nil {
+		var seen Seen
+		if json.Unmarshal(data, &seen) != nil || seen.check() != nil {
 			return
 		}
 		if hash, err := hex.DecodeString(seen.Audit.Head); err != nil || seen.Version != version || seen.Audit.Length < 0 ||
