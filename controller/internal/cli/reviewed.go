@@ -208,7 +208,9 @@ func (a *app) asReviewed(ctx context.Context, environment inventory.Environment,
 
 // useAsItIs asks for a yes to files that cannot be compared.
 func (a *app) useAsItIs(ctx context.Context, why error) error {
-	refusal := &exit.Error{Code: exit.Refused, Err: why, Message: why.Error(), Next: a.again("--unreviewed", "it cannot be compared")}
+	// The reason is left to type: no shell takes <reason> for a word, so the line cannot be pasted as it is.
+	next := strings.Replace(a.again("--unreviewed", "<reason>"), exit.Word("<reason>"), "<reason>", 1)
+	refusal := &exit.Error{Code: exit.Refused, Err: why, Message: why.Error(), Next: next}
 	if !a.Asks {
 		refusal.Message += `; --unreviewed "reason" uses it as it is`
 		return refusal

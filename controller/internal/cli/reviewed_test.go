@@ -377,8 +377,15 @@ func TestInventoryOutsideOfGit(t *testing.T) {
 	args := []string{"agent", "install", "--env", "preprod", "--yes", "--ssh-config", nowhereConfig(t)}
 	d := newDesk(t, args...)
 	d.run(t, exit.Refused)
-	if said := d.errs.String(); !strings.Contains(said, "is in no git work tree") || !strings.Contains(said, "--unreviewed 'it cannot be compared'") {
+	if said := d.errs.String(); !strings.Contains(said, "is in no git work tree") || !strings.Contains(said, "--unreviewed <reason>\n") {
 		t.Error(said)
+	}
+	_, next, _ := strings.Cut(d.errs.String(), "next: ")
+	next, _, _ = strings.Cut(next, "\n")
+	shell := exec.Command("sh", "-c", "rpctl() { echo ran; }\n"+next) // pasted as it is
+	shell.Dir = t.TempDir()
+	if output, err := shell.CombinedOutput(); err == nil || strings.Contains(string(output), "ran") {
+		t.Errorf("%s runs without a reason: %s", next, output)
 	}
 	for typed, want := range map[string]exit.Code{"yes\n": exit.Unreachable, "y\n": exit.Refused, "": exit.Refused} {
 		d := newDesk(t, args...)
