@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -33,7 +34,8 @@ func (d *Dialer) overSSH(ctx context.Context, r Resolved, jumps []hop) (*Conn, e
 	defer os.RemoveAll(folder) // the master needs the socket's name no longer, once we are connected
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	patience := newPatience(d.options.HandshakeWithin, cancel)
+	within := d.options.HandshakeWithin + cmp.Or(r.ConnectTimeout, d.options.DialWithin) // the first counts from TCP on
+	patience := newPatience(within, cancel)
 	defer patience.end()
 	socket := filepath.Join(folder, "s")
 	command := exec.CommandContext(ctx, d.program, d.sshArgs(r.typed, d.masterOptions(socket, r, jumps)...)...)
@@ -52,7 +54,7 @@ func (d *Dialer) overSSH(ctx context.Context, r Resolved, jumps []hop) (*Conn, e
 	// The program that was started ends when the login is done; the master stays behind it.
 	if err := command.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		if patience.expired() {
-			return nil, &failure{message: fmt.Sprintf("ssh did not log in within %s", d.options.HandshakeWithin), next: d.ssh(r.typed, "-v"), err: err}
+			return nil, &failure{message: fmt.Sprintf("ssh did not log in within %s", within), next: d.ssh(r.typed, "-v"), err: err}
 		}
 		return nil, d.sshFailed(r, stderr.String(), err)
 	}

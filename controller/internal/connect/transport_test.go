@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestSSHLeavesTheTerminal: a Ctrl-C reaches every process of the terminal's session, and must not end what carries the
@@ -52,4 +53,16 @@ func TestSSHWithoutRuntimeFolder(t *testing.T) {
 			checkRuns(t, conn, "ssh")
 		})
 	}
+}
+
+// TestSSHHasItsConnectTimeout: what the configuration allows for TCP comes before the time for the login.
+func TestSSHHasItsConnectTimeout(t *testing.T) {
+	b := newBench(t)
+	b.real("pp1", b.startSSHD("pp1"), "HostKeyAlgorithms ssh-ed25519", "ConnectTimeout 300")
+	conn, err := New(Options{SSHConfig: b.write("config", b.config.String()), HandshakeWithin: time.Nanosecond, MasterWithin: time.Minute}).Dial(t.Context(), "pp1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	checkRuns(t, conn, "ssh")
 }
