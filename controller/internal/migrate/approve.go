@@ -166,7 +166,7 @@ func (r *run) bring(ctx context.Context, to fleet.Target, agent fleet.Agent, sig
 	}
 	path, err := r.store.write(to.Environment+approvalFile, signed)
 	if err != nil {
-		return err
+		return counts("approval", err)
 	}
 	r.emit(to, event.Event{Kind: event.Stored, Path: path, Digest: r.Plan.Digest()})
 	if receipts := r.othersReceipts(ctx, r.Environment); len(receipts) > 0 { // which an approval does not bring along

@@ -79,11 +79,19 @@ func (r *run) revoke(ctx context.Context, to fleet.Target, agent fleet.Agent, wi
 	}
 	path, err := r.store.write(to.Environment+revocationFile, signed)
 	if err != nil {
-		return err
+		r.gates(to, status)
+		return counts("revocation", err)
 	}
 	r.emit(to, event.Event{Kind: event.Stored, Path: path, Digest: r.Plan.Digest()})
 	r.gates(to, status)
 	return nil
+}
+
+// counts says of a local failure that the host has accepted what could not be kept here.
+func counts(what string, err error) error {
+	failure := *exit.From(err)
+	failure.Message = "the " + what + " counts: the host has accepted it; only the copy on this machine is missing: " + failure.Message
+	return &failure
 }
 
 // revokes is the time up to which approvals are withdrawn, and what to ask. An approval that another machine's clock

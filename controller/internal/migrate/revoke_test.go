@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -131,5 +132,27 @@ func TestRevokedApprovalIsNotUnsigned(t *testing.T) {
 	status.Revocation.Body = "{}x"
 	if r.unsigned(gate, status) {
 		t.Error("a revocation that cannot be read withdraws nothing")
+	}
+}
+
+// TestAcceptedButNotKeptHere: what the host has accepted counts, though the copy beside the plan cannot be written.
+func TestAcceptedButNotKeptHere(t *testing.T) {
+	for what, run := range map[string]func(*desk) error{
+		"revocation": func(d *desk) error { return Revoke(t.Context(), d.world, d.options, Revoking{By: "bob"}) },
+		"approval":   func(d *desk) error { return Approve(t.Context(), d.world, d.options, Approving{By: "bob"}) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			d, h := applying(t, "prod")
+			h.status.Simulation = h.signed(t, proto.NamespaceSimulation, h.simulation(d.options.Plan))
+			d.options.Yes = true
+			folder := storeOf(d.options.PlanPath).folder
+			if err := os.MkdirAll(filepath.Join(folder, "prod-"+what+".json", "x"), 0o700); err != nil { // no file can take its place
+				t.Fatal(err)
+			}
+			check(t, run(d), exit.LocalFailed, "the "+what+" counts: the host has accepted it; only the copy on this machine is missing", "ls -ld "+folder)
+			if len(h.approvals)+len(h.revocations) != 1 {
+				t.Error("nothing was sent")
+			}
+		})
 	}
 }
