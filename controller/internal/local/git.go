@@ -59,7 +59,7 @@ func (t *Tree) gitAloud(ctx context.Context, args ...string) error {
 }
 
 func (t *Tree) run(ctx context.Context, in io.Reader, out, errs io.Writer, args ...string) error {
-	path := pathOutside(os.Getenv("PATH"), t.Dir)
+	path := pathOutside(os.Getenv("PATH"), t.Dir, os.Getenv("HOME"))
 	program, err := lookIn(path, "git")
 	if err != nil {
 		return notStarted([]string{"git"}, t.Dir, err)
@@ -136,17 +136,32 @@ func (b *bounded) last() string {
 }
 
 // pathOutside is PATH without what a branch could put a git or ssh into: relative folders, and those of the work tree.
-func pathOutside(path, dir string) string {
+// Where the work tree has home below it (dotfiles), the operator's own programs lie in it: then only what is below dir counts.
+func pathOutside(path, dir, home string) string {
 	tree, inTree := workTreeOf(dir)
+	if inTree && holds(tree, home) {
+		tree, inTree = realPath(dir), !holds(dir, home)
+	}
 	return strings.Join(slices.DeleteFunc(filepath.SplitList(path), func(folder string) bool {
 		if !filepath.IsAbs(folder) {
 			return true
 		}
-		if real, err := filepath.EvalSymlinks(folder); err == nil {
-			folder = real
-		}
-		return inTree && (folder == tree || strings.HasPrefix(folder, tree+"/"))
+		return inTree && holds(tree, folder)
 	}), string(filepath.ListSeparator))
+}
+
+// holds says that path is folder or lies below it, without links. A path that is not absolute lies nowhere.
+func holds(folder, path string) bool {
+	folder, path = realPath(folder), filepath.Clean(realPath(path))
+	return filepath.IsAbs(path) && (path == folder || strings.HasPrefix(path, folder+"/"))
+}
+
+// realPath is a path without links, as far as it exists.
+func realPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	return path
 }
 
 // workTreeOf is the folder with .git at or above dir, without links.

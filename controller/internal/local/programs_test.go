@@ -54,11 +54,41 @@ func TestPathOutside(t *testing.T) {
 	path := strings.Join([]string{"/usr/bin", filepath.Join(tree, "vendor/bin"), "", ".", "vendor/bin", link, tree, tree + "-other", elsewhere, "/none"}, ":")
 	want := strings.Join([]string{"/usr/bin", tree + "-other", elsewhere, "/none"}, ":")
 	for _, dir := range []string{tree, filepath.Join(tree, "vendor")} {
-		if got := pathOutside(path, dir); got != want {
+		if got := pathOutside(path, dir, "/root"); got != want {
 			t.Errorf("from %s: %s", dir, got)
 		}
 	}
-	if got := pathOutside("/usr/bin:.:"+elsewhere, elsewhere); got != "/usr/bin:"+elsewhere {
+	if got := pathOutside("/usr/bin:.:"+elsewhere, elsewhere, elsewhere); got != "/usr/bin:"+elsewhere {
 		t.Errorf("in no work tree: %s", got)
+	}
+}
+
+// TestPathOutsideWithDotfiles: where home itself is a work tree, the operator's programs stay, and those of the
+// application's folder do not.
+func TestPathOutsideWithDotfiles(t *testing.T) {
+	above := t.TempDir()
+	home := filepath.Join(above, "alice")
+	app, bin := filepath.Join(home, "app"), filepath.Join(home, "bin")
+	must(t, os.MkdirAll(filepath.Join(app, "bin"), 0o755))
+	must(t, os.MkdirAll(bin, 0o755))
+	path := strings.Join([]string{"/usr/bin", bin, filepath.Join(app, "bin"), "bin"}, ":")
+	inApp, all := strings.Join([]string{"/usr/bin", bin}, ":"), strings.Join([]string{"/usr/bin", bin, filepath.Join(app, "bin")}, ":")
+	linked := link(t, home)
+	for _, git := range []string{filepath.Join(home, ".git"), filepath.Join(above, ".git")} {
+		must(t, os.Mkdir(git, 0o755))
+		for _, c := range []struct{ dir, home, want string }{
+			{app, home, inApp}, {app, linked, inApp}, {filepath.Join(linked, "app"), home, inApp}, {home, home, all}, {home, linked, all},
+			{app, "", "/usr/bin"}, {app, "alice", "/usr/bin"}, {app, "/none", "/usr/bin"},
+		} {
+			if got := pathOutside(path, c.dir, c.home); got != c.want {
+				t.Errorf("from %s, with the home %q and %s: %s", c.dir, c.home, git, got)
+			}
+		}
+		must(t, os.Remove(git))
+	}
+	must(t, os.Mkdir(filepath.Join(home, ".git"), 0o755))
+	must(t, os.Mkdir(filepath.Join(app, ".git"), 0o755))
+	if got := pathOutside(path, app, home); got != inApp {
+		t.Errorf("an application with a repository of its own: %s", got)
 	}
 }
