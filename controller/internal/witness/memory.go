@@ -98,5 +98,8 @@ func (m Memory) write(seen Seen, anyway bool) error {
 		return err
 	}
 	seen.Version = version
+	if err := seen.check(); err != nil { // a host may tell what is no end of an audit
+		return fmt.Errorf("cannot remember where the audit ends: %w", err)
+	}
 	return local.Memory{Folder: m.Folder}.Keep(m.key(seen.Environment, seen.Host), seen)
 }

@@ -162,6 +162,11 @@ func TestMemory(t *testing.T) {
 	if err := m.Accept(Seen{Environment: "prod", Host: "p1", Audit: end(lines)}); err != nil {
 		t.Error(err)
 	}
+	for name, head := range map[string]proto.AuditHead{"negative": {Length: -1}, "no hash": {Length: 1, Head: "x"}, "a hash of nothing": {Head: end(lines).Head}} {
+		if err := m.Accept(Seen{Environment: "prod", Host: "p2", Audit: head}); err == nil {
+			t.Errorf("%s is remembered", name)
+		}
+	}
 	nowhere := Memory{}
 	if err := nowhere.Remember(Seen{Environment: "prod", Host: "p1", Audit: end(lines)}); err != nil {
 		t.Error(err)
