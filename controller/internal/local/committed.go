@@ -109,12 +109,24 @@ func (t *Tree) mainBranch(ctx context.Context, remote string) (string, error) {
 	for line := range strings.Lines(out) { // "ref: refs/heads/main\tHEAD"
 		if ref, ok := strings.CutPrefix(line, "ref: refs/heads/"); ok {
 			branch, _, _ := strings.Cut(ref, "\t")
-			return branch, nil
+			return branch, t.bring(ctx, remote, branch)
 		}
 	}
 	return "", &exit.Error{
 		Code: exit.Refused, Message: "cannot learn the default branch of " + remote, Next: "git remote set-head " + exit.Word(remote) + " --auto",
 	}
+}
+
+// bring fetches one branch that is not here: a clone of a single branch (git clone --depth, CI) has no other.
+func (t *Tree) bring(ctx context.Context, remote, branch string) error {
+	ref := "refs/remotes/" + remote + "/" + branch
+	if t.knows(ctx, ref) {
+		return nil
+	}
+	if err := t.gitAloud(ctx, "fetch", "--no-tags", remote, "+refs/heads/"+branch+":"+ref); err != nil {
+		return failed(exit.LocalFailed, "cannot fetch "+branch+" from "+remote, err, "git "+fetchOf(remote, branch))
+	}
+	return nil
 }
 
 func (t *Tree) knows(ctx context.Context, ref string) bool {

@@ -123,6 +123,33 @@ func TestCommittedInSingleBranchClone(t *testing.T) {
 	}
 }
 
+// TestCommittedInFreshClone: a clone as CI makes it has neither the default branch nor its name, and gets both at once.
+func TestCommittedInFreshClone(t *testing.T) {
+	r := newRepository(t)
+	r.write("hosts.toml", "dev\n")
+	r.git("add", ".")
+	r.git("commit", "--quiet", "-m", "Add hosts.toml")
+	r.git("push", "--quiet", "origin", "dev", "dev:main")
+	clone := filepath.Join(t.TempDir(), "clone")
+	r.git("clone", "--quiet", "--depth", "1", "--single-branch", "--branch", "dev", "file://"+r.git("remote", "get-url", "origin"), clone)
+	tree := Tree{Dir: clone}
+	if tree.knows(t.Context(), "refs/remotes/origin/main") {
+		t.Fatal("the clone has the default branch already")
+	}
+	c, err := tree.Committed(t.Context(), filepath.Join(clone, "hosts.toml"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, branch := range []string{c.Main, "dev"} {
+		if got, err := c.At(t.Context(), branch); err != nil || string(got) != "dev\n" {
+			t.Errorf("%s: %q, %v", branch, got, err)
+		}
+	}
+	if err := tree.OnRemote(t.Context(), "dev"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestOnRemoteFetches: a branch that follows a fork is compared with what the team's remote has now.
 func TestOnRemoteFetches(t *testing.T) {
 	r := newRepository(t)
