@@ -29,7 +29,7 @@ func (d *Dialer) dial(ctx context.Context, target hop, given []hop, depth int) (
 	if conn, err := d.overMaster(ctx, r); conn != nil || err != nil {
 		return conn, err
 	}
-	if r.Source == sourceSSH {
+	if r.left {
 		return d.overSSH(ctx, r, given)
 	}
 	jumps := given

@@ -12,7 +12,7 @@ import (
 
 // keywordForms are the keywords that this package honours, each with the values that it reads as ssh does.
 var keywordForms = sync.OnceValue(func() map[string]*regexp.Regexp {
-	const file = `(~/|/)([A-Za-z0-9_./@:+,-]|%[hrpn])*` // %C is left to ssh: its versions hash different things
+	const file = `(~/|/)([A-Za-z0-9_./@:+,-]|%[hrpn])*`
 	one, several := regexp.MustCompile(`^(none|`+file+`)$`), regexp.MustCompile(`^(none|`+file+`( +`+file+`)*)$`)
 	yes, no := regexp.MustCompile(`^yes$`), regexp.MustCompile(`^no$`)
 	return map[string]*regexp.Regexp{
@@ -28,7 +28,7 @@ var keywordForms = sync.OnceValue(func() map[string]*regexp.Regexp {
 		"userknownhostsfile":   several,
 		"globalknownhostsfile": several,
 		"hostkeyalias":         regexp.MustCompile(`^([A-Za-z0-9_.-]+|\[[A-Za-z0-9_.:-]+\]:[0-9]{1,5})$`),
-		"controlpath":          one,
+		"controlpath":          regexp.MustCompile(`^(none|(~/|/)([A-Za-z0-9_./@:+,-]|%[hrpnC])*)$`),
 		"connecttimeout":       regexp.MustCompile(`^[1-9][0-9]{0,4}$`),
 
 		// The values of these that change nothing.

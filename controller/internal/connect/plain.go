@@ -45,21 +45,27 @@ type plainReader struct {
 // errNotPlain reports a configuration that only the ssh program reads reliably.
 var errNotPlain = errors.New("only the ssh program reads this reliably")
 
-// of returns what the configuration says of a target. The error says what is not plain in it.
-func (p *plainReader) of(target hop, override string) (settings, error) {
+// of returns what the configuration says of a target. ask reports that only ssh knows a value for certain, and that
+// nothing else is left to ssh: the default user is that of the system's user database, and %C of a ControlPath differs
+// between versions. The error says what is not plain.
+func (p *plainReader) of(target hop, override string) (found settings, ask bool, err error) {
 	p.once.Do(func() { p.found, p.err = readPlain(override, p.alone) })
 	if p.err != nil {
-		return nil, p.err
+		return nil, false, p.err
 	}
-	found, err := p.found.of(target.host)
-	if err != nil {
-		return nil, err
+	if found, err = p.found.of(target.host); err != nil {
+		return nil, false, err
 	}
-	// ssh compares names in lower case, and takes the default user from the system's user database.
-	if !p.alone && (strings.ToLower(target.host) != target.host || target.user == "" && found.first("user") == "") || p.found.homeless && found.inHome() {
-		return nil, errNotPlain
+	if !p.alone && strings.ToLower(target.host) != target.host || p.found.homeless && found.inHome() { // ssh compares names in lower case
+		return nil, false, errNotPlain
 	}
-	return found, nil
+	if strings.Contains(found.first("controlpath"), "%C") {
+		if p.alone { // no ssh, no master of its
+			delete(found, "controlpath")
+		}
+		ask = true
+	}
+	return found, !p.alone && (ask || target.user == "" && found.first("user") == ""), nil
 }
 
 // inHome reports whether a file below the home folder is used.

@@ -50,7 +50,7 @@ func TestPlainIsWhatSSHReads(t *testing.T) {
 			want.IdentityFiles = slices.DeleteFunc(want.IdentityFiles, func(file string) bool { // kinds of keys that nobody takes any more
 				return strings.HasSuffix(file, "/id_xmss") || strings.HasSuffix(file, "/id_dsa")
 			})
-			if want.Source = got.Source; !reflect.DeepEqual(got, want) {
+			if want.Source, want.left = got.Source, got.left; !reflect.DeepEqual(got, want) {
 				t.Fatalf("%s is\n%+v\nfor ssh it is\n%+v\nby\n%s", alias, got, want, text)
 			}
 		}
@@ -108,7 +108,7 @@ func TestNotPlain(t *testing.T) {
 	for _, line := range []string{
 		"Match all", "Match exec \"true\"", "Host a\nInclude other", "Include ~/other", "CanonicalizeHostname yes", "IgnoreUnknown x", "Unknown x",
 		"HostName \"a b\"", "HostName UPPER", "HostName a # comment", "HostName %k", "Port ssh", "User %u", "User ${ME}",
-		"IdentityFile ~bob/key", "IdentityFile ${KEYS}/a", "IdentityFile relative", "IdentityFile \"/a b\"", "ControlPath /run/%C",
+		"IdentityFile ~bob/key", "IdentityFile ${KEYS}/a", "IdentityFile relative", "IdentityFile \"/a b\"", "ControlPath /run/%Q",
 		"ProxyCommand nc %h %p", "IdentitiesOnly true", "ConnectTimeout 1m", "ConnectTimeout none", "IdentityAgent $AGENT",
 		"Host a b,c", "Host [ab]", "Host \"a\"", "Host", "Port",
 		// What restricts or redirects a login, and what a later ssh may add.
@@ -119,7 +119,7 @@ func TestNotPlain(t *testing.T) {
 		"KnownHostsCommand /bin/true", "PKCS11Provider /lib/x.so", "SecurityKeyProvider /lib/x.so", "ProxyUseFdpass yes", "RefuseConnection no",
 		"NoHostAuthenticationForLocalhost yes", "CanonicalDomains example", "Tag x", "SomethingNew yes", "Compression \"yes\"",
 	} {
-		if _, err := (&plainReader{}).of(hop{host: "a"}, writeConfig(t, "User u\n"+line+"\n")); err == nil {
+		if _, _, err := (&plainReader{}).of(hop{host: "a"}, writeConfig(t, "User u\n"+line+"\n")); err == nil {
 			t.Errorf("%q was taken for plain", line)
 		}
 	}
@@ -127,17 +127,19 @@ func TestNotPlain(t *testing.T) {
 		"User u\nHost b\n  RevokedHostKeys /k\n  IdentityFile \"/a b\"\n": true, "User u\nHost a*\n  RevokedHostKeys /k\n": false,
 		"User u\nHost b\n  Mistyped yes\n": false, "User u\nHost b\n  Match all\n": false, "User u\nHost b\n  Port \"\n": false,
 	} {
-		if _, err := (&plainReader{}).of(hop{host: "a"}, writeConfig(t, text)); (err == nil) != plain {
+		if _, _, err := (&plainReader{}).of(hop{host: "a"}, writeConfig(t, text)); (err == nil) != plain {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	if _, err := (&plainReader{}).of(hop{host: "a"}, writeConfig(t, "Port 23\n")); err == nil {
-		t.Error("a configuration without User was read without ssh")
+	for text, asks := range map[string]bool{"Port 23\n": true, "User u\n  ControlPath /run/%C\n": true, "User u\nControlPath /run/%r\n": false} {
+		if _, ask, err := (&plainReader{}).of(hop{host: "a"}, writeConfig(t, text)); err != nil || ask != asks {
+			t.Errorf("%q: ssh is asked for its values: %v, %v", text, ask, err)
+		}
 	}
-	if _, err := (&plainReader{}).of(hop{host: "A"}, writeConfig(t, "User u\n")); err == nil {
+	if _, _, err := (&plainReader{}).of(hop{host: "A"}, writeConfig(t, "User u\n")); err == nil {
 		t.Error("an alias in capitals was read without ssh")
 	}
-	if _, err := (&plainReader{}).of(hop{host: "a"}, writeConfig(t, "User u\n")); err != nil {
+	if _, _, err := (&plainReader{}).of(hop{host: "a"}, writeConfig(t, "User u\n")); err != nil {
 		t.Errorf("a plain configuration was not read: %v", err)
 	}
 }
@@ -157,7 +159,7 @@ func TestPlainIncludes(t *testing.T) {
 		}
 	}
 	for alias, want := range map[string]string{"web": "inner 1001", "db": "outer "} {
-		found, err := (&plainReader{}).of(hop{host: alias}, config)
+		found, _, err := (&plainReader{}).of(hop{host: alias}, config)
 		if got := found.first("user") + " " + found.first("port"); err != nil || got != want {
 			t.Errorf("%s is %q (%v), want %q", alias, got, err, want)
 		}

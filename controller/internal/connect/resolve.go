@@ -33,10 +33,10 @@ type Resolved struct {
 
 	jumps []hop
 	typed hop
+	left  bool // the connection is left to the ssh program
 }
 
-// What read a configuration. Where it was ssh, ssh opens the connection, too: the configuration may hold keywords that
-// this package does not honour.
+// What read a configuration.
 const (
 	sourcePlain = "ssh_config"
 	sourceSSH   = "ssh -G"
@@ -44,7 +44,7 @@ const (
 
 // resolve reads the configuration for one hop; what the hop itself names wins.
 func (d *Dialer) resolve(ctx context.Context, target hop) (Resolved, error) {
-	found, source, err := d.settings(ctx, target)
+	found, source, left, err := d.settings(ctx, target)
 	if err != nil {
 		return Resolved{}, err
 	}
@@ -52,22 +52,26 @@ func (d *Dialer) resolve(ctx context.Context, target hop) (Resolved, error) {
 	if err != nil {
 		return Resolved{}, &failure{message: "cannot use the ssh configuration: " + err.Error(), next: d.ssh(target, "-G")}
 	}
-	resolved.Source = source
+	resolved.Source, resolved.left = source, left
 	return resolved, nil
 }
 
-// settings reads the configuration: this package does where it is plain, else the ssh program. source says which.
-func (d *Dialer) settings(ctx context.Context, target hop) (found settings, source string, err error) {
+// settings reads the configuration: this package does where it is plain, else the ssh program. source says which did,
+// and left whether the connection is left to ssh, too: the configuration may hold keywords that are not honoured here.
+func (d *Dialer) settings(ctx context.Context, target hop) (found settings, source string, left bool, err error) {
+	left = d.plain == nil
 	if d.plain != nil {
-		if found, err = d.plain.of(target, d.options.SSHConfig); err == nil {
-			return found, sourcePlain, nil
+		var ask bool
+		if found, ask, err = d.plain.of(target, d.options.SSHConfig); err == nil && !ask {
+			return found, sourcePlain, false, nil
 		}
+		left = err != nil
 	}
 	if d.program == "" {
-		return nil, "", &failure{message: "cannot use the ssh configuration without the ssh program: " + printable.Line(err.Error()), next: "ssh -V", err: err}
+		return nil, "", false, &failure{message: "cannot use the ssh configuration without the ssh program: " + printable.Line(err.Error()), next: "ssh -V", err: err}
 	}
 	found, err = d.askSSH(ctx, target)
-	return found, sourceSSH, err
+	return found, sourceSSH, left, err
 }
 
 // askSSH lets ssh read its own configuration: Match, Include, tokens and all.

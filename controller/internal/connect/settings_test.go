@@ -92,7 +92,7 @@ func checkAll(t *testing.T, got Resolved, tilde string) {
 		AgentSocket: tilde + "/agent.sock", ProxyJump: []string{"j1", "user@j2:2200"},
 		KnownHosts: []string{"/k/one", "/k/127.0.0.1_two", "/k/global"}, HostKeyAlias: "foo",
 		ControlPath: tilde + "/.ssh/127.0.0.1-2222-bob", ConnectTimeout: 7 * time.Second,
-		Source: got.Source, jumps: got.jumps, typed: hop{host: "a"},
+		Source: got.Source, jumps: got.jumps, typed: hop{host: "a"}, left: got.left,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

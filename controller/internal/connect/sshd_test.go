@@ -254,6 +254,22 @@ func TestRealDirect(t *testing.T) {
 	checkRuns(t, conn, "direct")
 }
 
+// TestRealAsked: ssh says what %C stands for, and rpctl logs in itself all the same.
+func TestRealAsked(t *testing.T) {
+	b := newBench(t)
+	b.real("pp1", b.startSSHD("pp1"), "ControlPath "+b.path("cm-%C"))
+	for _, via := range []string{"direct", "control master"} {
+		conn, err := b.dialReal("pp1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkRuns(t, conn, via)
+		if via == "direct" {
+			b.openMaster("pp1")
+		}
+	}
+}
+
 func TestRealHostKeys(t *testing.T) {
 	b := newBench(t)
 	host := b.startSSHD("pp1")
