@@ -14,7 +14,7 @@ import (
 func (r *run) prepare(ctx context.Context, i int) bool {
 	typed := [][]string{
 		{"migrate", "--plan", r.files[i], "--env", environment},
-		{"migrate", "approve", "--plan", r.files[i], "--env", environment, "--key", r.stage.Approver(), "--yes"},
+		{"migrate", "approve", "--plan", r.files[i], "--env", environment, "--key", r.stage.Approver(), "--by", "claire", "--yes"},
 	}
 	if r.glass {
 		typed = typed[:1]

@@ -18,7 +18,7 @@ func (r *run) tooEarly(ctx context.Context) {
 		r.violation("%v", err)
 	}
 	r.want(ctx, 0, "", "migrate", "--plan", r.files[0], "--env", prod)
-	r.want(ctx, 0, "", "migrate", "approve", "--plan", r.files[0], "--env", prod, "--key", r.stage.Approver(), "--yes")
+	r.want(ctx, 0, "", "migrate", "approve", "--plan", r.files[0], "--env", prod, "--key", r.stage.Approver(), "--by", "claire", "--yes")
 	r.atProd(ctx, false)
 }
 

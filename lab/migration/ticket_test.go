@@ -75,7 +75,9 @@ func migrateArgs(plan, env string, more ...string) []string {
 }
 
 // approving is how claire approves.
-func (s *stage) approving() []string { return []string{"approve", "--key", s.Approver(), "--yes"} }
+func (s *stage) approving() []string {
+	return []string{"approve", "--key", s.Approver(), "--by", "claire", "--yes"}
+}
 
 var applying = []string{"--apply", "--yes"}
 

@@ -108,7 +108,7 @@ func cutNow(t *testing.T, s *stage) {
 func signedElsewhere(t *testing.T, s *stage) {
 	plan := s.anew(t, "elsewhere")
 	request := filepath.Join(t.TempDir(), "approval")
-	s.Rpctl(t, 0, migrateArgs(plan, "preprod", "approval-request", "-o", request)...)
+	s.Rpctl(t, 0, migrateArgs(plan, "preprod", "approval-request", "--by", "claire", "-o", request)...)
 	bring := func(want int) labtest.Outcome {
 		return s.Rpctl(t, want, migrateArgs(plan, "preprod", "approve", "--signed", request)...)
 	}

@@ -52,7 +52,7 @@ func (b *bench) applied(ticket string) ([]time.Duration, error) {
 	if _, err := b.console(console.CommandSeed); err != nil {
 		return nil, err
 	}
-	for _, verb := range [][]string{{"migrate"}, {"migrate", "approve", "--key", b.lab.Approver(), "--yes"}} {
+	for _, verb := range [][]string{{"migrate"}, {"migrate", "approve", "--key", b.lab.Approver(), "--by", "claire", "--yes"}} {
 		if _, err := b.output(b.rpctl(append(verb, "--plan", b.plan(), "--env", "preprod")...)); err != nil {
 			return nil, err
 		}
