@@ -73,7 +73,7 @@ func forcedKey(t *testing.T, s *stage) {
 	if out, err := s.ssh(t, "rp-preprod-forced", "rp-agent version"); err == nil {
 		t.Fatalf("the key is still let in: %s", out)
 	}
-	with := []string{"--yes", "--forced-key", s.Dir + "/ssh/id_forced.pub", "--forced-user", "app"}
+	with := []string{"--yes", "--allow-loosening", "--forced-key", s.Dir + "/ssh/id_forced.pub", "--forced-user", "app"}
 	s.agent(t, 0, "install", "preprod", with...)
 	if again := changes(t, s.agent(t, 0, "install", "preprod", with...)); len(again) > 0 {
 		t.Errorf("a second install changes %q", again)
