@@ -37,12 +37,12 @@ var (
 	hostUnits = []string{
 		"user", "getty", "serial-getty", "console-getty", "container-getty", "autovt", "debug-shell", "emergency", "rescue",
 		"login", "logind", "cron", "crond", "cronie", "anacron", "atd", "rc", "rc-local", "rsyslog", "auditd", "kmod", "ufw",
-		"nginx", "httpd", "caddy", "haproxy", "sudo", "su", "ntp", "ntpd", "machine",
+		"nginx", "httpd", "caddy", "haproxy", "sudo", "su", "ntp", "ntpd", "machine", "network", "redis", "docker",
 	}
 	hostUnitBeginnings = []string{
-		"rp-agent", "systemd", "ssh", "dbus", "polkit", "network", "user-", "udev", "initrd", "modprobe", "ifup", "dhc", "wpa_supplicant",
+		"rp-agent", "systemd", "ssh", "dbus", "polkit", "networking", "networkd", "networkmanager", "network-online", "network-pre", "user-runtime-dir", "udev", "initrd", "modprobe", "ifup", "dhc", "wpa_supplicant",
 		"resolvconf", "chrony", "ntpsec", "fail2ban", "nftables", "iptables", "firewalld", "apparmor", "apt-", "unattended-upgrades",
-		"mariadb", "mysql", "postgres", "redis", "rabbitmq", "memcached", "apache", "docker", "containerd", "podman", "lxc", "libvirt",
+		"mariadb", "mysql", "postgres", "redis-server", "redis-sentinel", "rabbitmq", "memcached", "apache", "containerd", "podman", "lxc", "libvirt",
 		"exim", "postfix", "sssd", "nscd", "lvm2", "mdadm", "rpcbind", "nfs-",
 	}
 )

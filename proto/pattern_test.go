@@ -29,7 +29,7 @@ func TestUnitPatternCheck(t *testing.T) {
 func TestUnitPatternCheckWorkerRefusesUnitsOfTheHost(t *testing.T) {
 	for _, good := range []UnitPattern{
 		"messenger_worker@*.service", "messenger_worker_async@1.service", "import.service", "user_export@*.service", "cron_worker.service",
-		"sms-sender@*.service", "logins_report.service", "php_worker@*.service",
+		"sms-sender@*.service", "logins_report.service", "php_worker@*.service", "user-notifications@*.service", "network-sync@*.service", "redis-consumer@*.service",
 	} {
 		if err := good.CheckWorker(); err != nil {
 			t.Errorf("%q refused: %v", good, err)
@@ -41,7 +41,7 @@ func TestUnitPatternCheckWorkerRefusesUnitsOfTheHost(t *testing.T) {
 		"user@*.service", "user@1000.service", "user-runtime-dir@*.service", "getty@*.service", "serial-getty@ttyS0.service", "autovt@*.service",
 		"cron.service", "crond.service", "networking.service", "NetworkManager.service", "networkd-dispatcher.service", "login.service",
 		"rp-agent@*.service", "rp-agent-console@*.service", "rp-agentx.service", "mariadb.service", "mariadb@*.service", "mysql.service",
-		"postgresql@*.service", "nginx.service", "apache2.service", "php8.2-fpm.service", "php-fpm.service", "docker.service", "udev.service",
+		"postgresql@*.service", "nginx.service", "apache2.service", "php8.2-fpm.service", "php-fpm.service", "docker.service", "redis.service", "redis-server@*.service", "udev.service",
 		"emergency.service", "rescue.service", "debug-shell.service", "rsyslog.service", "nftables.service", "apparmor.service",
 		"*.service", "s*.service", "*@*.service", "ssh*@*.service",
 	} {
