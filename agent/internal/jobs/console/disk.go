@@ -60,7 +60,7 @@ func (f Folders) RoomForDryRun(disk Disk, running int, printed int64) error {
 		return &proto.Error{Code: proto.CodeStorage, Message: proto.Textf("cannot see how much output there is: %v", err), Advice: proto.Advice{Code: proto.AdviceHostDoctor}}
 	}
 	if taken := sum(files); taken > maxOutput {
-		return limit(fmt.Sprintf("the output of earlier commands takes %d MiB of at most %d MiB; an administrator of the host may remove old files of it", taken>>20, maxOutput>>20),
+		return limit(fmt.Sprintf("the output of earlier dry runs takes %d MiB of at most %d MiB; an administrator of the host may remove old files of it", taken>>20, maxOutput>>20),
 			proto.Advice{Code: proto.AdviceUsage, Path: f.Output})
 	}
 	return f.want(disk, reserve+MaxPrinted*uint64(running))
@@ -131,15 +131,19 @@ func (f Folders) outputs() ([]output, error) {
 	return all, nil
 }
 
+// sum is what the output of dry runs takes. That of real runs is evidence and is not pruned for its size: counted, it
+// would refuse every simulation until it is old enough.
 func sum(files []output) (bytes int64) {
 	for _, file := range files {
-		bytes += file.size
+		if file.id.Dry() {
+			bytes += file.size
+		}
 	}
 	return bytes
 }
 
-// PruneOutput removes the output of dry runs, the oldest first, until all output takes no more than keepOutput. What a
-// real run printed is evidence and goes by its age alone (systemd.Folders). Root calls it when a command has ended: root
+// PruneOutput removes the output of dry runs, the oldest first, until that of all dry runs takes no more than
+// keepOutput. What a real run printed is evidence and goes by its age alone (systemd.Folders). Root calls it when a command has ended: root
 // alone may write the folder, so no link in it leads elsewhere.
 func (f Folders) PruneOutput(now time.Time) error {
 	files, err := f.outputs()
