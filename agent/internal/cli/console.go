@@ -4,10 +4,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/re-connect/rpctl/agent/internal/host"
+	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 )
-
-// statusNotRun is an exit status that PHP does not use: the command was never reached (sysexits.h, EX_CONFIG).
-const statusNotRun = 78
 
 // newConsoleCommand becomes one console command, as the application's user; rp-agent-console@.service runs this.
 func (s System) newConsoleCommand() *cobra.Command {
@@ -18,7 +16,7 @@ func (s System) newConsoleCommand() *cobra.Command {
 		Hidden: true,
 		Args:   oneArgument("a run's id"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return &failure{status: statusNotRun, message: host.BecomeConsole(s.Paths, args[0], dryRun, s.Getenv).Error()}
+			return &failure{status: console.StatusNotRun, message: host.BecomeConsole(s.Paths, args[0], dryRun, s.Getenv).Error()}
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "refuse a run that is no dry run; rp-agent-dryrun@.service says so")

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/re-connect/rpctl/agent/internal/host"
+	"github.com/re-connect/rpctl/agent/internal/jobs/console"
 	"github.com/re-connect/rpctl/agent/internal/setup"
 	"github.com/re-connect/rpctl/proto"
 
@@ -64,7 +65,7 @@ func TestSetupSaysItInJSONToo(t *testing.T) {
 
 // The runner's unit is not restarted after status 2, and PHP has no status 78.
 func TestJobVerbsRefuseWhatIsNoID(t *testing.T) {
-	for verb, want := range map[string]exitcode.Code{"run": exitcode.BadInput, "console": statusNotRun, "console-end": exitcode.HostFailed} {
+	for verb, want := range map[string]exitcode.Code{"run": exitcode.BadInput, "console": console.StatusNotRun, "console-end": exitcode.HostFailed} {
 		for _, id := range []string{"../../etc/passwd", "short", "UPPERCASE1", "with blank"} {
 			var out, said bytes.Buffer
 			s := System{Args: []string{verb, id}, Stdout: &out, Stderr: &said, Getenv: func(string) string { return "" },

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,6 +35,13 @@ type End struct {
 // OK says that the command ended by itself with status 0. systemd calls a command
 // that was stopped by TERM a success too; here it is none.
 func (e End) OK() bool { return e.Result == "success" && e.Code == "exited" && e.Status == "0" }
+
+// StatusNotRun is the exit status of rp-agent console when it refuses a run (sysexits.h, EX_CONFIG). PHP does not use it.
+const StatusNotRun = 78
+
+// NotRun says that rp-agent console refused the run before it became PHP. An application may end with the same status:
+// a run that printed something to its standard output is not such a refusal.
+func (e End) NotRun() bool { return e.Code == "exited" && e.Status == strconv.Itoa(StatusNotRun) }
 
 // Cut says that the command did not end by itself.
 func (e End) Cut() bool { return e.Code != "exited" || e.Result == "timeout" || e.Result == "watchdog" }

@@ -99,6 +99,9 @@ func (w *work) carried(id plan.StepID) (plans.Carried, error) {
 		return plans.Carried{}, err
 	}
 	carried := plans.Carried{Start: w.spec.Args, Operator: w.spec.Operator, Created: w.spec.Created, Step: id, Approval: w.record.Approval}
+	if carried.Approval == nil && w.spec.Args.BreakGlass == "" { // an agent before Record.Approval began the job
+		carried.Approval = evidence.SignedApproval
+	}
 	if evidence.SignedSimulation != nil {
 		carried.Simulation = *evidence.SignedSimulation
 	}
@@ -160,7 +163,8 @@ func (w *work) cancelledBefore(id plan.StepID) (bool, error) {
 // run is the real run, and everything that follows from how it ended.
 func (w *work) run(step plan.Located) error {
 	before := w.record.Step(step.ID).State
-	if w.record.Last(step.ID, store.Real) == nil {
+	resumed := w.record.Last(step.ID, store.Real) != nil
+	if !resumed {
 		job := w.set(step.ID, proto.StepRunning, "")
 		job.Remaining = nil // what was left before is not what will be
 		if job.First == nil && !gates.NeedsWord(before) {
@@ -173,11 +177,14 @@ func (w *work) run(step plan.Located) error {
 	out, err := w.realRun(step)
 	switch {
 	case errors.Is(err, ErrNotStarted):
-		return w.neverBegan(step.ID, before, err)
+		return w.neverBegan(step.ID, before, proto.CodePolkit, proto.AdviceHostDoctor, err)
 	case err != nil:
 		return err
 	case out.gone:
 		return w.broken(step, proto.StepInterrupted, proto.JobInterrupted, errors.New("it left no record of its end: the host went down, or it was killed"))
+	// Where another runner started the run, it is not known whether the step waited for a word before.
+	case !resumed && out.end.NotRun() && out.run.Stdout == 0:
+		return w.neverBegan(step.ID, before, proto.CodeGate, proto.AdvicePlanStatus, &saidError{"rp-agent console refused it, and nothing was run", w.lastWords(out)})
 	case !out.end.OK():
 		return w.brokenBy(step, out)
 	}
@@ -187,16 +194,16 @@ func (w *work) run(step plan.Located) error {
 	return w.verify(step)
 }
 
-// neverBegan is a real run that certainly was not started: the step is where it was.
-func (w *work) neverBegan(id plan.StepID, before proto.StepState, why error) error {
+// neverBegan is a real run that certainly did not reach the application: the step is where it was.
+func (w *work) neverBegan(id plan.StepID, before proto.StepState, code proto.Code, next proto.AdviceCode, why error) error {
 	state, step := proto.StepStopped, w.record.Step(id)
 	if !gates.NeedsWord(before) {
 		step.First = nil
 	} else {
 		state, step.Remaining = before, &step.Result.Moved
 	}
-	return w.fail(id, state, store.Ending{State: proto.JobFailed, Error: &proto.Error{Code: proto.CodePolkit,
-		Message: proto.Textf("cannot run step %s: %v", id, why), Advice: proto.Advice{Code: proto.AdviceHostDoctor}}})
+	return w.fail(id, state, store.Ending{State: proto.JobFailed, Said: saidIn(why), Error: &proto.Error{Code: code,
+		Message: proto.Textf("cannot run step %s: %v", id, why), Advice: proto.Advice{Code: next}}})
 }
 
 // brokenBy is a real run that ended badly.

@@ -158,6 +158,78 @@ func TestRealRunThatIsNotStarted(t *testing.T) {
 	}
 }
 
+// TestRealRunThatTheConsoleRefuses: PHP is not reached, so the step is where it was: a new one needs no word, and one that
+// waited for a word still does. A status 78 after output is the application's own, and a failure.
+func TestRealRunThatTheConsoleRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		before jobstest.Fault // of a job before; its step waits for a word
+		fault  jobstest.Fault
+		want   proto.StepState
+		left   int64
+	}{
+		"a new step":             {fault: jobstest.Fault{NotRun: true}, want: proto.StepStopped, left: -1},
+		"a step after a word":    {before: jobstest.Fault{Limit: 12}, fault: jobstest.Fault{NotRun: true}, want: proto.StepFailed, left: 29},
+		"PHP ended so by itself": {fault: jobstest.Fault{Limit: 12, End: &console.End{Result: "exit-code", Code: "exited", Status: "78"}}, want: proto.StepFailed, left: 29},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, p := approved(t, c.before)
+			args := apply(p)
+			if c.before.Limit > 0 {
+				h.Do(apply(p))
+				args = resolved(p, "1.1", proto.ResolveRerun)
+			}
+			h.Engine.Script = real(1, c.fault)
+			job := h.Do(args)
+			if job.State != proto.JobFailed || job.Steps[0].State != c.want || left(job) != c.left {
+				t.Fatalf("%s %s, left %d, %v", job.State, states(job), left(job), job.Error)
+			}
+			if !c.fault.NotRun {
+				return
+			}
+			if message := string(job.Error.Message); !strings.Contains(message, "refused for a test") || strings.Contains(message, "--resolve") {
+				t.Errorf("%v", job.Error)
+			}
+			h.Engine.Script = nil
+			if job := h.Do(args); job.State != proto.JobSucceeded || counts(h.World) != after {
+				t.Errorf("the rest: %s %s, %v", job.State, states(job), job.Error)
+			}
+		})
+	}
+}
+
+// TestApplyOfAnOlderAgentGoesOn after an upgrade: an agent before Record.Approval kept none.
+func TestApplyOfAnOlderAgentGoesOn(t *testing.T) {
+	h, p := approved(t, jobstest.Fault{Hang: true, Limit: 41})
+	id := begin(t, h, apply(p))
+	ctx, stop := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- h.Runner().Run(ctx, id) }()
+	h.Until(func() bool { return h.Engine.Hanging() == 1 })
+	stop()
+	if err := <-ran; err == nil {
+		t.Fatal("a runner that was stopped says that the job has ended")
+	}
+	record, err := h.Service.Jobs.Load(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if record.Approval == nil {
+		t.Fatal("the record has no approval to take out")
+	}
+	record.Approval = nil
+	if err := h.Service.Jobs.Save(record); err != nil {
+		t.Fatal(err)
+	}
+	go func() { ran <- h.Runner().Run(t.Context(), id) }()
+	h.Engine.End(console.End{Result: "success", Code: "exited", Status: "0"})
+	if err := <-ran; err != nil {
+		t.Fatal(err)
+	}
+	if job := h.Job(id); job.State != proto.JobSucceeded || counts(h.World) != after {
+		t.Errorf("%s %s, %v", job.State, states(job), job.Error)
+	}
+}
+
 // TestRunnerThatIsStoppedLeavesItsCommand: the next one finds it, and waits for it.
 func TestRunnerThatIsStoppedLeavesItsCommand(t *testing.T) {
 	h, p := approved(t, jobstest.Fault{Hang: true, Limit: 41})
