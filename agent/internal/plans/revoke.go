@@ -37,6 +37,19 @@ func (r *Revoked) told() string {
 	return fmt.Sprintf("%s revoked what was approved until %s%s", who, stamp(r.Time), why)
 }
 
+// Withdrawn says who revoked an approval that was opened before, and why; nothing while it counts. A newer approval
+// does not bring back what was revoked before it.
+func (e Evidence) Withdrawn(approval proto.Signed) string {
+	var a proto.Approval
+	if err := proto.DecodeStrict([]byte(approval.Body), &a); err != nil {
+		return "the approval that the job began with is not understood"
+	}
+	if !e.Revocation.beats(a.Time) {
+		return ""
+	}
+	return e.Revocation.told()
+}
+
 // Revoke judges a revocation and keeps it. It returns the plan's digest. tell is called before it is kept, and its error refuses it.
 // The caller keeps other approvals and revocations out meanwhile.
 func (f Folder) Revoke(signed proto.Signed, now time.Time, tell func(digest, signer, reason string) error) (string, error) {

@@ -122,6 +122,9 @@ func (w *work) withdrawn() (string, error) {
 	case evidence.Approval == nil:
 		return "the approval no longer counts: " + cmp.Or(evidence.Doubts[gates.Approval], "it is gone"), nil
 	}
+	if w.record.Approval != nil && evidence.Approval.Revoked == "" {
+		return evidence.Withdrawn(*w.record.Approval), nil // a newer approval may have taken its place since
+	}
 	return evidence.Approval.Revoked, nil
 }
 

@@ -91,6 +91,47 @@ func TestRevokedBehindABrokenGlass(t *testing.T) {
 	}
 }
 
+// TestRevokedAndApprovedAgainWhileTheJobRuns: a job stops that began with the revoked approval. A new one goes on.
+func TestRevokedAndApprovedAgainWhileTheJobRuns(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	h.Engine.Script = real(1, jobstest.Fault{Before: func() {
+		revokeNow(h)
+		approveLater(h)
+	}})
+	job := h.Do(apply(p))
+	if job.State != proto.JobFailed || states(job) != "verified stopped simulated" || job.Error.Gate != gates.Approval ||
+		!strings.Contains(string(job.Error.Message), "alice revoked what was approved until") {
+		t.Fatalf("%s %s, %v", job.State, states(job), job.Error)
+	}
+}
+
+// TestApprovedAgainWhileTheJobRuns: an approval that is only replaced stops no job.
+func TestApprovedAgainWhileTheJobRuns(t *testing.T) {
+	h, p := jobstest.NewHost(t), jobstest.Plan()
+	h.Approve(p)
+	h.Engine.Script = real(1, jobstest.Fault{Before: func() { approveLater(h) }})
+	if job := h.Do(apply(p)); job.State != proto.JobSucceeded || counts(h.World) != after {
+		t.Fatalf("%s %s, %v", job.State, states(job), job.Error)
+	}
+}
+
+// approveLater is claire's yes to the same figures, of after a revocation of now.
+func approveLater(h *jobstest.Host) {
+	h.TB.Helper()
+	e, err := h.Service.Plans.Evidence(jobstest.Plan().Digest(), time.Now())
+	if err != nil || e.Simulation == nil {
+		h.TB.Errorf("no simulation: %v", err)
+		return
+	}
+	at := time.Now().UTC().Add(time.Second)
+	signed := h.Claire.Sign(h.TB, proto.NamespaceApproval, proto.Approval{Kind: "approval", Environment: e.Simulation.Environment, Plan: e.Simulation.Plan,
+		Figures: e.Simulation.FiguresDigest(), By: "Claire", Time: at, Expires: at.Add(time.Hour), Nonce: "again"})
+	if _, err := h.Service.Approve(h.TB.Context(), proto.ApproveArgs{Approval: signed}, jobstest.Caller); err != nil {
+		h.TB.Error(err)
+	}
+}
+
 // revokeNow is alice's revocation of everything so far.
 func revokeNow(h *jobstest.Host) {
 	h.TB.Helper()
