@@ -93,6 +93,8 @@ func approved(s Standing) (why string, next proto.Advice) {
 	switch {
 	case a == nil:
 		return "nobody has approved this plan", ask
+	case a.Unread:
+		return "the approval of " + a.Signer + " does not count: " + a.Revoked, proto.Advice{Code: proto.AdviceRevoke}
 	case a.Revoked != "":
 		return "the approval of " + a.Signer + " does not count: " + a.Revoked, ask
 	case a.Plan != s.Plan.Digest() || a.Environment != s.Environment:

@@ -62,6 +62,8 @@ type Approved struct {
 	Key    string // fingerprint
 	// Revoked says who withdrew it, and why; empty while it counts.
 	Revoked string
+	// Unread says that the revocation cannot be read: no newer approval counts until it is revoked again.
+	Unread bool
 }
 
 // From is another host's receipt with the name that the trusted hosts file gives its key.

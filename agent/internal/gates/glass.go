@@ -25,8 +25,8 @@ func glass(s Standing) *proto.Error {
 	closed := func(why string, next proto.Advice) *proto.Error {
 		return refuse(Approval, "gate 3 (approval) is closed: breaking the glass takes two people here, the second signs it with `migrate approve --break-glass`: "+why, next)
 	}
-	if why, _ := approved(s); why != "" {
-		return closed(why, ask)
+	if why, next := approved(s); why != "" {
+		return closed(why, next)
 	}
 	switch a := s.Approval; {
 	case a.BreakGlass == "":

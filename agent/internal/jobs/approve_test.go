@@ -1,6 +1,7 @@
 package jobs_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -219,6 +220,41 @@ func TestRevocationOutlivesItsKey(t *testing.T) {
 	h.Reopen()
 	if why := gate3(h); !strings.Contains(why, "an approver whose key no longer counts here revoked") {
 		t.Errorf("gate 3 says %q", why)
+	}
+}
+
+// TestUnreadableRevocationWantsAnother: it beats every approval, so each refusal asks for a revocation, and the
+// approval after that one counts.
+func TestUnreadableRevocationWantsAnother(t *testing.T) {
+	h := jobstest.NewHost(t)
+	s := h.Simulate(jobstest.Plan())
+	yes := func(at time.Time) error {
+		return approve(h, h.Claire.Sign(t, proto.NamespaceApproval, approvalAt(s, at)))
+	}
+	if err := yes(jobstest.Now().Add(-2 * time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	newer := h.Claire.Sign(t, proto.NamespaceRevocation, revocationAt(s, jobstest.Now()))
+	newer.Body = strings.Replace(newer.Body, `"nonce"`, `"later":1,"nonce"`, 1)
+	if err := h.Service.Plans.SaveSigned(s.Plan, newer); err != nil {
+		t.Fatal(err)
+	}
+	status, err := h.Service.PlanStatus(t.Context(), proto.PlanStatusArgs{Plan: jobstest.Plan()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gate := status.Gates[gates.Approval-1]; gate.Open || gate.Advice.Code != proto.AdviceRevoke {
+		t.Errorf("gate 3: %+v", gate)
+	}
+	var refused *proto.Error
+	if err := yes(jobstest.Now()); !errors.As(err, &refused) || refused.Advice.Code != proto.AdviceRevoke {
+		t.Errorf("a newer approval: %v, %+v", err, refused)
+	}
+	if err := revoke(h, h.Claire.Sign(t, proto.NamespaceRevocation, revocationAt(s, jobstest.Now()))); err != nil {
+		t.Fatal(err)
+	}
+	if err := yes(jobstest.Now().Add(time.Second)); err != nil || gate3(h) != "" {
+		t.Errorf("after another revocation: %v, %s", err, gate3(h))
 	}
 }
 

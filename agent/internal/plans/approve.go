@@ -60,6 +60,8 @@ func (f Folder) judge(signed proto.Signed, rules proto.Console, now time.Time) (
 		return "", "", refuse("its figures are not those of the simulation on "+f.Host+": approve what a new one shows", simulate)
 	case e.Approval != nil && e.SignedApproval.Body != signed.Body && !approval.Time.After(e.Approval.Time):
 		return "", "", refuse(fmt.Sprintf("it is of %s, and the approval of %s that is kept here is not older", stamp(approval.Time), e.Approval.Signer), again)
+	case e.Revocation != nil && e.Revocation.Unread:
+		return "", "", refuse(e.Revocation.told(), proto.Advice{Code: proto.AdviceRevoke})
 	case e.Revocation.beats(approval.Time):
 		return "", "", refuse(fmt.Sprintf("it is of %s, and %s", stamp(approval.Time), e.Revocation.told()), again)
 	}

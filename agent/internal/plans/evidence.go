@@ -90,7 +90,7 @@ func (f Folder) approved(signed *proto.Signed, now time.Time, e *Evidence) error
 	e.SignedApproval = signed
 	e.Approval = &gates.Approved{Approval: approval, Signer: signer, Key: signature.Fingerprint(*signed)}
 	if e.Revocation.beats(approval.Time) {
-		e.Approval.Revoked = e.Revocation.told()
+		e.Approval.Revoked, e.Approval.Unread = e.Revocation.told(), e.Revocation.Unread
 	}
 	return nil
 }
