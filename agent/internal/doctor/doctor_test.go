@@ -395,7 +395,8 @@ func TestRunOfNoJobIsFound(t *testing.T) {
 		t.Errorf("%+v", check)
 	}
 	h.write(t, filepath.Join(ends, string(stray)+".json"), []byte("{}"), 0o644)
-	if check := checks(t, h.Run(t.Context()))["console runs"]; check.OK || !strings.Contains(string(check.Detail), string(stray)) || !strings.Contains(check.Fix, "journalctl") {
+	if check := checks(t, h.Run(t.Context()))["console runs"]; check.OK || !strings.Contains(string(check.Detail), string(stray)) ||
+		!strings.Contains(string(check.Detail), "in other hands") || !strings.Contains(string(check.Detail), "restored from a backup") || !strings.Contains(check.Fix, "journalctl") {
 		t.Errorf("%+v", check)
 	}
 }

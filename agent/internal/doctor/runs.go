@@ -45,6 +45,6 @@ func (e *examination) runs(context.Context) (string, error) {
 	}
 	newest := slices.MaxFunc(strays, func(a, b console.ID) int { return ended[a].Compare(ended[b]) })
 	return "", wrong(proto.Advice{Code: proto.AdviceRunLog, Job: proto.JobID(newest)},
-		"%d console runs were started by no job of this host, the newest is %s and ended at %s: user rp-agent may be in other hands",
+		"%d console runs were started by no job of this host's records, the newest is %s and ended at %s: user rp-agent may be in other hands, or the records of its jobs were pruned or restored from a backup",
 		len(strays), newest, ended[newest].UTC().Format(time.RFC3339))
 }
