@@ -1,7 +1,10 @@
 // Package version says which build of the project a binary is. Both binaries show it.
 package version
 
-import "runtime/debug"
+import (
+	"runtime/debug"
+	"time"
+)
 
 // Version is set by the build: -ldflags "-X github.com/re-connect/rpctl/internal/version.Version=1.2.3".
 var Version string
@@ -36,4 +39,17 @@ func fromBuild(info *debug.BuildInfo) string {
 		return "devel"
 	}
 	return "devel-" + commit + modified
+}
+
+// CommitTime returns when the commit was made that a program was built from, and the zero time where the program does
+// not say.
+func CommitTime(info *debug.BuildInfo) time.Time {
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.time" {
+			if at, err := time.Parse(time.RFC3339, setting.Value); err == nil {
+				return at
+			}
+		}
+	}
+	return time.Time{}
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // Each refused change is a line that never goes away, and a member may ask again in a loop. Of one user the first refusals
-// of a window are written one by one, the others are counted and written as one line later. A user who goes on gets
+// of a window are written one by one, the others are counted and written as one line later. A user who continues gets
 // longer windows.
 const (
 	refusedInWindow = 16

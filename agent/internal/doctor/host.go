@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/re-connect/rpctl/internal/version"
 	"github.com/re-connect/rpctl/proto"
 )
 
@@ -104,14 +105,7 @@ func buildTime() time.Time {
 	if !ok {
 		return time.Time{}
 	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.time" {
-			if at, err := time.Parse(time.RFC3339, setting.Value); err == nil {
-				return at
-			}
-		}
-	}
-	return time.Time{}
+	return version.CommitTime(info)
 }
 
 // anyUnit always has lines in a journal that may be read.

@@ -65,7 +65,7 @@ func BecomeConsole(paths Paths, run string, dryRun bool, getenv func(string) str
 	}
 	// An ignored signal stays ignored across exec, and PHP expects to die of it.
 	signal.Reset(syscall.SIGPIPE, syscall.SIGINT, syscall.SIGTERM)
-	if !command.Spec.DryRun { // past the unit's LimitFSIZE= a write fails, and the command goes on
+	if !command.Spec.DryRun { // past the unit's LimitFSIZE= a write fails, and the command continues
 		signal.Ignore(syscall.SIGXFSZ)
 	}
 	return fmt.Errorf("cannot run %s: %w", command.Argv[0], syscall.Exec(command.Argv[0], command.Argv, console.Environ(getenv)))

@@ -8,7 +8,7 @@ import (
 	"github.com/re-connect/rpctl/proto"
 )
 
-// Approve judges an approval and keeps it. The audit is told first: a line twice is better than none.
+// Approve judges an approval and keeps it. The audit line is written first: two lines are better than none.
 func (s *Service) Approve(ctx context.Context, args proto.ApproveArgs, caller Caller) (proto.PlanStatus, error) {
 	return s.decide(ctx, func() (string, error) {
 		return s.Plans.Approve(args.Approval, s.rules(), s.now(), func(digest, signer string) error {

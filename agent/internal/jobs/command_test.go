@@ -57,7 +57,7 @@ func forge(t *testing.T) *forged {
 	return f
 }
 
-// resign signs the start anew, by whoever the forger can have sign.
+// resign signs the start again, with a key that the forger holds.
 func (f *forged) resign(by jobstest.Signer) {
 	statement := f.host.Statement(f.carried.Start)
 	signed := by.Sign(f, proto.NamespaceIntent, statement)

@@ -8,9 +8,11 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
+	"github.com/re-connect/rpctl/internal/version"
 	"github.com/re-connect/rpctl/proto"
 	"github.com/re-connect/rpctl/systemd"
 )
@@ -106,18 +108,13 @@ func commitTime(name string) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.time" {
-			if at, err := time.Parse(time.RFC3339, setting.Value); err == nil {
-				return at
-			}
-		}
-	}
-	return time.Time{}
+	return version.CommitTime(info)
 }
 
 // versionForm is a tag, what git describe makes of one, or a version of Go modules: v1.2, v1.2-3-gabcdef0, v1.2.3-rc1.
-var versionForm = regexp.MustCompile(`^(v?)([0-9]{1,9}(?:\.[0-9]{1,9})*)(?:-([0-9]{1,9})-g[0-9a-f]+|-(.+?))?(?:[+-](?:dirty|modified))?$`)
+var versionForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(v?)([0-9]{1,9}(?:\.[0-9]{1,9})*)(?:-([0-9]{1,9})-g[0-9a-f]+|-(.+?))?(?:[+-](?:dirty|modified))?$`)
+})
 
 // numbered is a version that has an order.
 type numbered struct {
@@ -158,7 +155,7 @@ func at(numbers []int, i int) int {
 }
 
 func parseVersion(text string) (numbered, bool) {
-	parts := versionForm.FindStringSubmatch(text)
+	parts := versionForm().FindStringSubmatch(text)
 	if parts == nil || parts[1] == "" && !strings.Contains(parts[2], ".") { // 1234567 is a commit
 		return numbered{}, false
 	}

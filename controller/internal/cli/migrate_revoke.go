@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+
 	"github.com/spf13/cobra"
 
 	"github.com/re-connect/rpctl/controller/internal/migrate"
@@ -22,9 +24,7 @@ func (a *app) migrateRevokeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if with.By == "" {
-				with.By = a.operator()
-			}
+			with.By = cmp.Or(with.By, a.operator())
 			return migrate.Revoke(cmd.Context(), a.migrateWorld(), options, with)
 		},
 	}

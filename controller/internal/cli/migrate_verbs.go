@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -150,9 +151,7 @@ func (a *app) migrateApproveCommand() *cobra.Command {
 			if err := daysTyped(cmd, with.Days); err != nil {
 				return err
 			}
-			if with.By == "" {
-				with.By = a.operator()
-			}
+			with.By = cmp.Or(with.By, a.operator())
 			return migrate.Approve(cmd.Context(), a.migrateWorld(), options, with)
 		},
 	}
@@ -201,9 +200,7 @@ func (a *app) migrateRequestCommand() *cobra.Command {
 			if err := daysTyped(cmd, with.Days); err != nil {
 				return err
 			}
-			if with.By == "" {
-				with.By = a.operator()
-			}
+			with.By = cmp.Or(with.By, a.operator())
 			return migrate.Request(cmd.Context(), a.migrateWorld(), options, with, a.here(out))
 		},
 	}

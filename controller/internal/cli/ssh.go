@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,17 +29,16 @@ type ssh struct {
 	warn     func(host, text string)
 }
 
+// sshConfig is the ssh configuration that is read instead of the user's own, as it was typed; empty for none.
+func (a *app) sshConfig() string { return cmp.Or(a.flags.sshConfig, a.Getenv("RPCTL_SSH_CONFIG")) }
+
 // sshOf makes the dialer once: it keeps what it has read and unlocked.
 func (a *app) sshOf() *ssh {
 	a.sshMu.Lock()
 	defer a.sshMu.Unlock()
 	if a.ssh == nil {
-		config := a.flags.sshConfig
-		if config == "" {
-			config = a.Getenv("RPCTL_SSH_CONFIG")
-		}
 		options := connect.Options{
-			SSHConfig: config, DialWithin: a.flags.timeout, HandshakeWithin: handshakes * a.flags.timeout, StartWithin: greetings * a.flags.timeout,
+			SSHConfig: a.sshConfig(), DialWithin: a.flags.timeout, HandshakeWithin: handshakes * a.flags.timeout, StartWithin: greetings * a.flags.timeout,
 			KeepaliveEvery: a.Alive, KeepaliveWithin: a.Alive,
 		}
 		if a.Secret != nil {

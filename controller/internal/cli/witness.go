@@ -19,10 +19,7 @@ import (
 
 // memory is where this user's rpctl keeps what it has seen of the hosts' audits.
 func (a *app) memory() witness.Memory {
-	config := a.flags.sshConfig
-	if config == "" {
-		config = a.Getenv("RPCTL_SSH_CONFIG")
-	}
+	config := a.sshConfig()
 	if absolute, err := filepath.Abs(config); err == nil && config != "" {
 		config = absolute // from another folder the same configuration means the same hosts
 	}

@@ -99,6 +99,7 @@ func (d *Dialer) answerOne(ctx context.Context, conn net.Conn, patience *patienc
 	answer, err := d.keys.question(ctx, d.options.Prompt, printable.Excerpt(text, 200))
 	defer clear(answer)
 	if err == nil && !errors.Is(ctx.Err(), context.Canceled) {
-		_, _ = conn.Write(append(answer, '\n'))
+		_, _ = conn.Write(answer)
+		_, _ = conn.Write([]byte{'\n'}) // not appended: a copy of the answer would not be cleared
 	}
 }

@@ -41,7 +41,8 @@ var keywordForms = sync.OnceValue(func() map[string]*regexp.Regexp {
 // harmlessKeywords change nothing for rpctl, whatever their value is: they are about forwarding, terminals, logging,
 // keepalive and ways to log in other than a key. StrictHostKeyChecking is not among them, but no value of it
 // loosens anything here: an unknown host key is always refused.
-var harmlessKeywords = wordSet(`
+var harmlessKeywords = sync.OnceValue(func() map[string]bool {
+	return wordSet(`
 	addkeystoagent batchmode channeltimeout clearallforwardings compression controlmaster controlpersist dynamicforward
 	enableescapecommandline escapechar exitonforwardfailure fingerprinthash forkafterauthentication
 	forwardagent forwardx11 forwardx11timeout forwardx11trusted gatewayports gssapiauthentication gssapidelegatecredentials
@@ -50,18 +51,21 @@ var harmlessKeywords = wordSet(`
 	rekeylimit remotecommand remoteforward requesttty sendenv serveralivecountmax serveraliveinterval sessiontype setenv
 	stdinnull streamlocalbindmask streamlocalbindunlink syslogfacility tcpkeepalive tunnel tunneldevice
 	updatehostkeys versionaddendum visualhostkey warnweakcrypto xauthlocation`)
+})
 
 // sshKeywords are left to ssh. A Host block that has one and does not match the host changes nothing. A keyword that is
 // in none of the three tables leaves every host to ssh, which refuses the whole file unless it knows it.
-var sshKeywords = wordSet(`
+var sshKeywords = sync.OnceValue(func() map[string]bool {
+	return wordSet(`
 	bindaddress bindinterface canonicaldomains canonicalizefallbacklocal canonicalizemaxdots canonicalizepermittedcnames
 	casignaturealgorithms certificatefile ciphers hostbasedacceptedalgorithms hostkeyalgorithms kexalgorithms
 	knownhostscommand macs pkcs11provider preferredauthentications proxycommand pubkeyacceptedalgorithms
 	refuseconnection requiredrsasize revokedhostkeys securitykeyprovider tag`)
+})
 
 // plainValue reports whether this package reads a keyword with this value as ssh does.
 func plainValue(keyword, value string) bool {
-	if harmlessKeywords[keyword] {
+	if harmlessKeywords()[keyword] {
 		return !strings.ContainsAny(value, "\"'\\#")
 	}
 	form := keywordForms()[keyword]

@@ -199,7 +199,7 @@ func (c *plainConfig) read(file, folder string, private bool, depth int) error {
 
 // leftToSSH reports whether a setting matters only to the hosts that its block matches.
 func leftToSSH(keyword string) bool {
-	return sshKeywords[keyword] || harmlessKeywords[keyword] ||
+	return sshKeywords()[keyword] || harmlessKeywords()[keyword] ||
 		keywordForms()[keyword] != nil && keyword != "host" && keyword != "include"
 }
 

@@ -202,7 +202,7 @@ func FuzzParseEnd(f *testing.F) {
 	})
 }
 
-// TestDryRunsHaveIDsOfTheirOwn: the unit of a run is told from its id, also by a runner that comes later.
+// TestDryRunsHaveIDsOfTheirOwn: the id of a run names its unit, so a later runner finds it.
 func TestDryRunsHaveIDsOfTheirOwn(t *testing.T) {
 	seen := map[ID]bool{}
 	for number := range 100 {

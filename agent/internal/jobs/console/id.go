@@ -30,8 +30,8 @@ func NewID(job proto.JobID, number int) ID {
 	return ID(hex.EncodeToString(sum[:16]))
 }
 
-// NewRealID is the run that changes data by a step of a job. There is one: that a run is never started twice holds
-// for the step, whoever starts it.
+// NewRealID is the run that changes data by a step of a job. Its id follows from job and step alone, so a
+// second start of the step is refused, whichever process asks for it.
 func NewRealID(job proto.JobID, step plan.StepID) ID {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/real/%s", job, step))
 	return ID(hex.EncodeToString(sum[:16]))

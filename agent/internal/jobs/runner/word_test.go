@@ -201,14 +201,7 @@ func TestRealRunThatTheConsoleRefuses(t *testing.T) {
 func TestApplyOfAnOlderAgentGoesOn(t *testing.T) {
 	h, p := approved(t, jobstest.Fault{Hang: true, Limit: 41})
 	id := begin(t, h, apply(p))
-	ctx, stop := context.WithCancel(t.Context())
-	ran := make(chan error, 1)
-	go func() { ran <- h.Runner().Run(ctx, id) }()
-	h.Until(func() bool { return h.Engine.Hanging() == 1 })
-	stop()
-	if err := <-ran; err == nil {
-		t.Fatal("a runner that was stopped says that the job has ended")
-	}
+	stopRunner(t, h, id)
 	record, err := h.Service.Jobs.Load(id)
 	if err != nil {
 		t.Fatal(err)
@@ -220,6 +213,7 @@ func TestApplyOfAnOlderAgentGoesOn(t *testing.T) {
 	if err := h.Service.Jobs.Save(record); err != nil {
 		t.Fatal(err)
 	}
+	ran := make(chan error, 1)
 	go func() { ran <- h.Runner().Run(t.Context(), id) }()
 	h.Engine.End(console.End{Result: "success", Code: "exited", Status: "0"})
 	if err := <-ran; err != nil {
@@ -234,18 +228,12 @@ func TestApplyOfAnOlderAgentGoesOn(t *testing.T) {
 func TestRunnerThatIsStoppedLeavesItsCommand(t *testing.T) {
 	h, p := approved(t, jobstest.Fault{Hang: true, Limit: 41})
 	id := begin(t, h, apply(p))
-	ctx, stop := context.WithCancel(t.Context())
-	ran := make(chan error, 1)
-	go func() { ran <- h.Runner().Run(ctx, id) }()
-	h.Until(func() bool { return h.Engine.Hanging() == 1 })
-	stop()
-	if err := <-ran; err == nil {
-		t.Fatal("a runner that was stopped says that the job has ended")
-	}
+	stopRunner(t, h, id)
 	h.Engine.SetAlive(id, false)
 	if job := h.Job(id); job.State != proto.JobRunning {
 		t.Errorf("while its command runs, the job is %s", job.State)
 	}
+	ran := make(chan error, 1)
 	go func() { ran <- h.Runner().Run(t.Context(), id) }()
 	h.Engine.End(console.End{Result: "success", Code: "exited", Status: "0"})
 	if err := <-ran; err != nil {
@@ -342,5 +330,18 @@ func TestAStepThatWaitsIsLedOn(t *testing.T) {
 	h.Do(resolved(p, "1.1", proto.ResolveRerun))
 	if got := next(); !strings.HasPrefix(got, "rpctl migrate --plan PLAN") {
 		t.Errorf("once the word was refused: %q", got)
+	}
+}
+
+// stopRunner runs a job until its command hangs, and stops the runner then.
+func stopRunner(t *testing.T, h *jobstest.Host, id proto.JobID) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- h.Runner().Run(ctx, id) }()
+	h.Until(func() bool { return h.Engine.Hanging() == 1 })
+	stop()
+	if err := <-ran; err == nil {
+		t.Fatal("a runner that was stopped says that the job has ended")
 	}
 }
